@@ -1,0 +1,138 @@
+// Written by `python -m workers.protocol.typescript` from workers/protocol/events.py. Do not edit.
+
+export const MAGIC = "HLF";
+export const VERSION = 1;
+export const PREFIX_BYTES = 8;
+export const ALIGNMENT = 8;
+
+export interface TypedArrays {
+  u8: Uint8Array;
+  i32: Int32Array;
+  f32: Float32Array;
+}
+
+export interface ShapedArray<D extends keyof TypedArrays> {
+  readonly values: TypedArrays[D];
+  readonly shape: readonly number[];
+}
+
+/** A worker took the run. With attempt > 1 everything before this event is void. */
+export interface Started {
+  readonly type: "started";
+  readonly seq: number;
+  readonly run: string;
+  readonly attempt: number;
+  readonly model: string;
+  readonly worker: string;
+  readonly device: string;
+  readonly dtype: string;
+  readonly implementation: string;
+}
+
+/** The tokens of one sequence. Offsets count Unicode code points of that sequence's text. */
+export interface Tokens {
+  readonly type: "tokens";
+  readonly seq: number;
+  readonly sequence: "encoder" | "decoder";
+  readonly origin: "given" | "generated";
+  readonly texts: readonly string[];
+  readonly special: readonly boolean[];
+  readonly arrays: {
+    /** [n] */
+    readonly ids: ShapedArray<"i32">;
+    /** [n, 2] */
+    readonly offsets: ShapedArray<"i32">;
+  };
+}
+
+/** All heads of one attention site: a pooled overview and a few measures of each head. */
+export interface Site {
+  readonly type: "site";
+  readonly seq: number;
+  readonly site: string;
+  readonly stack: "encoder" | "decoder";
+  readonly kind: "self" | "cross";
+  readonly layer: number;
+  readonly heads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly causal: boolean;
+  readonly cell: number;
+  readonly rule: "max";
+  readonly encoding: "sqrt";
+  readonly measures: readonly string[];
+  readonly seconds: number;
+  readonly arrays: {
+    /** [heads, rows, cols] */
+    readonly overview: ShapedArray<"u8">;
+    /** [heads] */
+    readonly scale: ShapedArray<"f32">;
+    /** [measures, heads] */
+    readonly measures: ShapedArray<"f32">;
+  };
+}
+
+/** The k most likely next tokens after each position; `texts` names every id that occurs. */
+export interface Probabilities {
+  readonly type: "probabilities";
+  readonly seq: number;
+  readonly sequence: "encoder" | "decoder";
+  readonly texts: Readonly<Record<string, string>>;
+  readonly arrays: {
+    /** [n, k] */
+    readonly ids: ShapedArray<"i32">;
+    /** [n, k] */
+    readonly probabilities: ShapedArray<"f32">;
+  };
+}
+
+/** An exact rectangle of one head's map; with cell > 1 pooled by max over cell x cell tokens. */
+export interface Tile {
+  readonly type: "tile";
+  readonly seq: number;
+  readonly site: string;
+  readonly head: number;
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+  readonly cell: number;
+  readonly rule: "exact" | "max";
+  readonly implementation: string;
+  readonly arrays: {
+    /** [rows, cols] */
+    readonly weights: ShapedArray<"f32">;
+  };
+}
+
+/** The run is complete and stored. Timings are in seconds, by phase. */
+export interface Finished {
+  readonly type: "finished";
+  readonly seq: number;
+  readonly implementation: string;
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** The run cannot be done; `message` is meant for the person who asked. */
+export interface Failed {
+  readonly type: "failed";
+  readonly seq: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The run was stopped on request. */
+export interface Cancelled {
+  readonly type: "cancelled";
+  readonly seq: number;
+}
+
+export type RunEvent =
+  | Started
+  | Tokens
+  | Site
+  | Probabilities
+  | Tile
+  | Finished
+  | Failed
+  | Cancelled;
+
+export const ENDINGS: ReadonlySet<string> = new Set(["finished", "failed", "cancelled"]);

@@ -1,0 +1,83 @@
+"""A run's stored frames: one file an attempt, each frame behind its length and seq.
+
+    runs/RUN/1.frames   | u32 length | u32 seq | frame | u32 length | u32 seq | frame | ...
+    runs/RUN/2.frames   a later attempt goes on counting where viewers had got to
+
+A late worker may still be writing its old file. Nobody has to stop it: what it writes at or beyond the first seq of
+the next attempt is not read. A frame that was cut off by a crash is not read either.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+RECORD = struct.Struct("<II")
+SUFFIX = ".frames"
+
+
+class StoredFrame(NamedTuple):
+    seq: int
+    frame: bytes
+
+
+def folder(data: Path, run: str) -> Path:
+    return data / "runs" / run
+
+
+class ArchiveWriter:
+    """Appends one attempt's frames. Each is handed to the operating system at once, and to the disk by `sync`."""
+
+    def __init__(self, run_folder: Path, attempt: int) -> None:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = open(run_folder / f"{attempt}{SUFFIX}", "wb", buffering=0)
+
+    def append(self, seq: int, frame: bytes) -> None:
+        self._file.write(RECORD.pack(len(frame), seq) + frame)
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(run_folder: Path, after: int = 0) -> Iterator[StoredFrame]:
+    """The stored frames with a seq above `after`, in order, each seq once."""
+    attempts = _attempts(run_folder)
+    for path, following in zip(attempts, [*attempts[1:], None], strict=True):
+        limit = _first_seq(following) if following else None
+        for stored in _read_file(path, after):
+            if limit is not None and stored.seq >= limit:
+                break
+            yield stored
+
+
+def last_seq(run_folder: Path) -> int:
+    """The highest seq that is stored, 0 where nothing is."""
+    return max((stored.seq for stored in read(run_folder)), default=0)
+
+
+def _attempts(run_folder: Path) -> list[Path]:
+    paths = [path for path in run_folder.glob(f"*{SUFFIX}") if path.stem.isdigit() and _first_seq(path) is not None]
+    return sorted(paths, key=lambda path: int(path.stem))
+
+
+def _first_seq(path: Path) -> int | None:
+    return next((stored.seq for stored in _read_file(path, 0)), None)
+
+
+def _read_file(path: Path, after: int) -> Iterator[StoredFrame]:
+    with open(path, "rb") as file:
+        while len(record := file.read(RECORD.size)) == RECORD.size:
+            length, seq = RECORD.unpack(record)
+            if seq <= after:
+                file.seek(length, os.SEEK_CUR)
+                continue
+            frame = file.read(length)
+            if len(frame) < length:
+                return
+            yield StoredFrame(seq, frame)

@@ -1,0 +1,155 @@
+"""Every event that a run can send: its JSON fields and the arrays that travel with it.
+
+This file is the source of `static/src/wire/messages.ts` (`python -m workers.protocol.typescript`). A stored run
+pins the names: a change of meaning is a new event or a new frame version, never an edit of an old field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, NamedTuple
+
+Stack = Literal["encoder", "decoder"]
+DType = Literal["u8", "i32", "f32"]
+
+
+class ArraySpec(NamedTuple):
+    """One array of an event: its element type and the names of its axes, in order."""
+
+    dtype: DType
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What happened in a run. `seq` counts 1..N within the run and is given by the feed, not by the task."""
+
+    type: ClassVar[str] = ""
+    arrays: ClassVar[dict[str, ArraySpec]] = {}
+    ends_run: ClassVar[bool] = False
+
+    seq: int = 0
+
+    def header(self) -> dict[str, Any]:
+        return {"type": self.type, **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started(Event):
+    """A worker took the run. With attempt > 1 everything before this event is void."""
+
+    type = "started"
+    run: str
+    attempt: int
+    model: str
+    worker: str
+    device: str
+    dtype: str
+    implementation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens(Event):
+    """The tokens of one sequence. Offsets count Unicode code points of that sequence's text."""
+
+    type = "tokens"
+    arrays = {"ids": ArraySpec("i32", ("n",)), "offsets": ArraySpec("i32", ("n", "2"))}
+    sequence: Stack
+    origin: Literal["given", "generated"]
+    texts: list[str]
+    special: list[bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site(Event):
+    """All heads of one attention site: a pooled overview and a few measures of each head.
+
+    A cell of the overview covers cell x cell tokens and holds the largest probability in it ("max"); with cell 1 it
+    is the map itself. Encoding "sqrt": p = scale[h] * (byte / 255) ** 2, which keeps faint weights visible.
+    """
+
+    type = "site"
+    arrays = {
+        "overview": ArraySpec("u8", ("heads", "rows", "cols")),
+        "scale": ArraySpec("f32", ("heads",)),
+        "measures": ArraySpec("f32", ("measures", "heads")),
+    }
+    site: str
+    stack: Stack
+    kind: Literal["self", "cross"]
+    layer: int
+    heads: int
+    queries: int
+    keys: int
+    causal: bool
+    cell: int
+    rule: Literal["max"]
+    encoding: Literal["sqrt"]
+    measures: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probabilities(Event):
+    """The k most likely next tokens after each position; `texts` names every id that occurs."""
+
+    type = "probabilities"
+    arrays = {"ids": ArraySpec("i32", ("n", "k")), "probabilities": ArraySpec("f32", ("n", "k"))}
+    sequence: Stack
+    texts: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile(Event):
+    """An exact rectangle of one head's map; with cell > 1 pooled by max over cell x cell tokens."""
+
+    type = "tile"
+    arrays = {"weights": ArraySpec("f32", ("rows", "cols"))}
+    site: str
+    head: int
+    rows: list[int]
+    cols: list[int]
+    cell: int
+    rule: Literal["exact", "max"]
+    implementation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Event):
+    """The run is complete and stored. Timings are in seconds, by phase."""
+
+    type = "finished"
+    ends_run = True
+    implementation: str
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The run cannot be done; `message` is meant for the person who asked."""
+
+    type = "failed"
+    ends_run = True
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled(Event):
+    """The run was stopped on request."""
+
+    type = "cancelled"
+    ends_run = True
+
+
+EVENTS: dict[str, type[Event]] = {
+    event.type: event for event in (Started, Tokens, Site, Probabilities, Tile, Finished, Failed, Cancelled)
+}
+ENDINGS = frozenset(name for name, event in EVENTS.items() if event.ends_run)
+
+
+def from_header(header: dict[str, Any]) -> Event:
+    """The event that a frame's header describes. Raises: KeyError or TypeError when it describes none."""
+    event = EVENTS[header["type"]]
+    names = {f.name for f in fields(event)}
+    return event(**{name: value for name, value in header.items() if name in names})

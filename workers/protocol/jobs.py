@@ -1,0 +1,73 @@
+"""What Celery carries: whole jobs as JSON, so that a worker needs no database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+QUEUE = "interactive"
+TRACE = "trace"
+TILE = "tile"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a model's checkpoint lies, as the worker sees it."""
+
+    model: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceJob:
+    """Read a text with a model and publish what every head does. Exactly one of `text` and `ids` is given.
+
+    `attempt` fences: of two workers that hold the same run, only the one with the higher attempt is listened to.
+    `submitted_at` is Unix time in seconds, from which the wait in the queue is counted.
+    """
+
+    run: str
+    attempt: int
+    source: Source
+    submitted_at: float
+    text: str | None = None
+    ids: list[int] | None = None
+    target: str | None = None
+    target_ids: list[int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> TraceJob:
+        return cls(**{**job, "source": Source(**job["source"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileJob:
+    """Recompute a rectangle of one head's map and answer on `reply`. Rows and columns are half-open [start, stop).
+
+    Carries the trace that made the map: where q, k and the log-sum-exp are gone, the worker traces again.
+    """
+
+    trace: TraceJob
+    reply: str
+    site: str
+    head: int
+    rows: tuple[int, int]
+    cols: tuple[int, int]
+    cell: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> TileJob:
+        return cls(
+            **{
+                **job,
+                "trace": TraceJob.from_json(job["trace"]),
+                "rows": tuple(job["rows"]),
+                "cols": tuple(job["cols"]),
+            }
+        )

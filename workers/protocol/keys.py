@@ -1,0 +1,44 @@
+"""The names of everything that lives in Redis, and for how long. Nothing here is the only copy of anything."""
+
+FRAME_FIELD = b"frame"
+
+STREAM_TTL_S = 3600
+"""A running run's stream outlives its last frame by this; then the stored run is read instead."""
+ENDED_STREAM_TTL_S = 20
+"""An ended run is on disk; its stream stays only for viewers who are reading it now."""
+REPLY_TTL_S = 60
+HEARTBEAT_EVERY_S = 2.0
+HEARTBEAT_TTL_S = 10
+
+LIFECYCLE = "lifecycle"
+"""Stream from workers to the recorder: which run started, ended, failed."""
+LIFECYCLE_LENGTH = 20_000
+LIFECYCLE_READ = "lifecycle:read"
+"""The id of the last lifecycle entry that is in the database."""
+EPOCH = "epoch"
+"""Set once by the recorder. When it is missing, Redis came back empty and the queue is filled again."""
+WORKERS = "worker:*"
+
+
+def frames(run: str) -> str:
+    """The run's Redis Stream: entry id "SEQ-0", field `frame`."""
+    return f"run:{run}:frames"
+
+
+def attempt(run: str) -> str:
+    """The highest attempt that a worker took; frames of lower ones are refused."""
+    return f"run:{run}:attempt"
+
+
+def cancelled(run: str) -> str:
+    return f"run:{run}:cancelled"
+
+
+def worker(name: str) -> str:
+    """A worker's heartbeat: JSON, gone when the worker is."""
+    return f"worker:{name}"
+
+
+def reply(token: str) -> str:
+    """A list on which one answer to one request is pushed."""
+    return f"reply:{token}"
