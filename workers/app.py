@@ -1,0 +1,34 @@
+"""The Celery app: where jobs come from and how they are carried. Imports nothing that runs the model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from celery import Celery
+
+from workers.protocol.jobs import QUEUE
+
+REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+DATA = Path(os.environ.get("HEADLIGHT_DATA", Path(__file__).resolve().parents[1] / "data"))
+
+app = Celery("headlight", include=["workers.tasks.trace", "workers.tasks.tile"])
+app.conf.update(
+    # redis-py calls a socket's address unix://, kombu redis+socket://.
+    broker_url=REDIS_URL.replace("unix://", "redis+socket://", 1),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={"visibility_timeout": 900, "socket_connect_timeout": 5},
+    task_default_queue=QUEUE,
+    task_serializer="json",
+    accept_content=["json"],
+    # The database knows what is to be done and leases it (webapp.record); Celery only carries it. So a job is
+    # acknowledged when it arrives, and its result is the run's frames.
+    task_acks_late=False,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    timezone="UTC",
+)

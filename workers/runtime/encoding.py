@@ -1,0 +1,61 @@
+"""What modelcore yields as what the wire carries: an event and its arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from modelcore.analysis.trace import NextTokens, SiteTraced, TokensRead
+from modelcore.tokenizer import Tokenizer
+from workers.protocol.events import Event, Probabilities, Site, Tokens
+
+Encoded = tuple[Event, dict[str, Any]]
+
+
+def tokens(read: TokensRead) -> Encoded:
+    encoding = read.encoding
+    event = Tokens(
+        sequence=read.sequence, origin=read.origin, texts=list(encoding.texts), special=list(encoding.special)
+    )
+    return event, {
+        "ids": np.asarray(encoding.ids, dtype=np.int32),
+        "offsets": np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2),
+    }
+
+
+def site(traced: SiteTraced) -> Encoded:
+    """The overview as bytes, p = scale * (byte / 255) ** 2 a head, and the measures in the order of their names."""
+    attention, overview = traced.map, traced.overview
+    maximum_HRC = overview.maximum
+    scale_H = maximum_HRC.amax(dim=(1, 2))
+    relative_HRC = maximum_HRC / scale_H.clamp_min(torch.finfo(torch.float32).tiny)[:, None, None]
+    overview_HRC = (relative_HRC.sqrt() * 255).round().to(torch.uint8)
+    event = Site(
+        site=str(attention.site),
+        stack=attention.site.stack,
+        kind=attention.site.kind,
+        layer=attention.site.layer,
+        heads=attention.heads,
+        queries=attention.queries,
+        keys=attention.keys,
+        causal=attention.spec.causal,
+        cell=overview.cell,
+        rule="max",
+        encoding="sqrt",
+        measures=list(traced.measures),
+        seconds=traced.seconds,
+    )
+    return event, {
+        "overview": overview_HRC.cpu().contiguous().numpy(),
+        "scale": scale_H.cpu().numpy(),
+        "measures": np.asarray([traced.measures[name] for name in traced.measures], dtype=np.float32),
+    }
+
+
+def probabilities(next_tokens: NextTokens, tokenizer: Tokenizer | None) -> Encoded:
+    ids = np.ascontiguousarray(next_tokens.ids, dtype=np.int32)
+    texts = {str(i): tokenizer.readable(i) if tokenizer else f"#{i}" for i in np.unique(ids).tolist()}
+    event = Probabilities(sequence=next_tokens.sequence, texts=texts)
+    return event, {"ids": ids, "probabilities": np.ascontiguousarray(next_tokens.probabilities, dtype=np.float32)}

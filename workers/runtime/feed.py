@@ -1,0 +1,129 @@
+"""The way out of a worker: number, store and publish a run's events; answer requests; know if a run is cancelled.
+
+The stored file is written first and Redis second, so that whatever a viewer has seen can be read again. Redis may be
+gone for a while: the run goes on, and viewers read the file.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import redis
+
+from workers.protocol import archive, frame, keys
+from workers.protocol.events import Cancelled, Event, Failed, Finished, Started
+
+log = logging.getLogger(__name__)
+
+# Take an attempt once: refused when this attempt or a later one was taken before (a duplicate, a late delivery).
+TAKE = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', 86400)
+return 1
+"""
+
+# Append under the attempt that is in force. Entry ids are "SEQ-0", so Redis itself refuses a seq used twice.
+APPEND = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('XADD', KEYS[2], ARGV[2] .. '-0', 'frame', ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return 1
+"""
+
+
+class SupersededError(Exception):
+    """A later attempt of this run is being worked on; what this one still has to say is void."""
+
+
+@cache
+def client(url: str) -> redis.Redis:
+    """One Redis client a process. redis-py's own socket timeout of 5 s would break every blocking read."""
+    return redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=5)
+
+
+def answer(server: redis.Redis, token: str, reply: bytes) -> None:
+    """Answer one request; an answer that nobody fetches is gone after a minute."""
+    with server.pipeline(transaction=False) as pipe:
+        pipe.lpush(keys.reply(token), reply)
+        pipe.expire(keys.reply(token), keys.REPLY_TTL_S)
+        pipe.execute()
+
+
+class Feed:
+    """One attempt of one run, as its task sees it: `publish` events in order, ask `cancelled` between layers."""
+
+    def __init__(self, server: redis.Redis, data: Path, run: str, attempt: int) -> None:
+        self.run, self.attempt = run, attempt
+        self._server = server
+        self._append = server.register_script(APPEND)
+        run_folder = archive.folder(data, run)
+        self._seq = max(archive.last_seq(run_folder), self._last_streamed()) if attempt > 1 else 0
+        self._archive = archive.ArchiveWriter(run_folder, attempt)
+
+    @classmethod
+    def take(cls, server: redis.Redis, data: Path, run: str, attempt: int) -> Self | None:
+        """The feed of this attempt, or None where it was already taken."""
+        taken = server.register_script(TAKE)(keys=[keys.attempt(run)], args=[attempt])
+        return cls(server, data, run, attempt) if taken else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._archive.close()
+
+    def publish(self, event: Event, arrays: Mapping[str, Any] | None = None) -> None:
+        """Number, store and send an event. The last event of a run is on the disk before anybody hears of it.
+
+        Raises: SupersededError when a later attempt has taken over.
+        """
+        event = replace(event, seq=self._seq + 1)
+        data = frame.encode(event, arrays)
+        self._archive.append(event.seq, data)
+        if event.ends_run:
+            self._archive.sync()
+        self._seq = event.seq
+        ttl_s = keys.ENDED_STREAM_TTL_S if event.ends_run else keys.STREAM_TTL_S
+        try:
+            accepted = self._append(
+                keys=[keys.attempt(self.run), keys.frames(self.run)], args=[self.attempt, event.seq, data, ttl_s]
+            )
+            if accepted and (event.ends_run or isinstance(event, Started)):
+                self._tell_recorder(event)
+        except redis.RedisError as error:
+            log.warning("run %s: frame %d is stored but could not be sent: %s", self.run, event.seq, error)
+            return
+        if not accepted:
+            raise SupersededError(f"run {self.run}: attempt {self.attempt} is void")
+
+    def cancelled(self) -> bool:
+        try:
+            return bool(self._server.exists(keys.cancelled(self.run)))
+        except redis.RedisError:
+            return False
+
+    def _last_streamed(self) -> int:
+        newest = cast("list[tuple[bytes, Any]]", self._server.xrevrange(keys.frames(self.run), count=1))
+        return int(newest[0][0].split(b"-")[0]) if newest else 0
+
+    def _tell_recorder(self, event: Event) -> None:
+        told: dict[str, Any] = {"run": self.run, "attempt": self.attempt, "event": event.type}
+        match event:
+            case Started():
+                told |= {"worker": event.worker, "implementation": event.implementation}
+            case Finished():
+                told |= {"implementation": event.implementation, "timings": event.timings}
+            case Failed():
+                told |= {"code": event.code, "message": event.message}
+            case Cancelled():
+                pass
+        self._server.xadd(
+            keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True
+        )

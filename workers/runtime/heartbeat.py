@@ -1,0 +1,69 @@
+"""A worker's pulse: every two seconds it says that it lives and which runs it is working on.
+
+The recorder renews those runs' leases. A key that expires is a worker that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+
+from workers.protocol import keys
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Beats in a thread of its own, so that a long forward pass does not look like a death."""
+
+    def __init__(self, server: redis.Redis, name: str, device: str, implementation: str) -> None:
+        self.name = name
+        self._server = server
+        self._about = {
+            "name": name,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "device": device,
+            "implementation": implementation,
+        }
+        self._running: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat_until_stopped, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        try:
+            self._server.delete(keys.worker(self.name))
+        except redis.RedisError:
+            pass  # It expires by itself.
+
+    @contextmanager
+    def working(self, run: str, attempt: int) -> Iterator[None]:
+        """While inside, this worker answers for the attempt."""
+        self._running[run] = attempt
+        try:
+            yield
+        finally:
+            self._running.pop(run, None)
+
+    def _beat_until_stopped(self) -> None:
+        while not self._stop.wait(keys.HEARTBEAT_EVERY_S):
+            self._beat()
+
+    def _beat(self) -> None:
+        pulse = {**self._about, "running": [{"run": run, "attempt": attempt} for run, attempt in [*self._running.items()]]}
+        try:
+            self._server.set(keys.worker(self.name), json.dumps(pulse), ex=keys.HEARTBEAT_TTL_S)
+        except redis.RedisError as error:
+            log.warning("the heartbeat does not reach Redis: %s", error)

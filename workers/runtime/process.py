@@ -1,0 +1,62 @@
+"""This worker process: its device, its engine, its captures and its pulse, made once when Celery starts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import redis
+import torch
+from celery.signals import worker_ready, worker_shutdown
+
+from kernels import dispatch
+from workers import app as celery_app
+from workers.runtime.captures import Captures
+from workers.runtime.engine import Engine
+from workers.runtime.feed import client
+from workers.runtime.heartbeat import Heartbeat
+
+
+@dataclass(frozen=True)
+class Process:
+    server: redis.Redis
+    engine: Engine
+    captures: Captures
+    heartbeat: Heartbeat
+    implementation: str
+
+
+@cache
+def this_process(name: str = "worker") -> Process:
+    """Made on first use and kept. Reads which device and which kernels this machine has."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    implementation = dispatch.chosen(torch.device(device)).implementation
+    server = client(celery_app.REDIS_URL)
+    return Process(
+        server=server,
+        engine=Engine(device),
+        captures=Captures(celery_app.DATA / "captures"),
+        heartbeat=Heartbeat(server, name, device, implementation),
+        implementation=implementation,
+    )
+
+
+_started: list[Process] = []
+
+
+def current() -> Process:
+    """The process as Celery started it, or a plain one where a task is called without Celery."""
+    return _started[0] if _started else this_process()
+
+
+@worker_ready.connect
+def _start(sender: Any, **_: Any) -> None:
+    _started.append(this_process(sender.hostname))
+    _started[0].heartbeat.start()
+
+
+@worker_shutdown.connect
+def _stop(**_: Any) -> None:
+    for process in _started:
+        process.heartbeat.stop()
