@@ -1,0 +1,12 @@
+"""The fast path without a GPU or a compiler: torch in chunks, O(n) memory, GEMMs through oneDNN.
+
+Nothing here is tied to the CPU but the choice of GEMM, so operations that have no Triton kernel yet
+run this code on CUDA too; `dispatch` then calls it "torch".
+"""
+
+from kernels.cpu.attend import attend
+from kernels.cpu.maps import map_pool, map_tile
+from kernels.cpu.scores import gemm_route
+from kernels.cpu.stats import map_stats
+
+__all__ = ["attend", "gemm_route", "map_pool", "map_stats", "map_tile"]

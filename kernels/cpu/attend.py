@@ -1,0 +1,137 @@
+"""Attention forward and backward in chunks of rows: out, log-sum-exp, and the gradients of q, k, v."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kernels import mask
+from kernels.cpu.scores import (
+    CHUNK_SCORES,
+    HIDDEN,
+    LN2,
+    LOG2E,
+    aligned,
+    compute_dtype,
+    hide,
+    log2_normaliser,
+    log2_scores,
+    pairs_at_once,
+    per_key_head,
+    per_pair,
+    spans,
+)
+from kernels.spec import AttentionSpec
+
+# B batch, H query heads, G key/value heads, Q queries, K keys, D head width
+# N pairs of batch and key/value head, R query heads of each
+
+
+def attend(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
+    """out_BHQD and lse_BHQ. Differentiable in q, k and v; not through lse.
+
+    Source: FlashAttention-2 (arXiv 2307.08691), section 3.1, with whole rows of scores in a chunk.
+    """
+    out, lse = _Attend.apply(q_BHQD, k_BGKD, v_BGKD, spec)
+    return out, lse
+
+
+class _Attend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
+        out, lse = _forward(q, k, v, spec)
+        ctx.save_for_backward(q, k, v, out, lse)
+        ctx.spec = spec
+        ctx.mark_non_differentiable(lse)
+        return out, lse
+
+    @staticmethod
+    def backward(ctx: Any, d_out: Tensor, _: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        q, k, v, out, lse = ctx.saved_tensors
+        return *_backward(q, k, v, out, lse, d_out, ctx.spec), None
+
+
+def _forward(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
+    queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
+    dtype = compute_dtype(q_BHQD.dtype)
+    q, k, v = (per_key_head(x, key_heads) for x in (q_BHQD, k_BGKD, v_BGKD))
+    lengths = per_pair(spec.key_lengths, key_heads)
+    out, lse = torch.empty_like(q), q.new_empty(q.shape[:-1], dtype=dtype)
+
+    for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
+        k_pairs, v_pairs = k[pairs, 0].to(dtype), v[pairs, 0].to(dtype)
+        padding = None if lengths is None else lengths[pairs]
+        for rows in _row_chunks(q[pairs], keys):
+            here = (pairs, slice(None), slice(rows.start, rows.stop))
+            cols = aligned(mask.keys_seen(spec, queries, keys, rows), 512, range(keys))
+            if not cols:
+                out[here], lse[here] = 0, -torch.inf
+                continue
+            scores = log2_scores(q[here].to(dtype), k_pairs[:, cols.start : cols.stop], spec)
+            hide(scores, spec, queries, keys, rows, cols, padding)
+            # Above HIDDEN, so that a row of nothing but hidden keys sums to 0 and not to its length.
+            top = scores.amax(-1, keepdim=True).clamp_(min=HIDDEN / 2)
+            weights = scores.sub_(top).exp2_()
+            total = weights.sum(-1, keepdim=True)
+            mixed = weights.flatten(1, 2) @ v_pairs[:, cols.start : cols.stop]
+            # A row without keys divides 0 by 1.
+            out[here] = mixed.view_as(q[here]).div_(total.masked_fill(total == 0, 1))
+            lse[here] = total.log2_().add_(top).mul_(LN2).squeeze(-1)
+    return out.view_as(q_BHQD), lse.view(q_BHQD.shape[:3])
+
+
+def _backward(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    v_BGKD: Tensor,
+    out_BHQD: Tensor,
+    lse_BHQ: Tensor,
+    d_out_BHQD: Tensor,
+    spec: AttentionSpec,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of q, k, v, from probabilities recomputed chunk by chunk.
+
+    Source: FlashAttention-2 (arXiv 2307.08691), Algorithm 2: dS = P * (dP - rowsum(dO * O)).
+    """
+    queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
+    dtype = compute_dtype(q_BHQD.dtype)
+    q, k, v, d_out = (per_key_head(x, key_heads) for x in (q_BHQD, k_BGKD, v_BGKD, d_out_BHQD))
+    delta = per_key_head((d_out_BHQD.to(dtype) * out_BHQD).sum(-1, keepdim=True), key_heads)
+    normaliser = log2_normaliser(per_key_head(lse_BHQ, key_heads), dtype)
+    lengths = per_pair(spec.key_lengths, key_heads)
+    d_q = torch.zeros_like(q)
+    d_k, d_v = (torch.zeros_like(x[:, 0], dtype=dtype) for x in (k, v))
+
+    for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
+        k_pairs, v_pairs = k[pairs, 0].to(dtype), v[pairs, 0].to(dtype)
+        padding = None if lengths is None else lengths[pairs]
+        for rows in _row_chunks(q[pairs], keys):
+            here = (pairs, slice(None), slice(rows.start, rows.stop))
+            cols = aligned(mask.keys_seen(spec, queries, keys, rows), 512, range(keys))
+            seen = (slice(None), slice(cols.start, cols.stop))
+            q_rows, d_out_rows = q[here].to(dtype), d_out[here].to(dtype).flatten(1, 2)
+            scores = log2_scores(q_rows, k_pairs[seen], spec)
+            slope = None if spec.softcap is None else 1 - (scores / (spec.softcap * LOG2E)).square()
+            hide(scores, spec, queries, keys, rows, cols, padding)
+            weights = scores.sub_(normaliser[here][..., None]).exp2_()
+            d_v[pairs][seen].baddbmm_(weights.flatten(1, 2).transpose(1, 2), d_out_rows)
+            d_scores = (d_out_rows @ v_pairs[seen].transpose(1, 2)).view_as(weights)
+            d_scores.sub_(delta[here]).mul_(weights).mul_(spec.scale)
+            if slope is not None:
+                d_scores.mul_(slope)
+            d_scores = d_scores.flatten(1, 2)
+            d_q[here] = (d_scores @ k_pairs[seen]).view_as(q_rows)
+            d_k[pairs][seen].baddbmm_(d_scores.transpose(1, 2), q_rows.flatten(1, 2))
+    return (
+        d_q.view_as(q_BHQD),
+        d_k.view_as(k_BGKD).to(k_BGKD.dtype),
+        d_v.view_as(v_BGKD).to(v_BGKD.dtype),
+    )
+
+
+def _row_chunks(q_NRQD: Tensor, keys: int) -> Iterator[range]:
+    pairs, shared, queries, _ = q_NRQD.shape
+    return spans(range(queries), max(CHUNK_SCORES // (pairs * shared * keys), 64))

@@ -1,0 +1,115 @@
+"""Masked log2 scores of one chunk: what the forward pass, the maps and the measures are all made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from kernels import mask
+from kernels.spec import AttentionSpec
+
+# N pairs of batch and key/value head, R query heads of each, Q queries, K keys, D head width
+
+LOG2E = math.log2(math.e)
+LN2 = math.log(2)
+
+# Stands for -inf: 2 ** HIDDEN is 0, and unlike -inf it survives HIDDEN * 0 and HIDDEN - HIDDEN.
+HIDDEN = -1e30
+
+# Scores held at once, 4 MiB of float32: more leaves the cache, less starves the GEMM.
+CHUNK_SCORES = 1 << 20
+
+
+def per_key_head(x_BHQD: Tensor, key_heads: int) -> Tensor:
+    """[B, H, ...] as [N, R, ...]: the R query heads that share a key head become rows of one GEMM."""
+    batch, heads = x_BHQD.shape[:2]
+    return x_BHQD.reshape(batch * key_heads, heads // key_heads, *x_BHQD.shape[2:])
+
+
+def per_pair(key_lengths_B: Tensor | None, key_heads: int) -> Tensor | None:
+    return None if key_lengths_B is None else key_lengths_B.repeat_interleave(key_heads)
+
+
+def pairs_at_once(pairs: int, scores_of_a_pair: int) -> Iterator[slice]:
+    """Small maps share one batched GEMM; large ones go pair by pair."""
+    step = min(max(CHUNK_SCORES // scores_of_a_pair, 1), pairs)
+    return (slice(start, start + step) for start in range(0, pairs, step))
+
+
+def spans(whole: range, step: int) -> Iterator[range]:
+    return (range(start, min(start + step, whole.stop)) for start in range(whole.start, whole.stop, step))
+
+
+def aligned(span: range, step: int, within: range) -> range:
+    """The span widened to multiples of step, counted from the start of `within`, and cut to it.
+
+    oneDNN keeps a compiled primitive for each shape: exact causal bounds would fill hundreds of MB.
+    """
+    start = max(span.start - (span.start - within.start) % step, within.start)
+    stop = min(span.stop + (within.start - span.stop) % step, within.stop)
+    return range(start, max(start, stop))
+
+
+def log2_scores(q_NRQD: Tensor, k_NKD: Tensor, spec: AttentionSpec) -> Tensor:
+    """Scores in units of log2, before any mask: exp2 is four times faster than exp."""
+    pairs, shared, queries, width = q_NRQD.shape
+    if spec.softcap is None:
+        scores = _gemm((q_NRQD * (spec.scale * LOG2E)).view(pairs, shared * queries, width), k_NKD)
+    else:
+        scores = _gemm((q_NRQD * (spec.scale / spec.softcap)).view(pairs, shared * queries, width), k_NKD)
+        scores = scores.tanh_().mul_(spec.softcap * LOG2E)
+    return scores.view(pairs, shared, queries, -1)
+
+
+def hide(
+    scores_NRQK: Tensor,
+    spec: AttentionSpec,
+    queries: int,
+    keys: int,
+    rows: range,
+    cols: range,
+    key_lengths_N: Tensor | None,
+) -> None:
+    """Set to HIDDEN, in place, what the rows of this chunk may not see among its columns."""
+    for span in mask.hidden_spans(spec, queries, keys, rows, cols):
+        seen = mask.visible(spec, queries, keys, rows, span, scores_NRQK.device)
+        edge = scores_NRQK[..., span.start - cols.start : span.stop - cols.start]
+        edge.masked_fill_(~seen, HIDDEN)
+    if key_lengths_N is not None:
+        j = torch.arange(cols.start, cols.stop, device=scores_NRQK.device)
+        scores_NRQK.masked_fill_((j >= key_lengths_N[:, None])[:, None, None], HIDDEN)
+
+
+def log2_normaliser(lse_NRQ: Tensor, dtype: torch.dtype) -> Tensor:
+    """What to subtract from log2 scores to get log2 probabilities. -inf, a row without keys, turns around."""
+    return (lse_NRQ.to(dtype) * LOG2E).masked_fill(lse_NRQ == -math.inf, -HIDDEN)
+
+
+def compute_dtype(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
+
+
+@cache
+def gemm_route() -> str:
+    """ "onednn" where torch's private linear operator answers as it should, else "matmul".
+
+    oneDNN beats MKL on AMD (the factor depends on the chip), but its door has no stable name.
+    """
+    probe = torch.eye(2)
+    try:
+        works = torch.equal(torch.ops.mkldnn._linear_pointwise(probe, probe, None, "none", [], ""), probe)
+    except (AttributeError, RuntimeError, TypeError):
+        works = False
+    return "onednn" if works else "matmul"
+
+
+def _gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
+    """a b^T for each pair. One large pair goes through oneDNN, which has no batched entry."""
+    large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] > CHUNK_SCORES // 8
+    if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and gemm_route() == "onednn":
+        return torch.ops.mkldnn._linear_pointwise(a_NMD[0], b_NKD[0], None, "none", [], "")[None]
+    return torch.bmm(a_NMD, b_NKD.transpose(1, 2))

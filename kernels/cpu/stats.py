@@ -1,0 +1,106 @@
+"""Measures of each head, from one pass over the chunks of its map."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from kernels import mask
+from kernels.cpu.scores import (
+    CHUNK_SCORES,
+    LN2,
+    aligned,
+    compute_dtype,
+    hide,
+    log2_normaliser,
+    log2_scores,
+    pairs_at_once,
+    per_key_head,
+    spans,
+)
+from kernels.spec import AttentionSpec
+
+# B batch, H query heads, G key/value heads, R query heads of each, Q queries, K keys, D head width
+# W weights: a measure that is linear in the map is the map's inner product with a Q x K matrix
+
+
+def map_stats(
+    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, token_ids_BK: Tensor | None
+) -> dict[str, Tensor]:
+    """Means over rows, float32 [B, H]; `dispatch.map_stats` defines them."""
+    queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
+    if queries != keys:
+        token_ids_BK = None
+    sums = [
+        _sums(
+            per_key_head(q_BHQD[b : b + 1], key_heads),
+            k_BGKD[b],
+            per_key_head(lse_BHQ[b : b + 1], key_heads),
+            spec,
+            None if spec.key_lengths is None else spec.key_lengths[b].expand(key_heads),
+            None if token_ids_BK is None else token_ids_BK[b],
+        )
+        for b in range(q_BHQD.shape[0])
+    ]
+    row_count_BH = (lse_BHQ > -math.inf).sum(-1).clamp(min=1)
+    means_SBH = torch.stack(sums, 1).div_(row_count_BH).float()
+    names = ["entropy", "diagonal", "previous_token", "first_token", "distance"]
+    if token_ids_BK is not None:
+        names += ["duplicate_token", "induction"]
+    return dict(zip(names, means_SBH, strict=True))
+
+
+def _sums(
+    q_GRQD: Tensor,
+    k_GKD: Tensor,
+    lse_GRQ: Tensor,
+    spec: AttentionSpec,
+    key_lengths_G: Tensor | None,
+    token_ids_K: Tensor | None,
+) -> Tensor:
+    """Each measure summed over the rows of one sequence, [S, H] in the order of `map_stats`."""
+    queries, keys = q_GRQD.shape[2], k_GKD.shape[1]
+    shift = keys - queries if spec.causal else 0
+    dtype = compute_dtype(q_GRQD.dtype)
+    normaliser = log2_normaliser(lse_GRQ, dtype)[..., None]
+    sums = q_GRQD.new_zeros(5 if token_ids_K is None else 7, *q_GRQD.shape[:2], dtype=dtype)
+
+    for heads in pairs_at_once(q_GRQD.shape[0], q_GRQD.shape[1] * queries * keys):
+        q, k = q_GRQD[heads], k_GKD[heads].to(dtype)
+        padding = None if key_lengths_G is None else key_lengths_G[heads]
+        for rows in spans(range(queries), max(CHUNK_SCORES // (q.shape[0] * q.shape[1] * keys), 64)):
+            cols = aligned(mask.keys_seen(spec, queries, keys, rows), 512, range(keys))
+            if not cols:
+                continue
+            here = (slice(None), slice(None), slice(rows.start, rows.stop))
+            scores = log2_scores(q[here].to(dtype), k[:, cols.start : cols.stop], spec)
+            hide(scores, spec, queries, keys, rows, cols, padding)
+            log2_map = scores.sub_(normaliser[heads][here])
+            chunk = log2_map.exp2()
+            sums[0, heads] -= LN2 * torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2))
+            diagonal = rows.start + shift - cols.start
+            sums[1, heads] += chunk.diagonal(diagonal, -2, -1).sum(-1)
+            sums[2, heads] += chunk.diagonal(diagonal - 1, -2, -1).sum(-1)
+            if cols.start == 0:
+                sums[3, heads] += chunk[..., 0].sum(-1)
+            weights_WQK = _weights(rows, cols, shift, token_ids_K, chunk)
+            sums[4:, heads] += (chunk.flatten(2) @ weights_WQK.flatten(1).T).movedim(-1, 0)
+    return sums.flatten(1)
+
+
+def _weights(rows: range, cols: range, shift: int, token_ids_K: Tensor | None, like: Tensor) -> Tensor:
+    """What a unit of probability at (i, j) adds to distance, and to duplicate_token and induction."""
+    i = torch.arange(rows.start, rows.stop, device=like.device)[:, None] + shift
+    j = torch.arange(cols.start, cols.stop, device=like.device)
+    weights = like.new_empty(1 if token_ids_K is None else 3, len(rows), len(cols))
+    weights[0] = (i - j).abs_()
+    if token_ids_K is not None:
+        own = token_ids_K[rows.start : rows.stop, None]
+        before = token_ids_K[max(cols.start - 1, 0) : cols.stop - 1]
+        weights[1] = (own == token_ids_K[cols.start : cols.stop]) & (j < i)
+        first = len(cols) - len(before)  # 1 where the chunk holds key 0, which nothing precedes
+        weights[2, :, :first] = 0
+        weights[2, :, first:] = (own == before) & (j[first:] <= i)
+    return weights

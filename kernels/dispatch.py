@@ -1,0 +1,189 @@
+"""The one entry to the kernels: which implementation runs is decided here, and said.
+
+    tensors on      attend      attend, gradients   map_tile, map_pool   map_stats
+    CUDA            triton      torch               triton               torch
+    the CPU         cpu         cpu                 cpu                  cpu
+
+"cpu" and "torch" are one code (kernels/cpu) on the two devices. "reference" runs when asked for by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from kernels import cpu, reference
+from kernels.spec import (
+    Attended,
+    AttentionSpec,
+    Pooled,
+    check_lse,
+    check_queries_and_keys,
+    check_span,
+    check_values,
+)
+
+# B batch, H query heads, G key/value heads (H a multiple of G), Q queries, K keys, D head width
+# R and C rows and columns of cells
+
+Implementation = Literal["triton", "torch", "cpu", "reference"]
+Operation = Literal["attend", "attend with gradients", "map_tile", "map_pool", "map_stats"]
+
+
+class Choice(NamedTuple):
+    """Which implementation runs, and why, in words for a person."""
+
+    implementation: Implementation
+    reason: str
+
+
+def chosen(device: torch.device | str, operation: Operation = "attend") -> Choice:
+    """What runs an operation on tensors of this device, unless a call names another."""
+    if torch.device(device).type != "cuda":
+        return Choice("cpu", f"no CUDA device; matrix products through {cpu.gemm_route()}")
+    return Choice("torch", "no Triton kernel yet; torch in chunks")
+
+
+def attend(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    v_BGKD: Tensor,
+    spec: AttentionSpec,
+    *,
+    implementation: Implementation | None = None,
+) -> Attended:
+    """Attention in O(n) memory, with the log-sum-exp of each row, from which any part of the map follows.
+
+    Differentiable in q, k and v, not through lse. Under "cpu" and "torch" the backward pass recomputes
+    the map chunk by chunk.
+
+    Shapes: out (B, H, Q, D) in the dtype of q. lse (B, H, Q) in nats, float32 (float64 for float64
+        operands). A row that sees no key has out 0 and lse -inf.
+    Raises: ValueError if shapes, dtypes or devices do not fit, or the implementation cannot run here.
+    """
+    check_queries_and_keys(q_BHQD, k_BGKD, spec)
+    check_values(k_BGKD, v_BGKD)
+    gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (q_BHQD, k_BGKD, v_BGKD))
+    operation: Operation = "attend with gradients" if gradients else "attend"
+    name = _implementation(implementation, operation, q_BHQD.device)
+    if name == "reference":
+        return reference.attention(q_BHQD, k_BGKD, v_BGKD, spec)
+    return Attended(*cpu.attend(q_BHQD, k_BGKD, v_BGKD, spec), name)
+
+
+def map_tile(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    lse_BHQ: Tensor,
+    spec: AttentionSpec,
+    rows: range,
+    cols: range,
+    heads: Sequence[int] | None = None,
+    *,
+    implementation: Implementation | None = None,
+) -> Tensor:
+    """Attention probabilities of one rectangle, exactly, without forming the rest of the map.
+
+    Shapes: float32 (B, len(heads) or H, len(rows), len(cols)). Rows of the whole map sum to 1; a row
+        that sees no key is all zero.
+    Raises: ValueError if the rectangle or a head leaves the map.
+    Source: FlashAttention-2 (arXiv 2307.08691), Algorithm 2: p = exp(score - lse).
+    """
+    check_queries_and_keys(q_BHQD, k_BGKD, spec)
+    check_lse(q_BHQD, lse_BHQ)
+    check_span("rows", rows, q_BHQD.shape[2])
+    check_span("cols", cols, k_BGKD.shape[2])
+    if heads is not None and (not len(heads) or not all(0 <= head < q_BHQD.shape[1] for head in heads)):
+        raise ValueError(f"heads must name some of 0:{q_BHQD.shape[1]}, got {list(heads)}")
+    name = _implementation(implementation, "map_tile", q_BHQD.device)
+    path = reference if name == "reference" else cpu
+    with torch.no_grad():
+        return path.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
+
+
+def map_pool(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    lse_BHQ: Tensor,
+    spec: AttentionSpec,
+    cell: int,
+    rows: range | None = None,
+    cols: range | None = None,
+    *,
+    implementation: Implementation | None = None,
+) -> Pooled:
+    """Every head's map, or a region of it, pooled over cell x cell blocks: the maximum and the mean.
+
+    The mean is over the visible pairs of a cell; a cell without any is 0 in both. Cells are powers of two,
+    so that levels nest; the last row and column of cells may be cut short by the region's end.
+
+    Shapes: both float32 (B, H, ceil(len(rows) / cell), ceil(len(cols) / cell)).
+    Raises: ValueError if the region leaves the map or starts within a cell.
+    """
+    check_queries_and_keys(q_BHQD, k_BGKD, spec)
+    check_lse(q_BHQD, lse_BHQ)
+    if cell < 1 or cell & (cell - 1):
+        raise ValueError(f"cell must be a power of two, 1 or more, got {cell}")
+    rows = range(q_BHQD.shape[2]) if rows is None else rows
+    cols = range(k_BGKD.shape[2]) if cols is None else cols
+    for side, span, size in (("rows", rows, q_BHQD.shape[2]), ("cols", cols, k_BGKD.shape[2])):
+        check_span(side, span, size)
+        if span.start % cell:
+            raise ValueError(f"{side} must start at a multiple of the cell {cell}, got {span.start}")
+    name = _implementation(implementation, "map_pool", q_BHQD.device)
+    path = reference if name == "reference" else cpu
+    with torch.no_grad():
+        return path.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+
+
+def map_stats(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    lse_BHQ: Tensor,
+    spec: AttentionSpec,
+    token_ids_BK: Tensor | None,
+    *,
+    implementation: Implementation | None = None,
+) -> dict[str, Tensor]:
+    """Measures of each head: means over the query rows that see at least one key (0 if there is none).
+
+    Query i stands at key s = i + (K - Q) when causal, else at s = i. For p, a row of the map:
+
+        entropy          -sum p_j ln p_j, in nats                    Clark et al. 2019 (1906.04341), 3.3
+        distance         sum p_j |s - j|, in tokens                  Vig & Belinkov 2019 (1906.04284)
+        diagonal         p_s, attention to itself                    Clark et al. 2019, 3.1
+        previous_token   p_(s-1)                                     Clark et al. 2019, 3.1
+        first_token      p_0, the usual sink                         Xiao et al. 2023 (2309.17453), 3.1
+        duplicate_token  mass on earlier copies of the own token:    Wang et al. 2022 (2211.00593), 3
+                         j < i with ids[j] == ids[i]
+        induction        mass on what followed earlier copies:       Olsson et al. 2022 (2209.11895)
+                         0 < j <= i with ids[j - 1] == ids[i]
+
+    The last two only when token_ids are given and Q == K.
+
+    Shapes: float32 (B, H) each.
+    Raises: ValueError if token_ids are not [B, K].
+    """
+    check_queries_and_keys(q_BHQD, k_BGKD, spec)
+    check_lse(q_BHQD, lse_BHQ)
+    shape = (k_BGKD.shape[0], k_BGKD.shape[2])
+    if token_ids_BK is not None and token_ids_BK.shape != shape:
+        raise ValueError(f"token_ids must have one id for each key, {shape}, got {tuple(token_ids_BK.shape)}")
+    name = _implementation(implementation, "map_stats", q_BHQD.device)
+    path = reference if name == "reference" else cpu
+    with torch.no_grad():
+        return path.map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK)
+
+
+def _implementation(named: str | None, operation: Operation, device: torch.device) -> Implementation:
+    """The named implementation if it can run, else an error: never another one instead."""
+    default = chosen(device, operation).implementation
+    if named not in (None, default, "reference"):
+        raise ValueError(
+            f"implementation {named!r} does not run {operation} on {device}; "
+            f"{default!r} and 'reference' do, and None takes {default!r}"
+        )
+    return cast(Implementation, named or default)

@@ -1,0 +1,87 @@
+"""Which keys a query may see, for the fast paths: the hull to compute, the edge to mask, the pairs to count.
+
+A causal window over four keys of context, rows 2 and 3 in one chunk ('#' visible):
+
+    row 2  . # # .        hull   keys_seen    = columns 1..3, what has to be computed at all
+    row 3  . . # #        edge   hidden_spans = columns 1 and 3, where some pair of the hull is hidden
+
+`reference` builds its own masks on purpose: the two check each other.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kernels.spec import AttentionSpec
+
+# B batch, R and C edges of rows and columns
+
+
+def keys_seen(spec: AttentionSpec, queries: int, keys: int, rows: range) -> range:
+    """The shortest run of keys outside of which these rows see nothing (padding is not looked at)."""
+    if not spec.causal:
+        return range(keys)
+    offset = keys - queries
+    stop = min(max(rows.stop + offset, 0), keys)
+    start = 0 if spec.window is None else min(max(rows.start + offset - spec.window + 1, 0), stop)
+    return range(start, stop)
+
+
+def hidden_spans(spec: AttentionSpec, queries: int, keys: int, rows: range, cols: range) -> list[range]:
+    """The runs of columns in which causality or the window hides some pair of rows x cols."""
+    if not spec.causal:
+        return []
+    offset = keys - queries
+    left = range(cols.start, cols.start)
+    if spec.window is not None:
+        left = range(cols.start, min(max(rows.stop + offset - spec.window, cols.start), cols.stop))
+    right = range(min(max(rows.start + offset + 1, left.stop), cols.stop), cols.stop)
+    if left.stop == right.start and left and right:
+        return [cols]
+    return [span for span in (left, right) if span]
+
+
+def visible(
+    spec: AttentionSpec, queries: int, keys: int, rows: range, cols: range, device: torch.device
+) -> Tensor:
+    """Where causality and the window let rows see cols, bool [len(rows), len(cols)]."""
+    position = torch.arange(rows.start, rows.stop, device=device)[:, None] + (keys - queries)
+    j = torch.arange(cols.start, cols.stop, device=device)
+    seen = j <= position
+    if spec.window is not None:
+        seen &= j > position - spec.window
+    return seen
+
+
+def visible_counts(
+    spec: AttentionSpec, queries: int, keys: int, row_edges_R: Tensor, col_edges_C: Tensor
+) -> Tensor:
+    """How many pairs of each cell are visible, int64 [B or 1, 1, R - 1, C - 1], exact and without the map.
+
+    Cells lie between consecutive edges. Counted as a difference of corners, each corner being the number
+    of visible pairs above and left of it, which the sum of an arithmetic series gives.
+    """
+    rows, cols = row_edges_R[:, None], col_edges_C[None, :]
+    if spec.key_lengths is not None:
+        cols = cols.minimum(spec.key_lengths.clamp(min=0)[:, None, None])
+    if not spec.causal:
+        corner = rows * cols
+    else:
+        corner = _pairs_below(rows, cols, keys - queries)
+        if spec.window is not None:
+            corner = corner - _pairs_below(rows, cols, keys - queries - spec.window)
+    counts = corner.diff(dim=-1).diff(dim=-2)
+    return counts.view(-1, 1, *counts.shape[-2:])
+
+
+def _pairs_below(rows: Tensor, cols: Tensor, offset: int) -> Tensor:
+    """Pairs (i, j) with i < rows, j < cols and j <= i + offset."""
+    return _capped_series(rows + offset, cols) - _capped_series(torch.full_like(rows, offset), cols)
+
+
+def _capped_series(last: Tensor, cap: Tensor) -> Tensor:
+    """min(1, cap) + min(2, cap) + ... + min(last, cap); 0 where last < 1."""
+    last = last.clamp(min=0)
+    low = last.minimum(cap)
+    return low * (low + 1) // 2 + cap * (last - low)
