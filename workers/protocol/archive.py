@@ -29,11 +29,14 @@ def folder(data: Path, run: str) -> Path:
 
 
 class ArchiveWriter:
-    """Appends one attempt's frames. Each is handed to the operating system at once, and to the disk by `sync`."""
+    """Appends one attempt's frames. Each is handed to the operating system at once, and to the disk by `sync`.
+
+    Raises: FileExistsError where this attempt was written before: an attempt is made once.
+    """
 
     def __init__(self, run_folder: Path, attempt: int) -> None:
         run_folder.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = open(run_folder / f"{attempt}{SUFFIX}", "wb", buffering=0)
+        self._file: BinaryIO = open(run_folder / f"{attempt}{SUFFIX}", "xb", buffering=0)
 
     def append(self, seq: int, frame: bytes) -> None:
         self._file.write(RECORD.pack(len(frame), seq) + frame)
@@ -56,9 +59,13 @@ def read(run_folder: Path, after: int = 0) -> Iterator[StoredFrame]:
             yield stored
 
 
-def last_seq(run_folder: Path) -> int:
-    """The highest seq that is stored, 0 where nothing is."""
-    return max((stored.seq for stored in read(run_folder)), default=0)
+def last(run_folder: Path) -> StoredFrame | None:
+    """The newest stored frame, None where nothing is stored. Reads the newest attempt's file only."""
+    attempts = _attempts(run_folder)
+    newest = None
+    for newest in _read_file(attempts[-1], 0) if attempts else ():
+        pass
+    return newest
 
 
 def _attempts(run_folder: Path) -> list[Path]:

@@ -22,6 +22,8 @@ from workers.protocol.events import Cancelled, Event, Failed, Finished, Started
 
 log = logging.getLogger(__name__)
 
+Server = redis.Redis
+
 # Take an attempt once: refused when this attempt or a later one was taken before (a duplicate, a late delivery).
 TAKE = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end
@@ -43,12 +45,12 @@ class SupersededError(Exception):
 
 
 @cache
-def client(url: str) -> redis.Redis:
+def client(url: str) -> Server:
     """One Redis client a process. redis-py's own socket timeout of 5 s would break every blocking read."""
     return redis.Redis.from_url(url, socket_timeout=None, socket_connect_timeout=5)
 
 
-def answer(server: redis.Redis, token: str, reply: bytes) -> None:
+def answer(server: Server, token: str, reply: bytes) -> None:
     """Answer one request; an answer that nobody fetches is gone after a minute."""
     with server.pipeline(transaction=False) as pipe:
         pipe.lpush(keys.reply(token), reply)
@@ -59,19 +61,24 @@ def answer(server: redis.Redis, token: str, reply: bytes) -> None:
 class Feed:
     """One attempt of one run, as its task sees it: `publish` events in order, ask `cancelled` between layers."""
 
-    def __init__(self, server: redis.Redis, data: Path, run: str, attempt: int) -> None:
+    def __init__(self, server: Server, data: Path, run: str, attempt: int) -> None:
         self.run, self.attempt = run, attempt
         self._server = server
         self._append = server.register_script(APPEND)
         run_folder = archive.folder(data, run)
-        self._seq = max(archive.last_seq(run_folder), self._last_streamed()) if attempt > 1 else 0
+        stored = archive.last(run_folder)
+        self._seq = max(stored.seq if stored else 0, self._last_streamed())
         self._archive = archive.ArchiveWriter(run_folder, attempt)
 
     @classmethod
-    def take(cls, server: redis.Redis, data: Path, run: str, attempt: int) -> Self | None:
+    def take(cls, server: Server, data: Path, run: str, attempt: int) -> Self | None:
         """The feed of this attempt, or None where it was already taken."""
-        taken = server.register_script(TAKE)(keys=[keys.attempt(run)], args=[attempt])
-        return cls(server, data, run, attempt) if taken else None
+        if not server.register_script(TAKE)(keys=[keys.attempt(run)], args=[attempt]):
+            return None
+        try:
+            return cls(server, data, run, attempt)
+        except FileExistsError:  # Redis was emptied since somebody took it.
+            return None
 
     def __enter__(self) -> Self:
         return self

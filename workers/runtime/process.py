@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import redis
 import torch
 from celery.signals import worker_ready, worker_shutdown
 
@@ -14,13 +13,13 @@ from kernels import dispatch
 from workers import app as celery_app
 from workers.runtime.captures import Captures
 from workers.runtime.engine import Engine
-from workers.runtime.feed import client
+from workers.runtime.feed import Server, client
 from workers.runtime.heartbeat import Heartbeat
 
 
 @dataclass(frozen=True)
 class Process:
-    server: redis.Redis
+    server: Server
     engine: Engine
     captures: Captures
     heartbeat: Heartbeat

@@ -1,0 +1,82 @@
+"""Every refusal in one shape: {"error": {"code", "message", "field", "limit", "id"}}."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import HttpError, ValidationError
+
+from webapp.runs.submit import InvalidRequestError
+
+log = logging.getLogger(__name__)
+
+
+class ErrorDetail(Schema):
+    """What was wrong, what is allowed, what to do. `id` finds the request in the site's log."""
+
+    code: str
+    message: str
+    field: str | None
+    limit: int | None
+    id: str | None
+
+
+class ErrorAnswer(Schema):
+    error: ErrorDetail
+
+
+class ApiError(Exception):
+    """A refusal with its status."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, field: str | None = None, limit: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.field, self.limit = status, code, message, field, limit
+
+
+def install(api: NinjaAPI) -> None:
+    """Have every exception of a request answered in this shape."""
+
+    @api.exception_handler(ApiError)
+    def refused(request: HttpRequest, error: ApiError) -> HttpResponse:
+        return _answer(error.status, error.code, error.message, error.field, error.limit)
+
+    @api.exception_handler(InvalidRequestError)
+    def invalid(request: HttpRequest, error: InvalidRequestError) -> HttpResponse:
+        return _answer(422, error.code, error.message, error.field, error.limit)
+
+    @api.exception_handler(ValidationError)
+    def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        first = error.errors[0]
+        field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload"))
+        return _answer(422, "bad_field", f"{field or 'The body'}: {first['msg']}."[:300], field or None)
+
+    @api.exception_handler(HttpError)
+    def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
+        return _answer(error.status_code, "bad_request", str(error))
+
+    @api.exception_handler(Http404)
+    def missing(request: HttpRequest, error: Http404) -> HttpResponse:
+        return _answer(404, "not_found", "There is nothing at this address.")
+
+    @api.exception_handler(Exception)
+    def broken(request: HttpRequest, error: Exception) -> HttpResponse:
+        id_ = secrets.token_hex(8)
+        log.exception("request %s: %s %s", id_, request.method, request.path, exc_info=error)
+        return _answer(500, "internal", "The site failed on this request. Its log says why, under this id.", id_=id_)
+
+
+def _answer(
+    status: int, code: str, message: str, field: str | None = None, limit: int | None = None, id_: str | None = None
+) -> HttpResponse:
+    error: dict[str, Any] = {"code": code, "message": message, "field": field, "limit": limit, "id": id_}
+    response = HttpResponse(json.dumps({"error": error}), status=status, content_type="application/json")
+    if status == 503:
+        response["Retry-After"] = "5"
+    return response

@@ -1,0 +1,42 @@
+"""The API itself: what all its parts share."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import NinjaAPI
+from ninja.parser import Parser
+
+from webapp.api import checkpoints, errors, runs
+from webapp.api.errors import ApiError
+
+
+class JsonParser(Parser):
+    """Takes JSON and nothing else, and says so."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        if request.content_type != "application/json":
+            raise ApiError(
+                415,
+                "json_expected",
+                f"This address takes application/json, not {request.content_type or 'a body without a type'}.",
+            )
+        try:
+            return json.loads(request.body)
+        except (ValueError, RecursionError):
+            raise ApiError(400, "bad_json", "The body is not JSON in UTF-8.") from None
+
+
+api = NinjaAPI(
+    title="Headlight",
+    version="1",
+    description="Run a Transformer on a text, and read what every attention head does.",
+    parser=JsonParser(),
+    openapi_url="openapi.json",
+    docs_url=None,
+)
+errors.install(api)
+api.add_router("", checkpoints.router)
+api.add_router("", runs.router)

@@ -1,0 +1,196 @@
+"""Runs over HTTP: ask for one, see how far it is, read exact rectangles of its maps."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Status
+
+from webapp import dispatch
+from webapp.api.errors import ApiError, ErrorAnswer
+from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer
+from webapp.checkpoints.models import Checkpoint
+from webapp.runs import replay
+from webapp.runs.models import Run
+from webapp.runs.submit import submit_trace
+from workers.protocol.events import Failed
+
+router = Router(tags=["runs"])
+
+NPY = "application/x-npy"
+REFUSALS = {404: ErrorAnswer, 409: ErrorAnswer, 413: ErrorAnswer, 415: ErrorAnswer, 422: ErrorAnswer, 503: ErrorAnswer}
+
+
+@router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text")
+def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
+    checkpoint = Checkpoint.objects.filter(pk=payload.model).first()
+    if checkpoint is None:
+        raise ApiError(
+            404, "unknown_model", "There is no model with this id. GET /api/v1/models lists them.", field="model"
+        )
+    if checkpoint.state is Checkpoint.State.MISSING:
+        raise ApiError(
+            409, "model_missing", f"The files of {checkpoint.name} are gone. Put them back, or add them again.", field="model"
+        )
+    run = submit_trace(
+        checkpoint, text=payload.text, ids=payload.ids, target=payload.target, target_ids=payload.target_ids
+    )
+    return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
+
+
+@router.get("/runs/{run_id}", response={200: RunAnswer, **REFUSALS}, summary="How far a run is, its tokens and sites")
+def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
+    run = _run(run_id)
+    told = replay.replay(run.id)
+    # The last frame is stored before anybody hears of it; the row follows when the recorder has read it.
+    state, timings, implementation, error = run.state, run.timings, run.implementation, run.error
+    if told.ending and run.state not in Run.ENDED:
+        state = told.ending["type"]
+        timings = told.ending.get("timings", {})
+        implementation = told.ending.get("implementation", implementation)
+        error = {name: told.ending[name] for name in ("code", "message")} if state == "failed" else None
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "model": run.checkpoint_id,
+        "state": state,
+        "text": run.text,
+        "target": run.target,
+        "tokens": told.tokens,
+        "sites": told.sites,
+        "timings": timings,
+        "implementation": implementation,
+        "error": error,
+        "attempt": run.attempt,
+        "created_at": run.created_at,
+        "socket": run.socket,
+        "page": run.page,
+    }
+
+
+@router.get(
+    "/runs/{run_id}/maps/{site}/{int:head}",
+    response={200: MapAnswer, **REFUSALS},
+    summary="An exact rectangle of one head's map",
+    openapi_extra={"responses": {200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}}}},
+)
+async def read_map(
+    request: HttpRequest,
+    run_id: str,
+    site: str,
+    head: int,
+    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),  # type: ignore[type-arg]
+    cols: str = Query("", description="a:b, the same for columns"),  # type: ignore[type-arg]
+    cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),  # type: ignore[type-arg]
+) -> HttpResponse:
+    """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. Every full row sums to 1."""
+    run = await sync_to_async(_run)(run_id)
+    told = await sync_to_async(replay.replay)(run.id)
+    shape = told.site(site)
+    if shape is None:
+        sites = ", ".join(found["site"] for found in told.sites[:8]) or "none yet"
+        raise ApiError(404, "unknown_site", f"This run has no site of this name. It has {sites}.", field="site")
+    if not 0 <= head < shape["heads"]:
+        raise ApiError(
+            404, "unknown_head", f"{site} has the heads 0 to {shape['heads'] - 1}.", field="head", limit=shape["heads"] - 1
+        )
+    if cell < 1 or cell & (cell - 1):
+        raise ApiError(422, "bad_cell", "cell is a power of two: 1, 2, 4 and so on.", field="cell")
+    row_range = _range("rows", rows, shape["queries"], cell)
+    col_range = _range("cols", cols, shape["keys"], cell)
+    values = -(-len(row_range) // cell) * -(-len(col_range) // cell)
+    if values > settings.MAP_LIMIT_VALUES:
+        raise ApiError(
+            413,
+            "rectangle_too_large",
+            f"This rectangle has {values:,} values; one answer holds {settings.MAP_LIMIT_VALUES:,}. "
+            "Ask for fewer rows and columns, or for a larger cell.",
+            limit=settings.MAP_LIMIT_VALUES,
+        )
+    try:
+        tile, arrays = await dispatch.ask_tile(run.job(), site, head, row_range, col_range, cell)
+    except dispatch.WorkersAwayError:
+        raise ApiError(503, "workers_away", "No worker answered. The map can be asked for again in a moment.") from None
+    if isinstance(tile, Failed):
+        raise ApiError(409, tile.code, tile.message)
+    return _map(request, tile, np.asarray(arrays["weights"]))
+
+
+@router.get(
+    "/runs/{run_id}/probabilities",
+    response={200: ProbabilitiesAnswer, **REFUSALS},
+    summary="The most likely tokens after a position",
+)
+def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, top: int = 10) -> dict[str, Any]:
+    """`position` counts from 0; negative counts from the end. The worker keeps the first 50 of each position."""
+    run = _run(run_id)
+    found = replay.probabilities(run.id)
+    if found is None:
+        raise ApiError(409, "not_yet", "This run has no probabilities yet. Read them when it is finished.")
+    event, arrays = found
+    ids, chances = np.asarray(arrays["ids"]), np.asarray(arrays["probabilities"])
+    positions, kept = ids.shape
+    if not -positions <= position < positions:
+        raise ApiError(
+            422, "bad_position", f"position goes from 0 to {positions - 1}.", field="position", limit=positions - 1
+        )
+    if not 1 <= top <= kept:
+        raise ApiError(422, "bad_top", f"top goes from 1 to {kept}.", field="top", limit=kept)
+    row = position % positions
+    return {
+        "position": row,
+        "sequence": event.sequence,  # type: ignore[attr-defined]
+        "tokens": [
+            {"id": id_, "text": event.texts[str(id_)], "probability": chance}  # type: ignore[attr-defined]
+            for id_, chance in zip(ids[row, :top].tolist(), chances[row, :top].tolist(), strict=True)
+        ],
+    }
+
+
+def _run(run_id: str) -> Run:
+    run = Run.objects.select_related("checkpoint").filter(pk=run_id).first()
+    if run is None:
+        raise ApiError(404, "unknown_run", "There is no run with this id.", field="id")
+    return run
+
+
+def _range(name: str, given: str, length: int, cell: int) -> range:
+    if not given:
+        return range(length)
+    start, colon, stop = given.partition(":")
+    if colon and start.isdecimal() and stop.isdecimal() and start.isascii() and stop.isascii():
+        if int(start) < int(stop) <= length and int(start) % cell == 0:
+            return range(int(start), int(stop))
+    aligned = f", a a multiple of {cell}" if cell > 1 else ""
+    raise ApiError(
+        422, "bad_range", f"{name} is a:b with 0 <= a < b <= {length}{aligned}.", field=name, limit=length
+    )
+
+
+def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> HttpResponse:
+    if request.accepts(NPY) and not request.accepts("application/json") or request.headers.get("Accept") == NPY:
+        buffer = io.BytesIO()
+        np.save(buffer, weights, allow_pickle=False)
+        response = HttpResponse(buffer.getvalue(), content_type=NPY)
+    else:
+        answer = MapAnswer(
+            site=tile.site,
+            head=tile.head,
+            rows=tile.rows,
+            cols=tile.cols,
+            cell=tile.cell,
+            rule=tile.rule,
+            implementation=tile.implementation,
+            weights=weights.tolist(),
+        )
+        response = HttpResponse(answer.model_dump_json(), content_type="application/json")
+    # A run's maps never change, so a browser may keep what it has.
+    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["Vary"] = "Accept"
+    response["X-Implementation"] = tile.implementation
+    return response

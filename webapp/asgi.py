@@ -1,0 +1,123 @@
+"""The site as one ASGI application, behind two guards that every request passes before Django reads its body."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+django_application = get_asgi_application()
+
+# Models may be imported only after Django is set up.
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import WebsocketDenier  # noqa: E402
+from django.conf import settings  # noqa: E402
+
+from webapp.urls import socket_urlpatterns  # noqa: E402
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class SameOrigin:
+    """Refuses what another site's page sends in a visitor's name: sockets, and requests that change something.
+
+    A script of one's own sends no Origin and no cookie, and passes. A socket with cookies but without an Origin does
+    not: no browser sends that.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = scope["type"] == "websocket"
+        if (socket or scope.get("method") not in SAFE_METHODS) and not self._trusted(scope):
+            if socket:
+                await WebsocketDenier()(scope, receive, send)
+                return
+            await refuse(send, 403, "foreign_origin", "This request came from another site's page, and was not done.")
+            return
+        await self._application(scope, receive, send)
+
+    @staticmethod
+    def _trusted(scope: Scope) -> bool:
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if not origin:
+            return scope["type"] != "websocket" or b"cookie" not in headers
+        return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+
+
+class BodyLimit:
+    """Refuses a body that is too long before it is read. Django would spool all of it to disk first."""
+
+    def __init__(self, application: Application, limit_bytes: int) -> None:
+        self._application = application
+        self._limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._limit_bytes:
+            await self._refuse(send)
+            return
+        received = 0
+        answered = False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit_bytes:
+                raise _BodyTooLongError
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._application(scope, counted, noted)
+        except _BodyTooLongError:
+            if not answered:
+                await self._refuse(send)
+
+    async def _refuse(self, send: Send) -> None:
+        await refuse(
+            send,
+            413,
+            "body_too_long",
+            f"A request may carry {self._limit_bytes:,} bytes; this one is longer. Send a shorter text.",
+            limit=self._limit_bytes,
+        )
+
+
+class _BodyTooLongError(Exception):
+    pass
+
+
+async def refuse(send: Send, status: int, code: str, message: str, limit: int | None = None) -> None:
+    """Answer with the API's error shape, without Django."""
+    error = {"code": code, "message": message, "field": None, "limit": limit, "id": None}
+    body = json.dumps({"error": error}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": SameOrigin(BodyLimit(django_application, settings.BODY_LIMIT_BYTES)),
+        "websocket": SameOrigin(URLRouter(socket_urlpatterns)),
+    }
+)

@@ -1,0 +1,1 @@
+"""The model library: which checkpoints there are, and what each of them is."""

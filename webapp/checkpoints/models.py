@@ -1,0 +1,55 @@
+"""A checkpoint that people can choose, as a row. Its weights stay where they lie; only workers open them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from django.db import models
+
+from workers.protocol.jobs import Source
+
+
+class Checkpoint(models.Model):
+    """One checkpoint folder. `manifest` is what `python -m modelcore describe` said of it."""
+
+    class State(models.TextChoices):
+        READY = "ready"
+        MISSING = "missing"
+
+    id = models.SlugField(primary_key=True, max_length=80)
+    name = models.CharField(max_length=120)
+    sentence = models.CharField(max_length=300, blank=True)
+    path = models.CharField(max_length=1000)
+    fingerprint = models.CharField(max_length=64)
+    manifest = models.JSONField()
+    example = models.TextField(blank=True)
+    target = models.TextField(blank=True)
+    notice = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def state(self) -> State:
+        """Whether the files are still there. Reads the disk."""
+        return self.State.READY if Path(self.path).is_dir() else self.State.MISSING
+
+    @property
+    def source(self) -> Source:
+        return Source(model=self.id, path=self.path)
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it reads a source and writes a target."""
+        return bool(self.manifest["architecture"] == "encoder-decoder")
+
+    @property
+    def longest_text(self) -> int | None:
+        """No text of more characters than this can fit; a shorter one still may not. None where nothing is known."""
+        longest_token = self.manifest.get("longest_token")
+        return longest_token * self.manifest["positions"] if longest_token else None

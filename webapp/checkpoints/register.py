@@ -1,0 +1,76 @@
+"""Put a checkpoint folder into the library. What it is, modelcore says, in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.text import slugify
+
+from webapp.checkpoints.models import Checkpoint
+
+DESCRIBE_TIMEOUT_S = 300
+
+
+class RefusedError(Exception):
+    """This folder cannot be used; the message says why."""
+
+
+def register(folder: Path, card: dict[str, Any] | None = None) -> tuple[Checkpoint, bool]:
+    """The library's row for a folder, and whether it was read anew; a folder that has not changed is not.
+
+    Raises: RefusedError with modelcore's reason.
+    """
+    folder = folder.expanduser().resolve()
+    if not folder.is_dir():
+        raise RefusedError(f"{folder} is not a folder. Give the folder that holds config.json and the weights.")
+    card = card or {}
+    fingerprint = _fingerprint(folder)
+    known = Checkpoint.objects.filter(path=str(folder)).first()
+    if known and known.fingerprint == fingerprint:
+        return known, False
+    manifest = describe(folder)
+    checkpoint = known or Checkpoint(id=card.get("id") or _free_id(folder.name), path=str(folder))
+    checkpoint.name = card.get("name") or folder.name
+    checkpoint.sentence = card.get("sentence", "")
+    checkpoint.example = card.get("example", "")
+    checkpoint.target = card.get("target") or ""
+    checkpoint.notice = card.get("notice", {})
+    checkpoint.manifest = manifest
+    checkpoint.fingerprint = fingerprint
+    checkpoint.save()
+    return checkpoint, True
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """What modelcore makes of a folder. A child process reads the files, so that a bad one harms nobody else."""
+    command = [sys.executable, "-m", "modelcore", "describe", str(folder), "--json"]
+    try:
+        done = subprocess.run(
+            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=DESCRIBE_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RefusedError(f"reading the folder took longer than {DESCRIBE_TIMEOUT_S} s, and was stopped") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise RefusedError(said[-1] if said else f"modelcore ended with code {done.returncode} and said nothing")
+    manifest: dict[str, Any] = json.loads(done.stdout)
+    return manifest
+
+
+def _fingerprint(folder: Path) -> str:
+    """Changes when a file of the folder does: names, sizes and times of change."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    seen = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+
+def _free_id(name: str) -> str:
+    stem = slugify(name)[:60] or "model"
+    candidates = (stem if n == 1 else f"{stem}-{n}" for n in range(1, 10_000))
+    return next(candidate for candidate in candidates if not Checkpoint.objects.filter(id=candidate).exists())

@@ -1,0 +1,75 @@
+"""The one door to Celery: hand a job to the workers, ask one for a tile, see how much is waiting."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from functools import cache
+
+import redis
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from webapp import stream
+from workers.app import app
+from workers.protocol import jobs, keys
+from workers.protocol.frame import Frame, decode
+from workers.protocol.jobs import TileJob, TraceJob
+
+log = logging.getLogger(__name__)
+
+
+class WorkersAwayError(Exception):
+    """No worker answered in time, or the broker cannot be reached."""
+
+
+@cache
+def _server() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
+
+
+def send(job: TraceJob) -> bool:
+    """Put a job on the queue. False where the broker is away: the recorder sends it when it is back."""
+    return _send(jobs.TRACE, job)
+
+
+async def ask_tile(trace: TraceJob, site: str, head: int, rows: range, cols: range, cell: int) -> Frame:
+    """Have a worker recompute a rectangle, and wait for it: a `tile` frame, or a `failed` one that says why not.
+
+    Raises: WorkersAwayError after settings.TILE_WAIT_S.
+    """
+    job = TileJob(
+        trace=trace,
+        reply=secrets.token_hex(16),
+        site=site,
+        head=head,
+        rows=(rows.start, rows.stop),
+        cols=(cols.start, cols.stop),
+        cell=cell,
+    )
+    if not await sync_to_async(_send, thread_sensitive=False)(jobs.TILE, job):
+        raise WorkersAwayError
+    reply = await stream.reply(job.reply, settings.TILE_WAIT_S)
+    if reply is None:
+        raise WorkersAwayError
+    return decode(reply)
+
+
+def queue_length() -> int:
+    """How many jobs wait for a worker. Raises: redis.RedisError where the broker is away."""
+    return int(_server().llen(jobs.QUEUE))  # type: ignore[arg-type]
+
+
+def broker_came_back_empty() -> bool:
+    """Whether Redis has forgotten us since it was last asked: then every waiting job must be sent again."""
+    return bool(_server().set(keys.EPOCH, secrets.token_hex(8), nx=True))
+
+
+def _send(task: str, job: TraceJob | TileJob) -> bool:
+    try:
+        app.send_task(task, args=[job.to_json()], queue=jobs.QUEUE, retry=False)
+    except (OperationalError, redis.RedisError, OSError) as error:
+        log.warning("the broker is away, %s waits in the database: %s", task, error)
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The recorder: what workers tell becomes rows; what was lost is queued again."""

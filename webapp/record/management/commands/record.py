@@ -1,0 +1,45 @@
+"""`manage.py record`: the truth keeper, one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from typing import Any
+
+import redis
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+
+from webapp.record import keeper
+
+log = logging.getLogger(__name__)
+
+BLOCK_S = 1.0
+LOOK_EVERY_S = 2.0
+BACK_OFF_S = 2.0
+
+
+class Command(BaseCommand):
+    help = "Write down what workers tell, renew and end leases, send what waits. Run exactly one."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self._running = True
+        looked = 0.0
+        while self._running:
+            try:
+                keeper.record_lifecycle(BLOCK_S)
+                if time.monotonic() - looked >= LOOK_EVERY_S:
+                    looked = time.monotonic()
+                    keeper.send_waiting()
+                    keeper.renew_leases()
+                    keeper.requeue_lost()
+            except (redis.RedisError, DatabaseError) as error:
+                log.warning("the recorder waits: %s", error)
+                connection.close()
+                time.sleep(BACK_OFF_S)
+
+    def _stop(self, *_: Any) -> None:
+        self._running = False

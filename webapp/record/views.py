@@ -1,0 +1,30 @@
+"""Whether this site lives, and whether it can do work."""
+
+from __future__ import annotations
+
+import redis
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+from webapp import stream
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 while the web process answers."""
+    return JsonResponse({"web": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the database, the broker and at least one worker answer; else 503 that says which does not."""
+    parts = {"database": "ok", "broker": "ok", "workers": "ok"}
+    try:
+        connection.ensure_connection()
+    except DatabaseError:
+        parts["database"] = "away"
+    try:
+        if not stream.workers():
+            parts["workers"] = "none"
+    except redis.RedisError:
+        parts["broker"] = parts["workers"] = "away"
+    ready = all(state == "ok" for state in parts.values())
+    return JsonResponse(parts, status=200 if ready else 503)

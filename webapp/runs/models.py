@@ -1,0 +1,84 @@
+"""A run: what was asked, and the job that does it, as one row with state, attempt and lease."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import ClassVar
+
+from django.db import models
+
+from webapp.checkpoints.models import Checkpoint
+from workers.protocol.jobs import TraceJob
+
+
+def new_id() -> str:
+    """128 random bits that read well in a URL and cannot be guessed."""
+    return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+class Run(models.Model):
+    """One request and its job.
+
+    A queued run is sent to the workers; a worker that starts it holds a lease, renewed by its heartbeats. When the
+    lease runs out the run is queued again under the next attempt, and what the lost worker may still say is void.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        FINISHED = "finished"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    ENDED: ClassVar = [State.FINISHED, State.FAILED, State.CANCELLED]
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    kind = models.CharField(max_length=16, default="trace")
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="runs")
+    text = models.TextField(null=True)
+    ids = models.JSONField(null=True)
+    target = models.TextField(null=True)
+    target_ids = models.JSONField(null=True)
+    featured = models.BooleanField(default=False)
+
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    attempt = models.PositiveIntegerField(default=1)
+    losses = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    implementation = models.CharField(max_length=40, blank=True)
+    timings = models.JSONField(default=dict)
+    error = models.JSONField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        indexes: ClassVar = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["featured"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def page(self) -> str:
+        return f"/runs/{self.id}"
+
+    @property
+    def socket(self) -> str:
+        return f"/ws/runs/{self.id}"
+
+    def job(self) -> TraceJob:
+        """This run's job as Celery carries it, under its present attempt."""
+        return TraceJob(
+            run=self.id,
+            attempt=self.attempt,
+            source=self.checkpoint.source,
+            submitted_at=self.created_at.timestamp(),
+            text=self.text,
+            ids=self.ids,
+            target=self.target,
+            target_ids=self.target_ids,
+        )

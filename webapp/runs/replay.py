@@ -1,0 +1,58 @@
+"""What a run's stored frames say, for readers who want facts and not frames: the HTTP API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from webapp import stream
+from workers.protocol import frame
+from workers.protocol.events import ENDINGS
+from workers.protocol.frame import Frame
+
+
+@dataclass
+class Replay:
+    """A run's events as they stand on disk, folded; a restart voids what came before it."""
+
+    tokens: list[dict[str, Any]] = field(default_factory=list)
+    sites: list[dict[str, Any]] = field(default_factory=list)
+    ending: dict[str, Any] | None = None
+
+    def site(self, name: str) -> dict[str, Any] | None:
+        return next((site for site in self.sites if site["site"] == name), None)
+
+
+def replay(run: str) -> Replay:
+    """Tokens, sites and ending of a run. Reads its stored file."""
+    told = Replay()
+    for stored in stream.stored_frames(run):
+        header, _ = frame.read_header(stored.frame)
+        match header["type"]:
+            case "started":
+                told = Replay()
+            case "tokens":
+                told.tokens += _tokens(frame.decode(stored.frame), header)
+            case "site":
+                named = ("site", "stack", "kind", "layer", "heads", "queries", "keys", "causal")
+                told.sites.append({name: header[name] for name in named})
+            case ending if ending in ENDINGS:
+                told.ending = header
+    return told
+
+
+def probabilities(run: str) -> Frame | None:
+    """The run's `probabilities` frame, None where it has not come yet. Reads its stored file."""
+    found = None
+    for stored in stream.stored_frames(run):
+        if frame.read_header(stored.frame)[0]["type"] == "probabilities":
+            found = frame.decode(stored.frame)
+    return found
+
+
+def _tokens(read: Frame, header: dict[str, Any]) -> list[dict[str, Any]]:
+    ids, offsets = read.arrays["ids"].tolist(), read.arrays["offsets"].tolist()
+    return [
+        {"sequence": header["sequence"], "id": id_, "text": text, "start": start, "end": end, "special": special}
+        for id_, text, (start, end), special in zip(ids, header["texts"], offsets, header["special"], strict=True)
+    ]

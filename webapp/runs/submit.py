@@ -1,0 +1,122 @@
+"""Take a request: check it, write it down, and only then hand it to the workers."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from webapp import dispatch
+from webapp.checkpoints.models import Checkpoint
+from webapp.runs.models import Run
+
+
+class InvalidRequestError(ValueError):
+    """The request cannot be done as it is. `limit` is the number that it passed, if there is one."""
+
+    def __init__(self, code: str, message: str, field: str, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.field, self.limit = code, message, field, limit
+
+
+def submit_trace(
+    checkpoint: Checkpoint,
+    *,
+    text: str | None = None,
+    ids: list[int] | None = None,
+    target: str | None = None,
+    target_ids: list[int] | None = None,
+) -> Run:
+    """A queued run, committed before any worker hears of it.
+
+    Raises: InvalidRequestError, whose message says what is allowed.
+    """
+    if (text is None) == (ids is None):
+        raise InvalidRequestError("text_or_ids", 'Give either "text" or "ids", and not both.', "text")
+    if target is not None and target_ids is not None:
+        raise InvalidRequestError("target_or_ids", 'Give either "target" or "target_ids", and not both.', "target")
+    if not checkpoint.encodes and (target is not None or target_ids is not None):
+        raise InvalidRequestError(
+            "no_target", f"{checkpoint.name} has no encoder, so it takes no target. Leave the target out.", "target"
+        )
+    for field, words in (("text", text), ("target", target)):
+        if words is not None:
+            _check_text(field, words, checkpoint)
+    for field, numbers in (("ids", ids), ("target_ids", target_ids)):
+        if numbers is not None:
+            _check_ids(field, numbers, checkpoint)
+    run = Run.objects.create(checkpoint=checkpoint, text=text, ids=ids, target=target, target_ids=target_ids)
+    transaction.on_commit(lambda: send(run))
+    return run
+
+
+def send(run: Run) -> None:
+    """Hand a queued run to the workers, or leave it to the recorder where the broker is away."""
+    if dispatch.send(run.job()):
+        Run.objects.filter(pk=run.pk, attempt=run.attempt).update(dispatched_at=timezone.now())
+
+
+def feature(model: str) -> Run | None:
+    """The run that the first page opens on: the featured model reading its own example. Made once a text."""
+    checkpoint = Checkpoint.objects.filter(pk=model).first() or Checkpoint.objects.first()
+    if checkpoint is None or not checkpoint.example:
+        return None
+    wanted = {"checkpoint": checkpoint, "text": checkpoint.example, "target": checkpoint.target or None}
+    good = Run.objects.filter(**wanted, featured=True).exclude(state__in=[Run.State.FAILED, Run.State.CANCELLED])
+    Run.objects.filter(featured=True).exclude(pk__in=good).update(featured=False)
+    # Not sent from here: the recorder sends what waits, once there is a broker.
+    return good.first() or Run.objects.create(**wanted, featured=True)
+
+
+def _check_text(field: str, text: str, checkpoint: Checkpoint) -> None:
+    if not text.strip():
+        raise InvalidRequestError("empty_text", f"The {field} is empty. Type at least one word.", field)
+    if "\0" in text:
+        where = text.index("\0") + 1
+        raise InvalidRequestError(
+            "nul_character", f"Character {where:,} of the {field} is a NUL character. Remove it.", field
+        )
+    surrogate = next((i for i, c in enumerate(text) if "\ud800" <= c <= "\udfff"), None)
+    if surrogate is not None:
+        raise InvalidRequestError(
+            "lone_surrogate",
+            f"Character {surrogate + 1:,} of the {field} is half of a surrogate pair, which no text can hold. Remove it.",
+            field,
+        )
+    longest = checkpoint.longest_text
+    if longest is not None and len(text) > longest:
+        raise InvalidRequestError(
+            "text_too_long",
+            f"The {field} has {len(text):,} characters; {checkpoint.name} reads at most "
+            f"{checkpoint.manifest['positions']:,} tokens, which is never more than {longest:,} characters. Shorten it.",
+            field,
+            longest,
+        )
+    if len(text) > settings.TEXT_LIMIT_CHARACTERS:
+        raise InvalidRequestError(
+            "text_too_long",
+            f"The {field} has {len(text):,} characters; at most {settings.TEXT_LIMIT_CHARACTERS:,} are taken. Shorten it.",
+            field,
+            settings.TEXT_LIMIT_CHARACTERS,
+        )
+
+
+def _check_ids(field: str, ids: list[int], checkpoint: Checkpoint) -> None:
+    vocabulary, positions = checkpoint.manifest["vocabulary"], checkpoint.manifest["positions"]
+    if not ids:
+        raise InvalidRequestError("empty_text", f"{field} is an empty list. Give at least one token id.", field)
+    if len(ids) > positions:
+        raise InvalidRequestError(
+            "text_too_long",
+            f"{field} has {len(ids):,} tokens; {checkpoint.name} reads at most {positions:,}. Shorten it.",
+            field,
+            positions,
+        )
+    wrong = next((i for i in ids if not 0 <= i < vocabulary), None)
+    if wrong is not None:
+        raise InvalidRequestError(
+            "id_out_of_range",
+            f"{field} holds {wrong:,}; the token ids of {checkpoint.name} go from 0 to {vocabulary - 1:,}.",
+            field,
+            vocabulary - 1,
+        )

@@ -1,0 +1,32 @@
+"""The explorer's page. It holds no data: the browser reads the run from its socket."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from webapp.runs.models import Run
+
+
+def explore(request: HttpRequest) -> HttpResponse:
+    """The first page: opens on the featured run, already answered."""
+    run = Run.objects.filter(featured=True).first()
+    return _page(request, run.id if run else "")
+
+
+def explore_run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """A run's own page."""
+    if not Run.objects.filter(pk=run_id).exists():
+        return not_found(request)
+    return _page(request, run_id)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return render(request, "not_found.html", status=404)
+
+
+def _page(request: HttpRequest, run_id: str) -> HttpResponse:
+    response = render(request, "explore.html", {"run_id": run_id, "plotly_url": settings.PLOTLY_URL})
+    response["Cache-Control"] = "no-store"
+    return response

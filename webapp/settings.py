@@ -1,0 +1,142 @@
+"""Every setting and every variable of the environment that the site reads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from importlib.metadata import version
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parents[1]
+env = environ.Env()
+
+# Where all state lives: database, secret, runs, captures. `manage.py up --data` sets it.
+DATA = Path(env.str("HEADLIGHT_DATA", default=str(BASE_DIR / "data"))).expanduser().resolve()
+DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _secret_key() -> str:
+    """The key in the data folder, made on the first start. Creating is exclusive, so two processes agree."""
+    path = DATA / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(50)
+        file.write(key)
+    return key
+
+
+SECRET_KEY = env.str("HEADLIGHT_SECRET_KEY", default="") or _secret_key()
+DEBUG = env.bool("HEADLIGHT_DEBUG", default=False)
+ALLOWED_HOSTS = env.list("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+
+INSTALLED_APPS = [
+    "django.contrib.staticfiles",
+    "channels",
+    "django_vite",
+    "ninja",
+    "webapp.checkpoints",
+    "webapp.runs",
+    "webapp.record",
+    "webapp.supervise",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "webapp.urls"
+ASGI_APPLICATION = "webapp.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "webapp" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA / 'headlight.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Write-ahead logging lets readers go on while one writes; taking the write lock at BEGIN makes a second writer
+    # wait instead of failing half-way with "database is locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Announcements only; run data goes by Redis Streams (webapp.stream). One web process needs no layer outside itself.
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+# Browser code is built by Vite with hashed names; WhiteNoise serves it, and Plotly, as they lie.
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA / "static"
+STATICFILES_DIRS = [path for path in [BASE_DIR / "static" / "dist"] if path.is_dir()]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+(-[A-Za-z0-9_-]{8,}\.\w+|/vendor/plotly-[\d.]+\.min\.js)$"
+DJANGO_VITE = {
+    "default": {"dev_mode": False, "manifest_path": BASE_DIR / "static" / "dist" / "manifest.json"}
+}
+
+# Copied from the installed Python package when the browser code is built.
+PLOTLY_URL = f"{STATIC_URL}vendor/plotly-{version('plotly')}.min.js"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        # Plotly sets styles on elements; that needs this, and no script does.
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stream"], "level": "INFO"},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "uvicorn.access": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+# Limits of what one request may ask for; each is named in the answer that refuses.
+BODY_LIMIT_BYTES = env.int("HEADLIGHT_BODY_LIMIT_BYTES", default=2 << 20)
+TEXT_LIMIT_CHARACTERS = env.int("HEADLIGHT_TEXT_LIMIT_CHARACTERS", default=400_000)
+MAP_LIMIT_VALUES = env.int("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
+TILE_WAIT_S = env.float("HEADLIGHT_TILE_WAIT_S", default=30.0)
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+
+# How long a running job may go without a heartbeat before another worker gets it, and how often it may be tried.
+LEASE_S = env.float("HEADLIGHT_LEASE_S", default=20.0)
+ATTEMPTS = 3
+
+ZOO = BASE_DIR / "modelcore" / "zoo"
+FEATURED_MODEL = "prose"

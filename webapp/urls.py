@@ -1,0 +1,23 @@
+"""The whole site on one page."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.urls.resolvers import URLPattern, URLResolver
+
+from webapp.api.router import api
+from webapp.record.views import healthz, readyz
+from webapp.runs import views
+from webapp.runs.consumers import RunConsumer
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.explore, name="explore"),
+    path("runs/<str:run_id>", views.explore_run, name="explore-run"),
+    path("api/v1/", api.urls),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+]
+
+handler404 = "webapp.runs.views.not_found"
+
+socket_urlpatterns = [path("ws/runs/<str:run_id>", RunConsumer.as_asgi())]
