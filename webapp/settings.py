@@ -85,9 +85,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+(-[A-Za-z0-9_-]{8,}\.\w+|/vendor/plotly-[\d.]+\.min\.js)$"
-DJANGO_VITE = {
-    "default": {"dev_mode": False, "manifest_path": BASE_DIR / "static" / "dist" / "manifest.json"}
-}
+DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": BASE_DIR / "static" / "dist" / "manifest.json"}}
 
 # Copied from the installed Python package when the browser code is built.
 PLOTLY_URL = f"{STATIC_URL}vendor/plotly-{version('plotly')}.min.js"

@@ -42,7 +42,8 @@ async def follow(run: str, after: int) -> AsyncIterator[bytes]:
             stored = tail.since(seq)
             if stored is None:
                 stored = await asyncio.to_thread(_page, run, seq)
-            for seq, data in stored:
+            for following, data in stored:
+                seq = following
                 yield data
                 if frame.ends_run(data):
                     return
@@ -204,9 +205,7 @@ def _client() -> redis.asyncio.Redis:
     loop = asyncio.get_running_loop()
     if loop not in _clients:
         # redis-py's own socket timeout of 5 s would end every blocking read.
-        _clients[loop] = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=5
-        )
+        _clients[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=5)
     return _clients[loop]
 
 

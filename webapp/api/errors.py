@@ -73,7 +73,12 @@ def install(api: NinjaAPI) -> None:
 
 
 def _answer(
-    status: int, code: str, message: str, field: str | None = None, limit: int | None = None, id_: str | None = None
+    status: int,
+    code: str,
+    message: str,
+    field: str | None = None,
+    limit: int | None = None,
+    id_: str | None = None,
 ) -> HttpResponse:
     error: dict[str, Any] = {"code": code, "message": message, "field": field, "limit": limit, "id": id_}
     response = HttpResponse(json.dumps({"error": error}), status=status, content_type="application/json")

@@ -23,7 +23,14 @@ from workers.protocol.events import Failed
 router = Router(tags=["runs"])
 
 NPY = "application/x-npy"
-REFUSALS = {404: ErrorAnswer, 409: ErrorAnswer, 413: ErrorAnswer, 415: ErrorAnswer, 422: ErrorAnswer, 503: ErrorAnswer}
+REFUSALS = {
+    404: ErrorAnswer,
+    409: ErrorAnswer,
+    413: ErrorAnswer,
+    415: ErrorAnswer,
+    422: ErrorAnswer,
+    503: ErrorAnswer,
+}
 
 
 @router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text")
@@ -31,11 +38,17 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
     checkpoint = Checkpoint.objects.filter(pk=payload.model).first()
     if checkpoint is None:
         raise ApiError(
-            404, "unknown_model", "There is no model with this id. GET /api/v1/models lists them.", field="model"
+            404,
+            "unknown_model",
+            "There is no model with this id. GET /api/v1/models lists them.",
+            field="model",
         )
     if checkpoint.state is Checkpoint.State.MISSING:
         raise ApiError(
-            409, "model_missing", f"The files of {checkpoint.name} are gone. Put them back, or add them again.", field="model"
+            409,
+            "model_missing",
+            f"The files of {checkpoint.name} are gone. Put them back, or add them again.",
+            field="model",
         )
     run = submit_trace(
         checkpoint, text=payload.text, ids=payload.ids, target=payload.target, target_ids=payload.target_ids
@@ -97,7 +110,11 @@ async def read_map(
         raise ApiError(404, "unknown_site", f"This run has no site of this name. It has {sites}.", field="site")
     if not 0 <= head < shape["heads"]:
         raise ApiError(
-            404, "unknown_head", f"{site} has the heads 0 to {shape['heads'] - 1}.", field="head", limit=shape["heads"] - 1
+            404,
+            "unknown_head",
+            f"{site} has the heads 0 to {shape['heads'] - 1}.",
+            field="head",
+            limit=shape["heads"] - 1,
         )
     if cell < 1 or cell & (cell - 1):
         raise ApiError(422, "bad_cell", "cell is a power of two: 1, 2, 4 and so on.", field="cell")
@@ -137,7 +154,11 @@ def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, to
     positions, kept = ids.shape
     if not -positions <= position < positions:
         raise ApiError(
-            422, "bad_position", f"position goes from 0 to {positions - 1}.", field="position", limit=positions - 1
+            422,
+            "bad_position",
+            f"position goes from 0 to {positions - 1}.",
+            field="position",
+            limit=positions - 1,
         )
     if not 1 <= top <= kept:
         raise ApiError(422, "bad_top", f"top goes from 1 to {kept}.", field="top", limit=kept)
@@ -163,17 +184,15 @@ def _range(name: str, given: str, length: int, cell: int) -> range:
     if not given:
         return range(length)
     start, colon, stop = given.partition(":")
-    if colon and start.isdecimal() and stop.isdecimal() and start.isascii() and stop.isascii():
-        if int(start) < int(stop) <= length and int(start) % cell == 0:
-            return range(int(start), int(stop))
+    numbers = colon and all(part.isascii() and part.isdigit() for part in (start, stop))
+    if numbers and int(start) < int(stop) <= length and int(start) % cell == 0:
+        return range(int(start), int(stop))
     aligned = f", a a multiple of {cell}" if cell > 1 else ""
-    raise ApiError(
-        422, "bad_range", f"{name} is a:b with 0 <= a < b <= {length}{aligned}.", field=name, limit=length
-    )
+    raise ApiError(422, "bad_range", f"{name} is a:b with 0 <= a < b <= {length}{aligned}.", field=name, limit=length)
 
 
 def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> HttpResponse:
-    if request.accepts(NPY) and not request.accepts("application/json") or request.headers.get("Accept") == NPY:
+    if (request.accepts(NPY) and not request.accepts("application/json")) or request.headers.get("Accept") == NPY:
         buffer = io.BytesIO()
         np.save(buffer, weights, allow_pickle=False)
         response = HttpResponse(buffer.getvalue(), content_type=NPY)

@@ -52,7 +52,12 @@ def describe(folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "modelcore", "describe", str(folder), "--json"]
     try:
         done = subprocess.run(
-            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=DESCRIBE_TIMEOUT_S, check=False
+            command,
+            cwd=settings.BASE_DIR,
+            capture_output=True,
+            text=True,
+            timeout=DESCRIBE_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise RefusedError(f"reading the folder took longer than {DESCRIBE_TIMEOUT_S} s, and was stopped") from None

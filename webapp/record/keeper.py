@@ -113,11 +113,16 @@ def _queue_again(run: Run, **changes: Any) -> None:
 def _give_up(run: Run) -> None:
     error = {
         "code": "poisoned",
-        "message": f"This run lost its worker {settings.ATTEMPTS} times and is not tried again. The worker's log may say why.",
+        "message": f"This run lost its worker {settings.ATTEMPTS} times and is not tried again. "
+        "The worker's log may say why.",
     }
     given_up = Run.objects.filter(pk=run.pk, attempt=run.attempt, state=Run.State.RUNNING)
     if given_up.update(
-        state=Run.State.FAILED, attempt=F("attempt") + 1, losses=F("losses") + 1, ended_at=timezone.now(), error=error
+        state=Run.State.FAILED,
+        attempt=F("attempt") + 1,
+        losses=F("losses") + 1,
+        ended_at=timezone.now(),
+        error=error,
     ):
         stream.end_run(run.id, run.attempt + 1, Failed(**error))
 

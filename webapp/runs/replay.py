@@ -53,6 +53,13 @@ def probabilities(run: str) -> Frame | None:
 def _tokens(read: Frame, header: dict[str, Any]) -> list[dict[str, Any]]:
     ids, offsets = read.arrays["ids"].tolist(), read.arrays["offsets"].tolist()
     return [
-        {"sequence": header["sequence"], "id": id_, "text": text, "start": start, "end": end, "special": special}
+        {
+            "sequence": header["sequence"],
+            "id": id_,
+            "text": text,
+            "start": start,
+            "end": end,
+            "special": special,
+        }
         for id_, text, (start, end), special in zip(ids, header["texts"], offsets, header["special"], strict=True)
     ]

@@ -37,7 +37,9 @@ def submit_trace(
         raise InvalidRequestError("target_or_ids", 'Give either "target" or "target_ids", and not both.', "target")
     if not checkpoint.encodes and (target is not None or target_ids is not None):
         raise InvalidRequestError(
-            "no_target", f"{checkpoint.name} has no encoder, so it takes no target. Leave the target out.", "target"
+            "no_target",
+            f"{checkpoint.name} has no encoder, so it takes no target. Leave the target out.",
+            "target",
         )
     for field, words in (("text", text), ("target", target)):
         if words is not None:
@@ -80,7 +82,7 @@ def _check_text(field: str, text: str, checkpoint: Checkpoint) -> None:
     if surrogate is not None:
         raise InvalidRequestError(
             "lone_surrogate",
-            f"Character {surrogate + 1:,} of the {field} is half of a surrogate pair, which no text can hold. Remove it.",
+            f"Character {surrogate + 1:,} of the {field} is half of a surrogate pair, which is no text. Remove it.",
             field,
         )
     longest = checkpoint.longest_text
@@ -88,14 +90,14 @@ def _check_text(field: str, text: str, checkpoint: Checkpoint) -> None:
         raise InvalidRequestError(
             "text_too_long",
             f"The {field} has {len(text):,} characters; {checkpoint.name} reads at most "
-            f"{checkpoint.manifest['positions']:,} tokens, which is never more than {longest:,} characters. Shorten it.",
+            f"{checkpoint.manifest['positions']:,} tokens, never more than {longest:,} characters. Shorten it.",
             field,
             longest,
         )
     if len(text) > settings.TEXT_LIMIT_CHARACTERS:
         raise InvalidRequestError(
             "text_too_long",
-            f"The {field} has {len(text):,} characters; at most {settings.TEXT_LIMIT_CHARACTERS:,} are taken. Shorten it.",
+            f"The {field} has {len(text):,} characters; at most {settings.TEXT_LIMIT_CHARACTERS:,} fit. Shorten it.",
             field,
             settings.TEXT_LIMIT_CHARACTERS,
         )

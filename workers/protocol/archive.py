@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -36,7 +37,7 @@ class ArchiveWriter:
 
     def __init__(self, run_folder: Path, attempt: int) -> None:
         run_folder.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = open(run_folder / f"{attempt}{SUFFIX}", "xb", buffering=0)
+        self._file: BinaryIO = open(run_folder / f"{attempt}{SUFFIX}", "xb", buffering=0)  # noqa: SIM115  (closed by close)
 
     def append(self, seq: int, frame: bytes) -> None:
         self._file.write(RECORD.pack(len(frame), seq) + frame)
@@ -62,10 +63,8 @@ def read(run_folder: Path, after: int = 0) -> Iterator[StoredFrame]:
 def last(run_folder: Path) -> StoredFrame | None:
     """The newest stored frame, None where nothing is stored. Reads the newest attempt's file only."""
     attempts = _attempts(run_folder)
-    newest = None
-    for newest in _read_file(attempts[-1], 0) if attempts else ():
-        pass
-    return newest
+    newest = deque(_read_file(attempts[-1], 0) if attempts else (), maxlen=1)
+    return newest[0] if newest else None
 
 
 def _attempts(run_folder: Path) -> list[Path]:

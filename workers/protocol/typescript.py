@@ -23,9 +23,7 @@ def typescript() -> str:
         "// Written by `python -m workers.protocol.typescript` from workers/protocol/events.py. Do not edit.\n",
         f'export const MAGIC = "{MAGIC.decode()}";\nexport const VERSION = {VERSION};\n'
         f"export const PREFIX_BYTES = {PREFIX.size};\nexport const ALIGNMENT = {ALIGNMENT};\n",
-        "export interface TypedArrays {\n"
-        + "".join(f"  {dtype}: {view};\n" for dtype, view in VIEWS.items())
-        + "}\n",
+        "export interface TypedArrays {\n" + "".join(f"  {dtype}: {view};\n" for dtype, view in VIEWS.items()) + "}\n",
         "export interface ShapedArray<D extends keyof TypedArrays> {\n"
         "  readonly values: TypedArrays[D];\n  readonly shape: readonly number[];\n}\n",
         *map(_interface, classes),
@@ -46,7 +44,7 @@ def _interface(event: type[Event]) -> str:
     if event.arrays:
         lines.append("  readonly arrays: {")
         for name, spec in event.arrays.items():
-            lines.append(f'    /** [{", ".join(spec.axes)}] */')
+            lines.append(f"    /** [{', '.join(spec.axes)}] */")
             lines.append(f'    readonly {name}: ShapedArray<"{spec.dtype}">;')
         lines.append("  };")
     summary = (event.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")

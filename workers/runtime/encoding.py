@@ -58,4 +58,7 @@ def probabilities(next_tokens: NextTokens, tokenizer: Tokenizer | None) -> Encod
     ids = np.ascontiguousarray(next_tokens.ids, dtype=np.int32)
     texts = {str(i): tokenizer.readable(i) if tokenizer else f"#{i}" for i in np.unique(ids).tolist()}
     event = Probabilities(sequence=next_tokens.sequence, texts=texts)
-    return event, {"ids": ids, "probabilities": np.ascontiguousarray(next_tokens.probabilities, dtype=np.float32)}
+    return event, {
+        "ids": ids,
+        "probabilities": np.ascontiguousarray(next_tokens.probabilities, dtype=np.float32),
+    }

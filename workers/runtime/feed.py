@@ -83,7 +83,9 @@ class Feed:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._archive.close()
 
     def publish(self, event: Event, arrays: Mapping[str, Any] | None = None) -> None:
@@ -100,7 +102,8 @@ class Feed:
         ttl_s = keys.ENDED_STREAM_TTL_S if event.ends_run else keys.STREAM_TTL_S
         try:
             accepted = self._append(
-                keys=[keys.attempt(self.run), keys.frames(self.run)], args=[self.attempt, event.seq, data, ttl_s]
+                keys=[keys.attempt(self.run), keys.frames(self.run)],
+                args=[self.attempt, event.seq, data, ttl_s],
             )
             if accepted and (event.ends_run or isinstance(event, Started)):
                 self._tell_recorder(event)
@@ -131,6 +134,4 @@ class Feed:
                 told |= {"code": event.code, "message": event.message}
             case Cancelled():
                 pass
-        self._server.xadd(
-            keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True
-        )
+        self._server.xadd(keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True)

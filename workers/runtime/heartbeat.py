@@ -62,7 +62,10 @@ class Heartbeat:
             self._beat()
 
     def _beat(self) -> None:
-        pulse = {**self._about, "running": [{"run": run, "attempt": attempt} for run, attempt in [*self._running.items()]]}
+        pulse = {
+            **self._about,
+            "running": [{"run": run, "attempt": attempt} for run, attempt in [*self._running.items()]],
+        }
         try:
             self._server.set(keys.worker(self.name), json.dumps(pulse), ex=keys.HEARTBEAT_TTL_S)
         except redis.RedisError as error:

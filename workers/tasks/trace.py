@@ -56,11 +56,21 @@ def run_trace(job: TraceJob, process: Process) -> None:
             return
         except (MemoryError, torch.OutOfMemoryError):
             log.exception("run %s", job.run)
-            feed.publish(Failed(code="out_of_memory", message="The worker has too little memory for this run. Try a shorter text or a smaller model."))
+            feed.publish(
+                Failed(
+                    code="out_of_memory",
+                    message="The worker has too little memory for this run. Try a shorter text or a smaller model.",
+                )
+            )
             return
         except Exception:
             log.exception("run %s", job.run)
-            feed.publish(Failed(code="internal", message=f"The worker failed on this run. Its log says why, under run {job.run}."))
+            feed.publish(
+                Failed(
+                    code="internal",
+                    message=f"The worker failed on this run. Its log says why, under run {job.run}.",
+                )
+            )
             return
         try:
             process.captures.keep(job.run, maps)

@@ -4,29 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('id', models.SlugField(max_length=80, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('sentence', models.CharField(blank=True, max_length=300)),
-                ('path', models.CharField(max_length=1000)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('manifest', models.JSONField()),
-                ('example', models.TextField(blank=True)),
-                ('target', models.TextField(blank=True)),
-                ('notice', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.SlugField(max_length=80, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("sentence", models.CharField(blank=True, max_length=300)),
+                ("path", models.CharField(max_length=1000)),
+                ("fingerprint", models.CharField(max_length=64)),
+                ("manifest", models.JSONField()),
+                ("example", models.TextField(blank=True)),
+                ("target", models.TextField(blank=True)),
+                ("notice", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
     ]
