@@ -13,6 +13,7 @@ import os
 import struct
 from collections import deque
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -52,7 +53,7 @@ class ArchiveWriter:
 def read(run_folder: Path, after: int = 0) -> Iterator[StoredFrame]:
     """The stored frames with a seq above `after`, in order, each seq once."""
     attempts = _attempts(run_folder)
-    for path, following in zip(attempts, [*attempts[1:], None], strict=True):
+    for path, following in zip_longest(attempts, attempts[1:]):
         limit = _first_seq(following) if following else None
         for stored in _read_file(path, after):
             if limit is not None and stored.seq >= limit:

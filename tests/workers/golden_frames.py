@@ -1,0 +1,86 @@
+"""One frame of every event. `python -m tests.workers.golden_frames` writes them to tests/golden, for Python and Node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workers.protocol import events, frame
+from workers.protocol.events import Event
+
+FOLDER = Path(__file__).resolve().parents[1] / "golden"
+
+GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
+    "started": (
+        events.Started(
+            seq=1,
+            run="k3v5",
+            attempt=1,
+            model="prose",
+            worker="interactive1@host",
+            device="cpu",
+            dtype="float32",
+            implementation="cpu",
+        ),
+        {},
+    ),
+    "tokens": (
+        events.Tokens(seq=2, sequence="decoder", origin="given", texts=["🙂", " é", "⏎"], special=[False, False, True]),
+        {"ids": np.array([7, 300, 0], np.int32), "offsets": np.array([[0, 1], [1, 4], [4, 5]], np.int32)},
+    ),
+    "site": (
+        events.Site(
+            seq=3,
+            site="decoder.self.0",
+            stack="decoder",
+            kind="self",
+            layer=0,
+            heads=2,
+            queries=3,
+            keys=3,
+            causal=True,
+            cell=1,
+            rule="max",
+            encoding="sqrt",
+            measures=["entropy", "previous_token", "first_token"],
+            seconds=0.25,
+        ),
+        {
+            "overview": np.arange(18, dtype=np.uint8).reshape(2, 3, 3),
+            "scale": np.array([1.0, 0.5], np.float32),
+            "measures": np.linspace(0, 1, 6, dtype=np.float32).reshape(3, 2),
+        },
+    ),
+    "probabilities": (
+        events.Probabilities(seq=4, sequence="decoder", texts={"7": "🙂", "300": " é"}),
+        {
+            "ids": np.array([[7, 300], [300, 7], [7, 300]], np.int32),
+            "probabilities": np.array([[0.75, 0.25], [0.5, 0.5], [1.0, 0.0]], np.float32),
+        },
+    ),
+    "tile": (
+        events.Tile(
+            seq=5, site="decoder.self.0", head=1, rows=[0, 2], cols=[1, 3], cell=1, rule="exact", implementation="cpu"
+        ),
+        {"weights": np.array([[0.0, 0.0], [0.5, 0.0]], np.float32)},
+    ),
+    "finished": (events.Finished(seq=6, implementation="cpu", timings={"queued_s": 0.5, "trace_s": 0.125}), {}),
+    "failed": (events.Failed(seq=6, code="text_too_long", message="This text has 312 tokens; 256 fit."), {}),
+    "cancelled": (events.Cancelled(seq=6), {}),
+}
+
+
+def main() -> None:
+    """Write each frame, and beside it what a reader must find in it."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, (event, arrays) in GOLDEN.items():
+        (FOLDER / f"{name}.frame").write_bytes(frame.encode(event, arrays))
+        found = {"event": event.header(), "arrays": {key: array.tolist() for key, array in arrays.items()}}
+        (FOLDER / f"{name}.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
