@@ -1,0 +1,106 @@
+"""The programs of one machine: what each is started with, and how it is treated."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from webapp.supervise import broker
+from webapp.supervise.instance import HOST
+from webapp.supervise.program import Program
+
+HOUSE = Path(__file__).resolve().parents[2]
+WEB_SECRETS = ("DATABASE_URL", "HEADLIGHT_SECRET_KEY")
+"""What a worker has no business with: it knows the broker and the data folder only."""
+
+
+def broker_program(socket: Path) -> Program:
+    return Program(
+        name="broker",
+        command=broker.command(socket),
+        ready=lambda: broker.answers(socket),
+        unsaid="Memory overcommit",  # Of interest to a server that saves to disk; ours does not.
+        stop_rank=2,
+        grace_s=0.5,
+        remedy="Or use a Redis or Valkey of your own: REDIS_URL=redis://127.0.0.1:6379/0 ./run",
+    )
+
+
+def web(port: int, descriptor: int, environment: Mapping[str, str]) -> Program:
+    return Program(
+        name="web",
+        # Compressing socket messages costs a factor of thirty on frames. A graceful end of 1 s leaves
+        # the whole group inside its 5 s; viewers come back by seq.
+        command=[
+            *(sys.executable, "-m", "uvicorn", "webapp.asgi:application", "--fd", str(descriptor)),
+            *("--ws-per-message-deflate", "false", "--ws-max-size", str(2**20)),
+            *("--timeout-graceful-shutdown", "1", "--log-level", "warning", "--no-access-log"),
+        ],
+        environment=environment,
+        descriptors=[descriptor],
+        ready=lambda: answers(port, "/healthz"),
+        welcome=f"Headlight is at http://{HOST}:{port} (Ctrl-C ends it).",
+        stop_rank=0,
+        grace_s=1.5,
+        remedy="Its last lines above say why. If you changed nothing, delete .venv and run ./run again.",
+    )
+
+
+def recorder(environment: Mapping[str, str]) -> Program:
+    return Program(
+        name="recorder",
+        command=[sys.executable, str(HOUSE / "manage.py"), "record"],
+        environment=environment,
+        stop_rank=1,
+        grace_s=1.5,
+        remedy="Its last lines above say why. It needs the database and the broker.",
+    )
+
+
+def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
+    """Celery's own graceful end waits for the running job however long it is, so the grace is short:
+    jobs are leased, and one that was cut runs again.
+
+    The next worker starts when one answers: loading torch several times at once makes the first slow.
+    """
+    return Program(
+        name=f"worker{number}",
+        command=[
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"),
+            *("--pool", "threads", "--concurrency", "1", "--queues", "interactive"),
+            *("--hostname", f"interactive{number}@%h", "--without-gossip", "--without-mingle"),
+            *("--loglevel", "INFO"),
+        ],
+        environment={name: value for name, value in environment.items() if name not in WEB_SECRETS},
+        ready=lambda: answers(port, "/readyz"),
+        welcome="The first worker is ready: runs start at once." if number == 1 else "",
+        needed=False,
+        stop_rank=1,
+        grace_s=1.5,
+        remedy="Its last lines above say why. Runs that are done can be read; new ones wait for a worker.",
+    )
+
+
+def environment(data: Path, socket: Path | None) -> dict[str, str]:
+    """What every program but the broker gets. `socket` is our broker's; None leaves REDIS_URL as it is."""
+    own = {"REDIS_URL": f"unix://{socket}"} if socket else {}
+    return {**os.environ, **own, "HEADLIGHT_DATA": str(data), "PYTHONUNBUFFERED": "1"}
+
+
+async def answers(port: int, path: str) -> bool:
+    """Whether GET `path` is answered by 200 on loopback."""
+    try:
+        reader, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
+        status = await asyncio.wait_for(reader.readline(), 5.0)
+        return status.split(b" ")[1:2] == [b"200"]
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()
