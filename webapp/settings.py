@@ -36,7 +36,6 @@ ALLOWED_HOSTS = env.list("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
 INSTALLED_APPS = [
-    "django.contrib.staticfiles",
     "channels",
     "django_vite",
     "ninja",
@@ -77,15 +76,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Announcements only; run data goes by Redis Streams (webapp.stream). One web process needs no layer outside itself.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-# Browser code is built by Vite with hashed names; WhiteNoise serves it, and Plotly, as they lie.
+# Vite builds the browser's code into static/dist with hashed names, Plotly lies beside it, and WhiteNoise serves both.
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA / "static"
-STATICFILES_DIRS = [path for path in [BASE_DIR / "static" / "dist"] if path.is_dir()]
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = BASE_DIR / "static" / "dist"
 WHITENOISE_AUTOREFRESH = False
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+(-[A-Za-z0-9_-]{8,}\.\w+|/vendor/plotly-[\d.]+\.min\.js)$"
-DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": BASE_DIR / "static" / "dist" / "manifest.json"}}
+DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": STATIC_ROOT / "manifest.json"}}
 
 # Copied from the installed Python package when the browser code is built.
 PLOTLY_URL = f"{STATIC_URL}vendor/plotly-{version('plotly')}.min.js"

@@ -37,9 +37,11 @@ LOOK_AGAIN_S = 2.0
 async def follow(run: str, after: int) -> AsyncIterator[bytes]:
     """Every frame of a run beyond `after`, in order and once, until the one that ends it."""
     async with _tail(run) as tail:
-        seq = after
+        # The file is written before Redis, so it has whatever the tail has not, or no longer, or never got.
+        seq, look_in_file = after, True
         while True:
-            stored = tail.since(seq)
+            stored = None if look_in_file else tail.since(seq)
+            look_in_file = stored is None
             if stored is None:
                 stored = await asyncio.to_thread(_page, run, seq)
             for following, data in stored:
@@ -47,10 +49,11 @@ async def follow(run: str, after: int) -> AsyncIterator[bytes]:
                 yield data
                 if frame.ends_run(data):
                     return
-            if not stored:
-                if await asyncio.to_thread(has_ended, run, seq):
-                    return
-                await tail.wait(seq)
+            if stored:
+                continue
+            if look_in_file and await asyncio.to_thread(has_ended, run, seq):
+                return
+            look_in_file = not await tail.wait(seq)
 
 
 def stored_frames(run: str, after: int = 0) -> Iterator[StoredFrame]:
@@ -143,14 +146,14 @@ class _Tail:
             return []
         return list(islice(self._recent, seq + 1 - self._recent[0].seq, None))
 
-    async def wait(self, seq: int) -> None:
-        """Until a frame beyond `seq` was read, or for LOOK_AGAIN_S."""
+    async def wait(self, seq: int) -> bool:
+        """True as soon as the tail has grown beyond `seq`, False when nothing came for LOOK_AGAIN_S."""
         if self._recent and self._recent[-1].seq > seq:
-            return
+            return True
         try:
-            await asyncio.wait_for(self._grown.wait(), LOOK_AGAIN_S)
+            return await asyncio.wait_for(self._grown.wait(), LOOK_AGAIN_S)
         except TimeoutError:
-            return
+            return False
 
     def stop(self) -> None:
         self._task.cancel()

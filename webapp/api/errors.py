@@ -59,6 +59,8 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
+        if isinstance(error.__cause__, ApiError):  # Ninja wraps what the parser of the body raises.
+            return refused(request, error.__cause__)
         return _answer(error.status_code, "bad_request", str(error))
 
     @api.exception_handler(Http404)

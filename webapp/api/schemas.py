@@ -34,7 +34,7 @@ class ModelsAnswer(Schema):
 
 
 class RunRequest(Schema):
-    """Exactly one of `text` and `ids`. A target is for an encoder–decoder only, which writes its own where none is given."""
+    """Exactly one of `text` and `ids`. Only an encoder–decoder takes a target; without one it writes its own."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,0 +1,72 @@
+"""What tests of the site share: a model in the library, a run, its frames, and jobs that are caught on their way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.workers.golden_frames import GOLDEN
+from webapp import dispatch
+from webapp.checkpoints.models import Checkpoint
+from webapp.runs.models import Run
+from workers.protocol import archive, frame
+from workers.protocol.jobs import TileJob, TraceJob
+
+MANIFEST = {
+    "family": "gpt2",
+    "architecture": "decoder",
+    "layers": 2,
+    "heads": 2,
+    "positions": 16,
+    "vocabulary": 512,
+    "parameters": 12_345,
+    "longest_token": 8,
+}
+
+
+@pytest.fixture
+def checkpoint(db: None, tmp_path: Path) -> Checkpoint:
+    return Checkpoint.objects.create(
+        id="tiny", name="Tiny", path=str(tmp_path), fingerprint="f", manifest=MANIFEST, example="So it goes."
+    )
+
+
+@pytest.fixture
+def translator(checkpoint: Checkpoint, tmp_path: Path) -> Checkpoint:
+    manifest = {**MANIFEST, "architecture": "encoder-decoder"}
+    return Checkpoint.objects.create(id="both", name="Both", path=str(tmp_path), fingerprint="f", manifest=manifest)
+
+
+@pytest.fixture
+def run(checkpoint: Checkpoint) -> Run:
+    return Run.objects.create(checkpoint=checkpoint, text="🙂 é")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[TraceJob | TileJob]:
+    """Every job that would have gone to the workers."""
+    jobs: list[TraceJob | TileJob] = []
+
+    def catch(task: str, job: TraceJob | TileJob) -> bool:
+        jobs.append(job)
+        return True
+
+    monkeypatch.setattr(dispatch, "_send", catch)
+    return jobs
+
+
+def store(run: Run, *names: str, attempt: int = 1) -> list[bytes]:
+    """Store golden frames as a worker would have, numbered on from what is there."""
+    folder = archive.folder(settings.DATA, run.id)
+    newest = archive.last(folder)
+    writer = archive.ArchiveWriter(folder, attempt)
+    frames = []
+    for seq, name in enumerate(names, (newest.seq if newest else 0) + 1):
+        event, arrays = GOLDEN[name]
+        frames.append(frame.encode(replace(event, seq=seq), arrays))
+        writer.append(seq, frames[-1])
+    writer.close()
+    return frames

@@ -1,0 +1,142 @@
+"""The recorder keeps the rows true, however often it says the same and whoever has died."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+from tests.webapp.conftest import store
+from webapp import stream
+from webapp.record import keeper
+from webapp.runs.models import Run
+from workers.protocol import frame, keys
+from workers.protocol.jobs import TraceJob
+
+STARTED = {"event": "started", "worker": "interactive1@host", "implementation": "cpu"}
+FINISHED = {"event": "finished", "implementation": "cpu", "timings": {"trace_s": 0.5}}
+
+
+def tell(broker: redis.Redis, run: Run, event: dict[str, Any], attempt: int = 1) -> None:
+    broker.xadd(keys.LIFECYCLE, {"told": json.dumps({"run": run.id, "attempt": attempt, **event})})
+
+
+def beat(broker: redis.Redis, run: Run, attempt: int = 1) -> None:
+    pulse = {"name": "interactive1@host", "running": [{"run": run.id, "attempt": attempt}]}
+    broker.set(keys.worker("interactive1@host"), json.dumps(pulse))
+
+
+@pytest.fixture
+def late_run(run: Run) -> Run:
+    """Running, and its lease is over."""
+    past = timezone.now() - timedelta(seconds=1)
+    Run.objects.update(state="running", worker="interactive1@host", lease_until=past, dispatched_at=past)
+    run.refresh_from_db()
+    return run
+
+
+def test_start_and_end_become_the_row(broker: redis.Redis, run: Run) -> None:
+    tell(broker, run, STARTED)
+    assert keeper.record_lifecycle(0.01) == 1
+    run.refresh_from_db()
+    assert (run.state, run.worker) == ("running", "interactive1@host")
+    assert run.lease_until is not None and run.lease_until > timezone.now()
+    tell(broker, run, FINISHED)
+    assert keeper.record_lifecycle(0.01) == 1
+    run.refresh_from_db()
+    assert (run.state, run.timings, run.lease_until) == ("finished", {"trace_s": 0.5}, None)
+    assert keeper.record_lifecycle(0.01) == 0
+
+
+def test_what_was_read_twice_counts_once(run: Run) -> None:
+    keeper.record({"run": run.id, "attempt": 1, **FINISHED})
+    run.refresh_from_db()
+    ended = run.ended_at
+    keeper.record({"run": run.id, "attempt": 1, **STARTED})
+    keeper.record({"run": run.id, "attempt": 1, "event": "failed", "code": "x", "message": "y"})
+    run.refresh_from_db()
+    assert (run.state, run.ended_at, run.error) == ("finished", ended, None)
+
+
+def test_late_attempt_is_not_believed(run: Run) -> None:
+    Run.objects.update(attempt=2)
+    keeper.record({"run": run.id, "attempt": 1, **FINISHED})
+    run.refresh_from_db()
+    assert run.state == "queued"
+
+
+def test_heartbeat_renews_the_lease(broker: redis.Redis, late_run: Run, sent: list[TraceJob]) -> None:
+    beat(broker, late_run)
+    keeper.renew_leases()
+    keeper.requeue_lost()
+    late_run.refresh_from_db()
+    assert late_run.state == "running" and not sent
+
+
+def test_heartbeat_of_an_old_attempt_renews_nothing(broker: redis.Redis, late_run: Run, sent: list[TraceJob]) -> None:
+    Run.objects.update(attempt=2)
+    beat(broker, late_run, attempt=1)
+    keeper.renew_leases()
+    keeper.requeue_lost()
+    assert [job.attempt for job in sent] == [3]
+
+
+def test_run_of_a_lost_worker_is_queued_again(late_run: Run, sent: list[TraceJob]) -> None:
+    keeper.requeue_lost()
+    late_run.refresh_from_db()
+    assert (late_run.state, late_run.attempt, late_run.losses) == ("queued", 2, 1)
+    assert [(job.run, job.attempt) for job in sent] == [(late_run.id, 2)]
+    assert late_run.dispatched_at is not None
+
+
+def test_run_that_ended_unheard_is_not_done_again(late_run: Run, sent: list[TraceJob]) -> None:
+    store(late_run, "started", "finished")
+    keeper.requeue_lost()
+    late_run.refresh_from_db()
+    assert late_run.state == "finished" and not sent
+
+
+def test_run_that_kills_its_workers_is_given_up(broker: redis.Redis, late_run: Run, sent: list[TraceJob]) -> None:
+    store(late_run, "started")
+    Run.objects.update(losses=settings.ATTEMPTS - 1)
+    keeper.requeue_lost()
+    late_run.refresh_from_db()
+    assert (late_run.state, late_run.error["code"]) == ("failed", "poisoned")
+    assert not sent
+    last = [frame.decode(stored.frame).event for stored in stream.stored_frames(late_run.id)][-1]
+    assert (last.type, last.seq) == ("failed", 2)
+    assert broker.xlen(keys.frames(late_run.id)) == 1
+
+
+def test_what_was_never_sent_is_sent(broker: redis.Redis, run: Run, sent: list[TraceJob]) -> None:
+    broker.set(keys.EPOCH, "known")
+    keeper.send_waiting()
+    assert not sent, "a run of this instant is still being sent by the site"
+    Run.objects.update(created_at=timezone.now() - timedelta(seconds=5))
+    keeper.send_waiting()
+    keeper.send_waiting()
+    assert [(job.run, job.attempt) for job in sent] == [(run.id, 1)]
+
+
+def test_emptied_broker_is_filled_again(broker: redis.Redis, run: Run, sent: list[TraceJob]) -> None:
+    Run.objects.update(dispatched_at=timezone.now())
+    keeper.send_waiting()
+    assert [(job.run, job.attempt) for job in sent] == [(run.id, 2)]
+    keeper.send_waiting()
+    assert len(sent) == 1
+
+
+def test_run_lost_on_its_way_is_sent_again(broker: redis.Redis, run: Run, sent: list[TraceJob]) -> None:
+    broker.set(keys.EPOCH, "known")
+    Run.objects.update(dispatched_at=timezone.now() - timedelta(seconds=keeper.RESEND_AFTER_S + 1))
+    broker.lpush("interactive", "something still waits")
+    keeper.send_waiting()
+    assert not sent
+    broker.delete("interactive")
+    keeper.send_waiting()
+    assert [job.attempt for job in sent] == [2]
