@@ -17,7 +17,7 @@ EXACT = re.compile(r'^[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*(; (platform_system|pyt
 
 
 def lines(name: str) -> list[str]:
-    return [line for line in (HOUSE / name).read_text().splitlines() if not line.startswith("#")]
+    return [line for line in (HOUSE / name).read_text().splitlines() if not line.startswith(("#", "-r "))]
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -1,4 +1,4 @@
-"""Whether a Python has what Headlight needs: `python environment.py requirements.lock …` names what is missing.
+"""Whether a Python has what Headlight needs: `python environment.py requirements.lock` names what is missing.
 
 ./run asks this of the Python in use before it makes a virtual environment, so nothing but the standard library
 is imported here. Asked for are the packages that we import ourselves, at the locked versions; what those need
@@ -22,8 +22,7 @@ def missing(lock: Path) -> list[str]:
 
     A local version does not matter: torch 2.13.0+cpu is torch 2.13.0.
     """
-    locked = dict(line.split(";")[0].strip().split("==") for line in _lines(lock))
-    pins = {_canonical(name): version for name, version in locked.items()}
+    pins = dict(_pins(lock))
     lacking = []
     for name in _named(lock.with_suffix(".in")):
         pinned = pins.get(name)
@@ -39,6 +38,16 @@ def _named(path: Path) -> Iterator[str]:
             yield from _named(path.parent / line[3:].strip())
         elif (match := REQUIREMENT.match(line)) and match["marker"] in (None, _platform_marker()):
             yield _canonical(match["name"])
+
+
+def _pins(path: Path) -> Iterator[tuple[str, str]]:
+    """Name and version of each line of a lock, also of the locks it includes."""
+    for line in _lines(path):
+        if line.startswith("-r "):
+            yield from _pins(path.parent / line[3:].strip())
+        else:
+            name, version = line.split(";")[0].strip().split("==")
+            yield _canonical(name), version
 
 
 def _platform_marker() -> str:
