@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
-django_application = get_asgi_application()
+django_application = cast(Any, get_asgi_application())
 
 # Models may be imported only after Django is set up.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

@@ -58,7 +58,7 @@ async def ask_tile(trace: TraceJob, site: str, head: int, rows: range, cols: ran
 
 def queue_length() -> int:
     """How many jobs wait for a worker. Raises: redis.RedisError where the broker is away."""
-    return int(_server().llen(jobs.QUEUE))  # type: ignore[arg-type]
+    return int(_server().llen(jobs.QUEUE))
 
 
 def broker_came_back_empty() -> bool:

@@ -28,6 +28,9 @@ from workers.protocol.events import Failed
 
 log = logging.getLogger(__name__)
 
+Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+"""What XREAD gives: for each stream its name and its entries, each an id and fields."""
+
 RECENT_BYTES = 8 << 20
 PAGE = 64
 LOOK_AGAIN_S = 2.0
@@ -89,10 +92,8 @@ def lifecycle(block_s: float) -> list[tuple[str, dict[str, Any]]]:
     """What workers told about their runs since `lifecycle_read` was last called; waits up to `block_s` for it."""
     server = _sync_client()
     read = cast("bytes | None", server.get(keys.LIFECYCLE_READ))
-    found = cast(
-        "list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]",
-        server.xread({keys.LIFECYCLE: read or b"0-0"}, count=256, block=max(1, int(block_s * 1000))),
-    )
+    block_ms = max(1, int(block_s * 1000))
+    found = cast("Entries", server.xread({keys.LIFECYCLE: read or b"0-0"}, count=256, block=block_ms))
     entries = found[0][1] if found else []
     return [(entry.decode(), json.loads(fields[b"told"])) for entry, fields in entries]
 
@@ -162,7 +163,7 @@ class _Tail:
         key, last = keys.frames(self._run), "0-0"
         while True:
             try:
-                found = await _client().xread({key: last}, count=PAGE, block=60_000)
+                found = cast("Entries", await _client().xread({key: last}, count=PAGE, block=60_000))
             except redis.RedisError as error:
                 log.warning("run %s: its stream cannot be read, viewers read the stored file: %s", self._run, error)
                 await asyncio.sleep(LOOK_AGAIN_S)

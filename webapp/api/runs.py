@@ -97,9 +97,9 @@ async def read_map(
     run_id: str,
     site: str,
     head: int,
-    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),  # type: ignore[type-arg]
-    cols: str = Query("", description="a:b, the same for columns"),  # type: ignore[type-arg]
-    cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),  # type: ignore[type-arg]
+    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
+    cols: str = Query("", description="a:b, the same for columns"),
+    cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),
 ) -> HttpResponse:
     """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. Every full row sums to 1."""
     run = await sync_to_async(_run)(run_id)

@@ -111,11 +111,11 @@ def _queue_again(run: Run, **changes: Any) -> None:
 
 
 def _give_up(run: Run) -> None:
-    error = {
-        "code": "poisoned",
-        "message": f"This run lost its worker {settings.ATTEMPTS} times and is not tried again. "
-        "The worker's log may say why.",
-    }
+    message = (
+        f"This run lost its worker {settings.ATTEMPTS} times and is not tried again. The worker's log may say why."
+    )
+    failed = Failed(code="poisoned", message=message)
+    error = {"code": failed.code, "message": failed.message}
     given_up = Run.objects.filter(pk=run.pk, attempt=run.attempt, state=Run.State.RUNNING)
     if given_up.update(
         state=Run.State.FAILED,
@@ -124,7 +124,7 @@ def _give_up(run: Run) -> None:
         ended_at=timezone.now(),
         error=error,
     ):
-        stream.end_run(run.id, run.attempt + 1, Failed(**error))
+        stream.end_run(run.id, run.attempt + 1, failed)
 
 
 def _lease() -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from webapp import stream
 from workers.protocol import frame
 from workers.protocol.events import ENDINGS
@@ -51,7 +53,7 @@ def probabilities(run: str) -> Frame | None:
 
 
 def _tokens(read: Frame, header: dict[str, Any]) -> list[dict[str, Any]]:
-    ids, offsets = read.arrays["ids"].tolist(), read.arrays["offsets"].tolist()
+    ids, offsets = (np.asarray(read.arrays[name]).tolist() for name in ("ids", "offsets"))
     return [
         {
             "sequence": header["sequence"],
