@@ -13,7 +13,7 @@ import math
 import struct
 import sys
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from workers.protocol.events import ENDINGS, Event, from_header
 
@@ -21,8 +21,8 @@ MAGIC = b"HLF"
 VERSION = 1
 ALIGNMENT = 8
 PREFIX = struct.Struct("<3sBI")
-FORMATS = {"u8": "B", "i32": "i", "f32": "f"}
-DTYPES = {format: dtype for dtype, format in FORMATS.items()}
+FORMATS: dict[str, Literal["B", "i", "f"]] = {"u8": "B", "i32": "i", "f32": "f"}
+DTYPES: dict[str, str] = {format: dtype for dtype, format in FORMATS.items()}
 
 assert sys.byteorder == "little", "frames are read in place, which needs a little-endian machine"
 
@@ -35,7 +35,7 @@ class Frame(NamedTuple):
     """What `decode` gives: the event, and its arrays as shaped memoryviews (numpy.asarray takes them as they are)."""
 
     event: Event
-    arrays: dict[str, memoryview]
+    arrays: dict[str, memoryview[Any]]
 
 
 def encode(event: Event, arrays: Mapping[str, Any] | None = None) -> bytes:
@@ -62,7 +62,7 @@ def encode(event: Event, arrays: Mapping[str, Any] | None = None) -> bytes:
         padding = -offset % ALIGNMENT
         chunks += [bytes(padding), view.cast("B") if view.nbytes else b""]
         offset += padding
-        described[name] = {"dtype": dtype, "shape": list(view.shape), "offset": offset}
+        described[name] = {"dtype": dtype, "shape": list(view.shape or ()), "offset": offset}
         offset += view.nbytes
     text = json.dumps({**header, "arrays": described}, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-(PREFIX.size + len(text)) % ALIGNMENT)
@@ -109,7 +109,7 @@ def decode(data: bytes | memoryview) -> Frame:
     return Frame(event, {name: _view(body, name, array) for name, array in described.items()})
 
 
-def _view(body: memoryview, name: str, array: dict[str, Any]) -> memoryview:
+def _view(body: memoryview, name: str, array: dict[str, Any]) -> memoryview[Any]:
     try:
         format, shape, offset = FORMATS[array["dtype"]], tuple(array["shape"]), array["offset"]
     except (KeyError, TypeError):
