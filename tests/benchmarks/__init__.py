@@ -1,0 +1,1 @@
+"""What the project promises in numbers, measured on the machine at hand: `./run bench [NAME] [--json]`."""

@@ -1,0 +1,29 @@
+"""`python -m tests.benchmarks [NAME] [--json]`: a line per figure. Ends with 1 when a figure does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+
+from tests.benchmarks import road
+from tests.benchmarks.figures import Figure
+
+BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {"road": road.figures}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run bench", description="Measure what the project promises.")
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="all of them where none is named")
+    parser.add_argument("--json", action="store_true", help="a JSON object per line")
+    chosen = parser.parse_args()
+    held = True
+    for name in [chosen.name] if chosen.name else sorted(BENCHMARKS):
+        for figure in BENCHMARKS[name]():
+            print(figure.line(chosen.json), flush=True)
+            held &= figure.holds is not False
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
