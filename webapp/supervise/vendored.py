@@ -1,0 +1,25 @@
+"""Browser code that comes inside Python packages: `python -m webapp.supervise.vendored static/dist` puts it there.
+
+Plotly is large and loaded only by the pages that draw curves, so it stays a script of its own, beside Vite's bundle.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+
+def copy_plotly(dist: Path) -> Path:
+    """The name carries the version, so browsers may keep it for ever."""
+    place = dist / "vendor" / f"plotly-{version('plotly')}.min.js"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with importlib.resources.as_file(importlib.resources.files("plotly") / "package_data" / "plotly.min.js") as script:
+        shutil.copyfile(script, place)
+    return place
+
+
+if __name__ == "__main__":
+    copy_plotly(Path(sys.argv[1]))
