@@ -42,9 +42,7 @@ def hidden_spans(spec: AttentionSpec, queries: int, keys: int, rows: range, cols
     return [span for span in (left, right) if span]
 
 
-def visible(
-    spec: AttentionSpec, queries: int, keys: int, rows: range, cols: range, device: torch.device
-) -> Tensor:
+def visible(spec: AttentionSpec, queries: int, keys: int, rows: range, cols: range, device: torch.device) -> Tensor:
     """Where causality and the window let rows see cols, bool [len(rows), len(cols)]."""
     position = torch.arange(rows.start, rows.stop, device=device)[:, None] + (keys - queries)
     j = torch.arange(cols.start, cols.stop, device=device)
@@ -54,9 +52,7 @@ def visible(
     return seen
 
 
-def visible_counts(
-    spec: AttentionSpec, queries: int, keys: int, row_edges_R: Tensor, col_edges_C: Tensor
-) -> Tensor:
+def visible_counts(spec: AttentionSpec, queries: int, keys: int, row_edges_R: Tensor, col_edges_C: Tensor) -> Tensor:
     """How many pairs of each cell are visible, int64 [B or 1, 1, R - 1, C - 1], exact and without the map.
 
     Cells lie between consecutive edges. Counted as a difference of corners, each corner being the number
@@ -77,7 +73,8 @@ def visible_counts(
 
 def _pairs_below(rows: Tensor, cols: Tensor, offset: int) -> Tensor:
     """Pairs (i, j) with i < rows, j < cols and j <= i + offset."""
-    return _capped_series(rows + offset, cols) - _capped_series(torch.full_like(rows, offset), cols)
+    before_row_0 = torch.tensor(offset, device=rows.device)
+    return _capped_series(rows + offset, cols) - _capped_series(before_row_0, cols)
 
 
 def _capped_series(last: Tensor, cap: Tensor) -> Tensor:

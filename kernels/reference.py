@@ -20,9 +20,11 @@ from kernels.spec import Attended, AttentionSpec, Pooled
 def attention(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> Attended:
     """softmax(scores) v, differentiable by autograd. A row that sees no key gives 0 and lse -inf."""
     scores = _scores(q_BHQD, k_BGKD, spec)
-    lse = scores.logsumexp(-1)
+    lse = scores.detach().logsumexp(-1)
+    no_key = (lse == -math.inf)[..., None]
+    weights = scores.masked_fill(no_key, 0).softmax(-1).masked_fill(no_key, 0)
     v_BHKD = v_BGKD.repeat_interleave(q_BHQD.shape[1] // v_BGKD.shape[1], dim=1)
-    return Attended(_probabilities(scores, lse).to(v_BHKD.dtype) @ v_BHKD, lse.detach(), "reference")
+    return Attended(weights.to(v_BHKD.dtype) @ v_BHKD, lse, "reference")
 
 
 def map_tile(

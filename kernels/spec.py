@@ -67,15 +67,12 @@ def check_queries_and_keys(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) 
     """Raises: ValueError where shapes, dtypes or devices do not fit together."""
     if q_BHQD.dim() != 4 or k_BGKD.dim() != 4:
         raise ValueError(
-            "q and k must be [batch, heads, tokens, width], "
-            f"got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}"
+            f"q and k must be [batch, heads, tokens, width], got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}"
         )
     batch, heads, queries, width = q_BHQD.shape
     key_batch, key_heads, keys, key_width = k_BGKD.shape
     if (batch, width) != (key_batch, key_width):
-        raise ValueError(
-            f"q and k must agree in batch and width, got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}"
-        )
+        raise ValueError(f"q and k must agree in batch and width, got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}")
     if not (queries and keys and width and key_heads) or heads % key_heads:
         raise ValueError(
             f"query heads must be a multiple of key heads and nothing may be empty, "
@@ -89,8 +86,7 @@ def check_queries_and_keys(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) 
     lengths = spec.key_lengths
     if lengths is not None and (lengths.shape != (batch,) or lengths.device != q_BHQD.device):
         raise ValueError(
-            f"key_lengths must be [{batch}] on {q_BHQD.device}, "
-            f"got {tuple(lengths.shape)} on {lengths.device}"
+            f"key_lengths must be [{batch}] on {q_BHQD.device}, got {tuple(lengths.shape)} on {lengths.device}"
         )
 
 

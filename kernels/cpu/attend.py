@@ -1,4 +1,8 @@
-"""Attention forward and backward in chunks of rows: out, log-sum-exp, and the gradients of q, k, v."""
+"""Attention on the CPU: torch's fused kernel where it knows the mask, else chunks of rows.
+
+The fused kernel is one operator call, which counts at 64 tokens and in training. It does not know
+windows or softcap, aligns unequal lengths at the top left, and gives a row without keys lse 0.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from torch import Tensor
 
 from kernels import mask
 from kernels.cpu.scores import (
-    CHUNK_SCORES,
     HIDDEN,
     LN2,
     LOG2E,
@@ -22,6 +25,7 @@ from kernels.cpu.scores import (
     pairs_at_once,
     per_key_head,
     per_pair,
+    rows_at_once,
     spans,
 )
 from kernels.spec import AttentionSpec
@@ -31,15 +35,39 @@ from kernels.spec import AttentionSpec
 
 
 def attend(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
-    """out_BHQD and lse_BHQ. Differentiable in q, k and v; not through lse.
-
-    Source: FlashAttention-2 (arXiv 2307.08691), section 3.1, with whole rows of scores in a chunk.
-    """
-    out, lse = _Attend.apply(q_BHQD, k_BGKD, v_BGKD, spec)
+    """out_BHQD and lse_BHQ. Differentiable in q, k and v; not through lse."""
+    if _fused_knows(q_BHQD, k_BGKD, spec):
+        return _fused(q_BHQD, k_BGKD, v_BGKD, spec)
+    out, lse = _Chunked.apply(q_BHQD, k_BGKD, v_BGKD, spec)
     return out, lse
 
 
-class _Attend(torch.autograd.Function):
+def _fused_knows(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) -> bool:
+    if q_BHQD.device.type != "cpu" or spec.window is not None or spec.softcap is not None:
+        return False
+    if spec.causal:
+        return q_BHQD.shape[2] in (1, k_BGKD.shape[2]) and spec.key_lengths is None
+    return True
+
+
+def _fused(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
+    # The kernel reads rows of D as contiguous without looking at their stride.
+    q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q_BHQD, k_BGKD, v_BGKD))
+    padding = None
+    if spec.key_lengths is not None:
+        hidden = torch.arange(k.shape[2]) >= spec.key_lengths[:, None]
+        padding = q.new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)[:, None, None, :]
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        q, k, v, is_causal=spec.causal and q.shape[2] > 1, attn_mask=padding, scale=spec.scale
+    )
+    if spec.key_lengths is not None:
+        lse = lse.masked_fill((spec.key_lengths <= 0)[:, None, None], -torch.inf)
+    return out, lse
+
+
+class _Chunked(torch.autograd.Function):
+    """Source: FlashAttention-2 (arXiv 2307.08691), section 3.1, with whole rows of scores in a chunk."""
+
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
         out, lse = _forward(q, k, v, spec)
@@ -59,7 +87,7 @@ def _forward(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec
     dtype = compute_dtype(q_BHQD.dtype)
     q, k, v = (per_key_head(x, key_heads) for x in (q_BHQD, k_BGKD, v_BGKD))
     lengths = per_pair(spec.key_lengths, key_heads)
-    out, lse = torch.empty_like(q), q.new_empty(q.shape[:-1], dtype=dtype)
+    out, lse = q.new_empty(q.shape), q.new_empty(q.shape[:-1], dtype=dtype)
 
     for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
         k_pairs, v_pairs = k[pairs, 0].to(dtype), v[pairs, 0].to(dtype)
@@ -102,8 +130,8 @@ def _backward(
     delta = per_key_head((d_out_BHQD.to(dtype) * out_BHQD).sum(-1, keepdim=True), key_heads)
     normaliser = log2_normaliser(per_key_head(lse_BHQ, key_heads), dtype)
     lengths = per_pair(spec.key_lengths, key_heads)
-    d_q = torch.zeros_like(q)
-    d_k, d_v = (torch.zeros_like(x[:, 0], dtype=dtype) for x in (k, v))
+    d_q = q.new_zeros(q.shape)
+    d_k, d_v = (k.new_zeros(k[:, 0].shape, dtype=dtype) for _ in range(2))
 
     for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
         k_pairs, v_pairs = k[pairs, 0].to(dtype), v[pairs, 0].to(dtype)
@@ -134,4 +162,4 @@ def _backward(
 
 def _row_chunks(q_NRQD: Tensor, keys: int) -> Iterator[range]:
     pairs, shared, queries, _ = q_NRQD.shape
-    return spans(range(queries), max(CHUNK_SCORES // (pairs * shared * keys), 64))
+    return spans(range(queries), rows_at_once(pairs * shared * keys))

@@ -62,6 +62,9 @@ def map_pool(
 
     The maximum is taken before the exponential, which is monotone; the mean after it.
     """
+    if cell == 1:
+        tile = map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols)
+        return Pooled(tile, tile.clone())
     queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
     dtype = compute_dtype(q_BHQD.dtype)
     q, k = per_key_head(q_BHQD, key_heads), k_BGKD.flatten(0, 1)
@@ -90,9 +93,7 @@ def map_pool(
                 total[at] += _by_cell(scores.exp2_(), cell, "sum")
 
     shape = (*q_BHQD.shape[:2], *pixels)
-    counts = mask.visible_counts(
-        spec, queries, keys, _edges(rows, cell, q.device), _edges(cols, cell, q.device)
-    )
+    counts = mask.visible_counts(spec, queries, keys, _edges(rows, cell, q.device), _edges(cols, cell, q.device))
     return Pooled(maximum.view(shape), total.view(shape).div_(counts.clamp(min=1)))
 
 

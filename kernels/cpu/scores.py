@@ -23,6 +23,9 @@ HIDDEN = -1e30
 # Scores held at once, 4 MiB of float32: more leaves the cache, less starves the GEMM.
 CHUNK_SCORES = 1 << 20
 
+# Enough rows to feed the GEMM; with more, a causal chunk computes too much above its diagonal.
+CHUNK_ROWS = (64, 256)
+
 
 def per_key_head(x_BHQD: Tensor, key_heads: int) -> Tensor:
     """[B, H, ...] as [N, R, ...]: the R query heads that share a key head become rows of one GEMM."""
@@ -38,6 +41,10 @@ def pairs_at_once(pairs: int, scores_of_a_pair: int) -> Iterator[slice]:
     """Small maps share one batched GEMM; large ones go pair by pair."""
     step = min(max(CHUNK_SCORES // scores_of_a_pair, 1), pairs)
     return (slice(start, start + step) for start in range(0, pairs, step))
+
+
+def rows_at_once(scores_of_a_row: int) -> int:
+    return min(max(CHUNK_SCORES // scores_of_a_row, CHUNK_ROWS[0]), CHUNK_ROWS[1])
 
 
 def spans(whole: range, step: int) -> Iterator[range]:
@@ -56,13 +63,12 @@ def aligned(span: range, step: int, within: range) -> range:
 
 def log2_scores(q_NRQD: Tensor, k_NKD: Tensor, spec: AttentionSpec) -> Tensor:
     """Scores in units of log2, before any mask: exp2 is four times faster than exp."""
-    pairs, shared, queries, width = q_NRQD.shape
     if spec.softcap is None:
-        scores = _gemm((q_NRQD * (spec.scale * LOG2E)).view(pairs, shared * queries, width), k_NKD)
+        scores = _gemm((q_NRQD * (spec.scale * LOG2E)).flatten(1, 2), k_NKD)
     else:
-        scores = _gemm((q_NRQD * (spec.scale / spec.softcap)).view(pairs, shared * queries, width), k_NKD)
+        scores = _gemm((q_NRQD * (spec.scale / spec.softcap)).flatten(1, 2), k_NKD)
         scores = scores.tanh_().mul_(spec.softcap * LOG2E)
-    return scores.view(pairs, shared, queries, -1)
+    return scores.view(*q_NRQD.shape[:3], -1)
 
 
 def hide(

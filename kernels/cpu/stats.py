@@ -9,7 +9,6 @@ from torch import Tensor
 
 from kernels import mask
 from kernels.cpu.scores import (
-    CHUNK_SCORES,
     LN2,
     aligned,
     compute_dtype,
@@ -18,6 +17,7 @@ from kernels.cpu.scores import (
     log2_scores,
     pairs_at_once,
     per_key_head,
+    rows_at_once,
     spans,
 )
 from kernels.spec import AttentionSpec
@@ -67,26 +67,27 @@ def _sums(
     normaliser = log2_normaliser(lse_GRQ, dtype)[..., None]
     sums = q_GRQD.new_zeros(5 if token_ids_K is None else 7, *q_GRQD.shape[:2], dtype=dtype)
 
-    for heads in pairs_at_once(q_GRQD.shape[0], q_GRQD.shape[1] * queries * keys):
-        q, k = q_GRQD[heads], k_GKD[heads].to(dtype)
-        padding = None if key_lengths_G is None else key_lengths_G[heads]
-        for rows in spans(range(queries), max(CHUNK_SCORES // (q.shape[0] * q.shape[1] * keys), 64)):
-            cols = aligned(mask.keys_seen(spec, queries, keys, rows), 512, range(keys))
-            if not cols:
-                continue
-            here = (slice(None), slice(None), slice(rows.start, rows.stop))
-            scores = log2_scores(q[here].to(dtype), k[:, cols.start : cols.stop], spec)
+    shared = q_GRQD.shape[1]
+    for rows in spans(range(queries), rows_at_once(shared * keys)):
+        cols = aligned(mask.keys_seen(spec, queries, keys, rows), 512, range(keys))
+        if not cols:
+            continue
+        diagonal = rows.start + shift - cols.start
+        weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
+        for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols)):
+            here = (heads, slice(None), slice(rows.start, rows.stop))
+            scores = log2_scores(q_GRQD[here].to(dtype), k_GKD[heads, cols.start : cols.stop].to(dtype), spec)
+            padding = None if key_lengths_G is None else key_lengths_G[heads]
             hide(scores, spec, queries, keys, rows, cols, padding)
-            log2_map = scores.sub_(normaliser[heads][here])
+            log2_map = scores.sub_(normaliser[here])
             chunk = log2_map.exp2()
-            sums[0, heads] -= LN2 * torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2))
-            diagonal = rows.start + shift - cols.start
+            sums[0, heads] -= torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2)) * LN2
             sums[1, heads] += chunk.diagonal(diagonal, -2, -1).sum(-1)
             sums[2, heads] += chunk.diagonal(diagonal - 1, -2, -1).sum(-1)
             if cols.start == 0:
                 sums[3, heads] += chunk[..., 0].sum(-1)
-            weights_WQK = _weights(rows, cols, shift, token_ids_K, chunk)
-            sums[4:, heads] += (chunk.flatten(2) @ weights_WQK.flatten(1).T).movedim(-1, 0)
+            linear = weights_WQK.flatten(1) @ chunk.flatten(2).flatten(0, 1).T
+            sums[4:, heads] += linear.view(-1, *chunk.shape[:2])
     return sums.flatten(1)
 
 

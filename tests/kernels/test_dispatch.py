@@ -1,0 +1,40 @@
+"""The choice of an implementation is told, and nothing else runs in its place."""
+
+import pytest
+import torch
+
+from kernels import cpu, dispatch
+from kernels.cpu import scores
+from kernels.spec import AttentionSpec
+
+
+def test_cpu_is_chosen_without_a_device_and_names_its_matrix_products() -> None:
+    choice = dispatch.chosen("cpu")
+    assert choice.implementation == "cpu"
+    assert cpu.gemm_route() in choice.reason
+
+
+@pytest.mark.parametrize("implementation", ["triton", "torch", "abacus"])
+def test_implementation_that_cannot_run_here_is_refused(implementation: str) -> None:
+    x = torch.zeros(1, 1, 4, 8)
+    with pytest.raises(ValueError, match="does not run attend on cpu"):
+        dispatch.attend(x, x, x, AttentionSpec(1.0), implementation=implementation)
+
+
+def test_matrix_products_are_the_same_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = torch.randn(1, 600, 64), torch.randn(1, 600, 64)
+    through_onednn = scores._gemm(a, b)
+    monkeypatch.setattr(scores, "gemm_route", lambda: "matmul")
+    torch.testing.assert_close(scores._gemm(a, b), through_onednn, atol=1e-4, rtol=1e-5)
+
+
+def test_a_torch_without_the_private_operator_falls_to_matmul(monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved(*_: object) -> None:
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", moved)
+    scores.gemm_route.cache_clear()
+    try:
+        assert cpu.gemm_route() == "matmul"
+    finally:
+        scores.gemm_route.cache_clear()
