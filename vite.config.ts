@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+// Django serves static/dist under /static/ and finds the entry by its source path in the manifest.
+export default defineConfig({
+  base: "/static/",
+  publicDir: false,
+  build: {
+    outDir: "static/dist",
+    emptyOutDir: true,
+    manifest: "manifest.json",
+    target: "es2022",
+    // The Content-Security-Policy allows fonts from 'self' only, so nothing may become a data: address.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["static/src/pages/explore.ts"] },
+  },
+  test: {
+    include: ["static/src/**/*.test.ts"],
+    environment: "node",
+  },
+});
