@@ -1,0 +1,124 @@
+/** The HTTP API as the page uses it. Every failure is an ApiError whose message can be shown as it is. */
+import { type Matrix, readNpy } from "./npy";
+
+export interface Model {
+  id: string;
+  name: string;
+  family: string;
+  architecture: "decoder" | "encoder-decoder";
+  layers: number;
+  encoder_layers?: number;
+  heads: number;
+  positions: number;
+  state: string;
+  sentence?: string | null;
+  example?: string | null;
+  target?: string | null;
+  notice?: Notice | null;
+}
+
+/** Which head to open on, and what to see there. */
+export interface Notice {
+  site: string;
+  head: number;
+  sentence: string;
+}
+
+export interface RunRecord {
+  id: string;
+  model: string;
+  state: "queued" | "running" | "finished" | "failed" | "cancelled";
+  text: string | null;
+  target: string | null;
+  page: string;
+  socket: string;
+  attempt: number;
+  error: { code: string; message: string } | null;
+}
+
+export interface CreatedRun {
+  id: string;
+  socket: string;
+  page: string;
+}
+
+export interface TraceOrder {
+  kind: "trace";
+  model: string;
+  text: string;
+  target?: string;
+}
+
+export interface Rectangle {
+  site: string;
+  head: number;
+  rows: [number, number];
+  cols: [number, number];
+  /** 1 is exact; more is the maximum over cell × cell weights. */
+  cell: number;
+}
+
+export class ApiError extends Error {
+  override name = "ApiError";
+  constructor(
+    message: string,
+    readonly code: string,
+    readonly status: number,
+    readonly field: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const UNREACHABLE = "The server does not answer. Check that Headlight is running, then try again.";
+
+export async function listModels(): Promise<Model[]> {
+  return (await json<{ models: Model[] }>("/api/v1/models")).models;
+}
+
+export function createRun(order: TraceOrder): Promise<CreatedRun> {
+  return json<CreatedRun>("/api/v1/runs", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(order),
+  });
+}
+
+export function readRun(id: string): Promise<RunRecord> {
+  return json<RunRecord>(`/api/v1/runs/${encodeURIComponent(id)}`);
+}
+
+export async function readRectangle(run: string, area: Rectangle, signal?: AbortSignal): Promise<Matrix> {
+  const query = new URLSearchParams({ rows: area.rows.join(":"), cols: area.cols.join(":") });
+  if (area.cell > 1) query.set("cell", String(area.cell));
+  const address = `/api/v1/runs/${encodeURIComponent(run)}/maps/${area.site}/${area.head}?${query}`;
+  const response = await request(address, { headers: { Accept: "application/x-npy" }, signal: signal ?? null });
+  return readNpy(await response.arrayBuffer());
+}
+
+async function json<T>(address: string, init: RequestInit = {}): Promise<T> {
+  const headers = { Accept: "application/json", ...init.headers };
+  return (await request(address, { ...init, headers })).json() as Promise<T>;
+}
+
+async function request(address: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, init);
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new ApiError(UNREACHABLE, "unreachable", 0);
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  try {
+    const { error } = await response.json();
+    return new ApiError(error.message, error.code, response.status, error.field ?? null);
+  } catch {
+    const message = `The server answered ${response.status} without a reason. Try again in a moment.`;
+    return new ApiError(message, "unexplained", response.status);
+  }
+}
