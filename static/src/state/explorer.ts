@@ -1,0 +1,147 @@
+/**
+ * The explorer's state and the few things a person can do to it. Views read the stores and call the actions;
+ * only this file starts runs and opens their streams.
+ */
+import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
+import { type HeadRef, selectedHead } from "./selection";
+import { Store } from "./store";
+import { openView, type TokenRef, type View } from "./view";
+import { ApiError, createRun, listModels, type Model, readRun } from "../wire/http";
+import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
+
+export type { Model, Notice } from "../wire/http";
+export type { Connection } from "../wire/socket";
+
+export class Explorer {
+  readonly models = new Store<Model[] | null>(null);
+  /** The model of the next run; the run's own model is in the run. */
+  readonly model = new Store<Model | null>(null);
+  readonly run = new Store<Run>(EMPTY_RUN);
+  readonly connection = new Store<Connection | null>(null);
+  readonly view: Store<View>;
+  readonly hover = new Store<TokenRef | null>(null);
+  /** What went wrong last, in words, until the next action. */
+  readonly problem = new Store<ApiError | null>(null);
+  /** When the last event of the run arrived. */
+  lastEventMs = 0;
+
+  #socket: RunSocket | null = null;
+  readonly #featuredRun: string | null;
+
+  constructor(private readonly window: Window, featuredRun: string | null) {
+    this.view = openView(window);
+    this.#featuredRun = featuredRun;
+    window.addEventListener("popstate", () => this.#openAddress());
+    window.addEventListener("online", () => this.#socket?.retry());
+  }
+
+  async start(): Promise<void> {
+    this.#openAddress();
+    await this.loadModels();
+  }
+
+  async loadModels(): Promise<void> {
+    try {
+      const models = await listModels();
+      this.models.set(models);
+      this.#chooseModelOfRun();
+    } catch (error) {
+      this.#explain(error);
+    }
+  }
+
+  /** Starts a run and shows it under its own address, without leaving the page. */
+  async submit(text: string, target: string | null): Promise<boolean> {
+    const model = this.model.value;
+    if (!model) return false;
+    this.problem.set(null);
+    try {
+      const created = await createRun({ kind: "trace", model: model.id, text, ...(target ? { target } : {}) });
+      const sameModel = this.run.value.model === model.id;
+      this.hover.set(null);
+      this.window.history.pushState(null, "", created.page);
+      this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
+      // A head that the person chose stays chosen; a place in the old text does not.
+      const { site, head } = sameModel ? this.view.value : { site: null, head: 0 };
+      this.view.update((view) => ({ ...view, site, head, token: null, frame: null }));
+      return true;
+    } catch (error) {
+      this.#explain(error);
+      return false;
+    }
+  }
+
+  select({ site, head }: HeadRef): void {
+    this.view.update((view) => ({ ...view, site, head, frame: site === this.selected?.site ? view.frame : null }));
+  }
+
+  lock(token: TokenRef | null): void {
+    this.view.update((view) => ({ ...view, token }));
+  }
+
+  get selected(): HeadRef | null {
+    return selectedHead(this.run.value, this.view.value, this.notice);
+  }
+
+  /** What the model's card says one should notice; it speaks of the card's own example. */
+  get notice() {
+    const { model, text } = this.run.value;
+    const card = this.models.value?.find(({ id }) => id === model);
+    return card?.notice && text === card.example ? card.notice : null;
+  }
+
+  reconnect(): void {
+    this.#socket?.retry();
+  }
+
+  #openAddress(): void {
+    const id = /^\/runs\/([^/]+)\/?$/.exec(this.window.location.pathname)?.[1] ?? this.#featuredRun;
+    if (id === this.run.value.id) return;
+    this.problem.set(null);
+    if (id) void this.#open(decodeURIComponent(id));
+    else {
+      this.#socket?.close();
+      this.run.set(EMPTY_RUN);
+    }
+  }
+
+  async #open(id: string): Promise<void> {
+    this.#follow({ id, model: null, text: null, target: null }, `/ws/runs/${encodeURIComponent(id)}`);
+    try {
+      const { model, text, target } = await readRun(id);
+      if (this.run.value.id !== id) return;
+      this.run.update((run) => ({ ...run, model, text, target }));
+      this.#chooseModelOfRun();
+    } catch (error) {
+      this.#explain(error);
+    }
+  }
+
+  #follow(request: RunRequest, socketPath: string): void {
+    this.#socket?.close();
+    this.run.set(queuedRun(request));
+    this.lastEventMs = Date.now();
+    const address = new URL(socketPath, this.window.location.href);
+    address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
+    this.#socket = openRunSocket({
+      address: address.href,
+      onEvent: (event) => {
+        this.lastEventMs = Date.now();
+        this.run.update((run) => fold(run, event));
+      },
+      onConnection: (connection) => this.connection.set(connection),
+    });
+  }
+
+  #chooseModelOfRun(): void {
+    const models = this.models.value;
+    if (!models) return;
+    const ofRun = models.find(({ id }) => id === this.run.value.model);
+    this.model.update((current) => ofRun ?? current ?? models[0] ?? null);
+  }
+
+  #explain(error: unknown): void {
+    if (!(error instanceof ApiError)) throw error;
+    this.problem.set(error);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A run as the page knows it: the events of its stream, folded one by one.
+ *
+ * `fold` is pure: the arrays of an event are kept as they came, and every change gives a new Run, so that
+ * a view can tell by identity whether its part changed.
+ */
+import type { Finished, Probabilities, RunEvent, Site, Started, Tokens } from "../wire/messages";
+
+export type { Probabilities, Site, Tokens } from "../wire/messages";
+
+export type Phase = "empty" | "queued" | "running" | "finished" | "failed" | "cancelled";
+export type SequenceName = Tokens["sequence"];
+
+export interface Failure {
+  code: string;
+  message: string;
+}
+
+export interface Run {
+  readonly id: string | null;
+  readonly phase: Phase;
+  readonly model: string | null;
+  readonly text: string | null;
+  readonly target: string | null;
+  readonly started: Started | null;
+  readonly sequences: Readonly<Partial<Record<SequenceName, Tokens>>>;
+  /** By name, in the order in which they were traced. */
+  readonly sites: ReadonlyMap<string, Site>;
+  readonly next: Probabilities | null;
+  readonly finished: Finished | null;
+  readonly failure: Failure | null;
+}
+
+export interface RunRequest {
+  id: string | null;
+  model: string | null;
+  text: string | null;
+  target: string | null;
+}
+
+export const EMPTY_RUN: Run = {
+  id: null,
+  phase: "empty",
+  model: null,
+  text: null,
+  target: null,
+  started: null,
+  sequences: {},
+  sites: new Map(),
+  next: null,
+  finished: null,
+  failure: null,
+};
+
+export function queuedRun(request: RunRequest): Run {
+  return { ...EMPTY_RUN, ...request, phase: "queued" };
+}
+
+export function fold(run: Run, event: RunEvent): Run {
+  switch (event.type) {
+    case "started": {
+      // A worker may have died on the way: what an earlier attempt said is void.
+      const { id, text, target } = run;
+      return { ...EMPTY_RUN, id, text, target, model: event.model, phase: "running", started: event };
+    }
+    case "tokens":
+      return { ...run, sequences: { ...run.sequences, [event.sequence]: event } };
+    case "site":
+      return { ...run, sites: new Map(run.sites).set(event.site, event) };
+    case "probabilities":
+      return { ...run, next: event };
+    case "finished":
+      return { ...run, phase: "finished", finished: event };
+    case "failed":
+      return { ...run, phase: "failed", failure: { code: event.code, message: event.message } };
+    case "cancelled":
+      return { ...run, phase: "cancelled" };
+    case "tile":
+      return run;
+  }
+}
+
+/** Which sequence asks (the rows of a map) and which is looked at (its columns). */
+export function sequencesOf(site: Pick<Site, "stack" | "kind">): { rows: SequenceName; columns: SequenceName } {
+  return { rows: site.stack, columns: site.kind === "cross" ? "encoder" : site.stack };
+}
+
+/** The measure of one head, or null where the run did not compute it. */
+export function measureOf(site: Site, head: number, name: string): number | null {
+  const index = site.measures.indexOf(name);
+  if (index < 0) return null;
+  const value = site.arrays.measures.values[index * site.heads + head];
+  return value === undefined || Number.isNaN(value) ? null : value;
+}

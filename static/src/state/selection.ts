@@ -1,0 +1,36 @@
+/** Which head is shown: the person's choice, else the one that the model's card points at, else a telling one. */
+import { parseSite } from "./sites";
+import { measureOf, type Run } from "./run";
+import type { View } from "./view";
+import type { Notice } from "../wire/http";
+
+export interface HeadRef {
+  site: string;
+  head: number;
+}
+
+export function selectedHead(run: Run, view: View, notice: Notice | null): HeadRef | null {
+  if (view.site) return { site: view.site, head: view.head };
+  if (notice) return { site: notice.site, head: notice.head };
+  return run.phase === "finished" ? tellingHead(run) : firstHead(run);
+}
+
+function firstHead(run: Run): HeadRef | null {
+  const [site] = run.sites.keys();
+  return site ? { site, head: 0 } : null;
+}
+
+/** The strongest induction head of a decoder; in an encoder–decoder the most decided head of cross-attention. */
+function tellingHead(run: Run): HeadRef | null {
+  let best: (HeadRef & { value: number }) | null = null;
+  const sites = [...run.sites.values()];
+  const isPair = sites.some(({ kind }) => kind === "cross");
+  for (const site of sites) {
+    if (isPair && parseSite(site.site)?.kind !== "cross") continue;
+    for (let head = 0; head < site.heads; head++) {
+      const value = isPair ? -(measureOf(site, head, "entropy") ?? Infinity) : measureOf(site, head, "induction") ?? -1;
+      if (!best || value > best.value) best = { site: site.site, head, value };
+    }
+  }
+  return best && { site: best.site, head: best.head };
+}

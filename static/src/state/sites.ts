@@ -1,0 +1,70 @@
+/** Attention sites by name ("decoder.self.3"), and the groups in which the page lists them. */
+import type { Model } from "../wire/http";
+
+export interface SiteName {
+  stack: "encoder" | "decoder";
+  kind: "self" | "cross";
+  layer: number;
+}
+
+export interface SiteGroup {
+  title: string;
+  stack: SiteName["stack"];
+  kind: SiteName["kind"];
+  sites: string[];
+}
+
+export function parseSite(name: string): SiteName | null {
+  const parts = /^(encoder|decoder)\.(self|cross)\.(\d{1,4})$/.exec(name);
+  if (!parts) return null;
+  return { stack: parts[1] as SiteName["stack"], kind: parts[2] as SiteName["kind"], layer: Number(parts[3]) };
+}
+
+/** "L4 · H7", with the kind of attention where a model has more than one. */
+export function headName(site: string, head: number): string {
+  const parsed = parseSite(site);
+  return parsed ? `L${parsed.layer} · H${head}` : `${site} · H${head}`;
+}
+
+export function headNameInWords(site: string, head: number): string {
+  const parsed = parseSite(site);
+  if (!parsed) return `${site}, head ${head}`;
+  const kind = parsed.kind === "cross" ? "cross-attention" : `${parsed.stack} self-attention`;
+  return `${kind}, layer ${parsed.layer}, head ${head}`;
+}
+
+const GROUPS: { stack: SiteName["stack"]; kind: SiteName["kind"]; title: string }[] = [
+  { stack: "encoder", kind: "self", title: "Encoder" },
+  { stack: "decoder", kind: "self", title: "Decoder" },
+  { stack: "decoder", kind: "cross", title: "Decoder looks at encoder" },
+];
+
+/** Sites by group and layer. A model with one group gets it without a title. */
+export function groupSites(names: Iterable<string>): SiteGroup[] {
+  const known = [...new Set(names)].map((name) => ({ name, site: parseSite(name) }));
+  const groups = GROUPS.map(({ stack, kind, title }) => ({
+    title,
+    stack,
+    kind,
+    sites: known
+      .filter(({ site }) => site?.stack === stack && site.kind === kind)
+      .sort((a, b) => (a.site?.layer ?? 0) - (b.site?.layer ?? 0))
+      .map(({ name }) => name),
+  })).filter((group) => group.sites.length > 0);
+  if (groups.length === 1 && groups[0]) groups[0].title = "";
+  return groups;
+}
+
+/** All sites that a model has, so that their places are kept before any data arrives. */
+export function sitesOfModel(model: Pick<Model, "architecture" | "layers" | "encoder_layers">): string[] {
+  const layers = range(model.layers);
+  if (model.architecture === "decoder") return layers.map((layer) => `decoder.self.${layer}`);
+  return [
+    ...range(model.encoder_layers ?? model.layers).map((layer) => `encoder.self.${layer}`),
+    ...layers.flatMap((layer) => [`decoder.self.${layer}`, `decoder.cross.${layer}`]),
+  ];
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, index) => index);
+}

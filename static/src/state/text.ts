@@ -1,0 +1,78 @@
+/**
+ * A text and its tokens: where each token lies, and how it is written where space is short.
+ *
+ * Offsets on the wire count Unicode code points; strings in the browser count UTF-16 units. An emoji is one of the
+ * first and two of the second, so every offset goes through `unitIndex`.
+ */
+export interface Piece {
+  /** null for text between tokens, which the tokenizer dropped. */
+  token: number | null;
+  text: string;
+  /** A further token of the character before it: byte-level vocabularies cut an emoji in several tokens. */
+  continues: boolean;
+}
+
+interface TokenTexts {
+  readonly texts: readonly string[];
+  readonly special: readonly boolean[];
+  readonly arrays: { readonly offsets: { readonly values: Int32Array } };
+}
+
+/** The whole text in order, cut at the tokens' borders. Without the text, the tokens' own texts. */
+export function cutIntoPieces(text: string | null, tokens: TokenTexts): Piece[] {
+  if (text === null) return tokens.texts.map((own, token) => ({ token, text: own, continues: false }));
+  const units = unitIndex(text);
+  const pieces: Piece[] = [];
+  let reached = 0;
+  for (let token = 0; token < tokens.texts.length; token++) {
+    const start = units(tokens.arrays.offsets.values[2 * token] ?? 0);
+    const end = units(tokens.arrays.offsets.values[2 * token + 1] ?? 0);
+    if (tokens.special[token] || end <= start) {
+      pieces.push({ token, text: tokens.texts[token] ?? "", continues: false });
+      continue;
+    }
+    if (start > reached) pieces.push({ token: null, text: text.slice(reached, start), continues: false });
+    const continues = start < reached && end <= reached;
+    pieces.push({ token, text: continues ? "" : text.slice(Math.max(start, reached), end), continues });
+    reached = Math.max(reached, end);
+  }
+  if (reached < text.length) pieces.push({ token: null, text: text.slice(reached), continues: false });
+  return pieces;
+}
+
+/** From code points to UTF-16 units. Cost: linear in the text, once, and only if it needs it. */
+export function unitIndex(text: string): (codePoint: number) => number {
+  if (!/[\ud800-\udbff]/.test(text)) return (codePoint) => Math.min(codePoint, text.length);
+  const starts: number[] = [];
+  let unit = 0;
+  for (const character of text) {
+    starts.push(unit);
+    unit += character.length;
+  }
+  return (codePoint) => starts[codePoint] ?? text.length;
+}
+
+/** Spaces, line ends and tabs as marks that can be seen. */
+export function visible(text: string): string {
+  return text.replace(/ /g, "·").replace(/\r?\n/g, "⏎").replace(/\t/g, "⇥");
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** Characters of the longest name of a token. */
+export const LONGEST_NAME = 18;
+
+/** How a token is named outside its text: visible spaces, cut in its middle where it is long. */
+export function tokenName(text: string): string {
+  return shorten(visible(text), LONGEST_NAME);
+}
+
+/** A long token cut in its middle, never inside a character: "counter…tion". */
+export function shorten(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const characters = Array.from(graphemes.segment(text), ({ segment }) => segment);
+  if (characters.length <= longest) return text;
+  const tail = Math.floor((longest - 1) / 2);
+  const head = longest - 1 - tail;
+  return [...characters.slice(0, head), "…", ...(tail ? characters.slice(-tail) : [])].join("");
+}
