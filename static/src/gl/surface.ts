@@ -1,0 +1,53 @@
+/**
+ * A canvas that draws heads' maps as colour: WebGL2 where the browser has it, else plain 2D with the same look.
+ *
+ * Values go up once as a sheet (a stack of equal maps); a quad places a part of one map on the canvas. Colour,
+ * scale and mask are worked out while drawing, so a change of scale uploads nothing.
+ */
+import type { Ramp } from "./ramp";
+import type { ScaleName } from "./scale";
+import { openCanvasSurface } from "./canvas2d";
+import { openWebglSurface } from "./webgl";
+
+export interface Sheet {
+  key: string;
+  /** u8: p = gain · (byte / 255)²; f32: p itself. */
+  values: Uint8Array | Float32Array;
+  width: number;
+  height: number;
+  layers: number;
+}
+
+export interface Quad {
+  sheet: Sheet;
+  layer: number;
+  /** In device pixels from the top left: x, y, width, height. */
+  place: readonly [number, number, number, number];
+  /** The part shown, in values of the sheet: left, top, right, bottom. */
+  part: readonly [number, number, number, number];
+  gain: number;
+  /** The weight that takes the last colour. */
+  top: number;
+  /** Index of the sheet's first value within the map pooled at `cell`. */
+  origin: readonly [col: number, row: number];
+  cell: number;
+  /** A query i sees keys up to i + reach; null where it sees all. */
+  reach: number | null;
+}
+
+export interface Picture {
+  quads: Quad[];
+  scale: ScaleName;
+  ramp: Ramp;
+}
+
+export interface Surface {
+  readonly kind: "webgl2" | "canvas";
+  resize(width: number, height: number): void;
+  draw(picture: Picture): void;
+}
+
+/** `onRestored` is called when a lost context came back and the picture has to be drawn again. */
+export function openSurface(canvas: HTMLCanvasElement, onRestored: () => void): Surface {
+  return openWebglSurface(canvas, onRestored) ?? openCanvasSurface(canvas);
+}

@@ -1,0 +1,162 @@
+/** The WebGL2 surface: one instanced draw for each sheet, textures kept up to a number of bytes. */
+import { FLOATS_PER_QUAD, FRAGMENT, SCALE_CODES, VERTEX } from "./shaders";
+import type { Picture, Quad, Sheet, Surface } from "./surface";
+import type { Ramp } from "./ramp";
+import { ByteCache } from "./byte_cache";
+
+const TEXTURE_BYTES = 192 * 2 ** 20;
+const NO_LIMIT = 1e9;
+const UNIFORMS = ["canvas_size", "sheet", "ramp", "scale", "squared", "masked"] as const;
+
+interface Program {
+  handle: WebGLProgram;
+  uniforms: Record<(typeof UNIFORMS)[number], WebGLUniformLocation | null>;
+  vertexArray: WebGLVertexArrayObject;
+  instances: WebGLBuffer;
+  ramp: WebGLTexture;
+}
+
+export function openWebglSurface(canvas: HTMLCanvasElement, onRestored: () => void): Surface | null {
+  // With alpha the blend would also make the canvas see-through.
+  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: false });
+  if (!gl) return null;
+  return new WebglSurface(gl, canvas, onRestored);
+}
+
+class WebglSurface implements Surface {
+  readonly kind = "webgl2";
+  #program: Program | null;
+  #shownRamp: Ramp | null = null;
+  #textures = new ByteCache<WebGLTexture>(TEXTURE_BYTES, (_, texture) => this.gl.deleteTexture(texture));
+
+  constructor(
+    private readonly gl: WebGL2RenderingContext,
+    private readonly canvas: HTMLCanvasElement,
+    onRestored: () => void,
+  ) {
+    this.#program = buildProgram(gl);
+    canvas.addEventListener("webglcontextlost", (event) => {
+      event.preventDefault();
+      this.#program = null;
+    });
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.#textures.clear();
+      this.#shownRamp = null;
+      this.#program = buildProgram(gl);
+      onRestored();
+    });
+  }
+
+  resize(width: number, height: number): void {
+    if (this.canvas.width === width && this.canvas.height === height) return;
+    this.canvas.width = width;
+    this.canvas.height = height;
+  }
+
+  draw({ quads, scale, ramp }: Picture): void {
+    const { gl } = this;
+    const program = this.#program;
+    if (!program || gl.isContextLost()) return;
+    const { width, height } = this.canvas;
+    gl.viewport(0, 0, width, height);
+    gl.clearColor(ramp.paper[0] / 255, ramp.paper[1] / 255, ramp.paper[2] / 255, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT);
+    gl.useProgram(program.handle);
+    gl.bindVertexArray(program.vertexArray);
+    gl.uniform2f(program.uniforms.canvas_size, width, height);
+    gl.uniform1i(program.uniforms.scale, SCALE_CODES[scale]);
+    gl.uniform3f(program.uniforms.masked, ramp.masked[0] / 255, ramp.masked[1] / 255, ramp.masked[2] / 255);
+    this.#bindRamp(program, ramp);
+    gl.bindBuffer(gl.ARRAY_BUFFER, program.instances);
+    for (const group of bySheet(quads)) this.#drawSheet(program, group);
+  }
+
+  #drawSheet(program: Program, quads: Quad[]): void {
+    const { gl } = this;
+    const sheet = quads[0]?.sheet;
+    if (!sheet) return;
+    gl.activeTexture(gl.TEXTURE0);
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.#textureOf(sheet));
+    gl.uniform1i(program.uniforms.sheet, 0);
+    gl.uniform1i(program.uniforms.squared, sheet.values instanceof Uint8Array ? 1 : 0);
+    const floats = new Float32Array(quads.length * FLOATS_PER_QUAD);
+    quads.forEach((quad, index) => {
+      const { place, part, layer, gain, top, reach, origin, cell } = quad;
+      floats.set([...place, ...part, layer, gain, top, reach ?? NO_LIMIT, ...origin, cell, 0], index * FLOATS_PER_QUAD);
+    });
+    gl.bufferData(gl.ARRAY_BUFFER, floats, gl.STREAM_DRAW);
+    gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, quads.length);
+  }
+
+  #textureOf(sheet: Sheet): WebGLTexture | null {
+    const { gl } = this;
+    const known = this.#textures.get(sheet.key);
+    if (known) return known;
+    const texture = gl.createTexture();
+    const isBytes = sheet.values instanceof Uint8Array;
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    const internal = isBytes ? gl.R8 : gl.R32F;
+    const type = isBytes ? gl.UNSIGNED_BYTE : gl.FLOAT;
+    gl.texImage3D(gl.TEXTURE_2D_ARRAY, 0, internal, sheet.width, sheet.height, sheet.layers, 0, gl.RED, type, sheet.values);
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+    this.#textures.set(sheet.key, texture, sheet.values.byteLength);
+    return texture;
+  }
+
+  #bindRamp(program: Program, ramp: Ramp): void {
+    const { gl } = this;
+    gl.activeTexture(gl.TEXTURE1);
+    gl.bindTexture(gl.TEXTURE_2D, program.ramp);
+    gl.uniform1i(program.uniforms.ramp, 1);
+    if (ramp === this.#shownRamp) return;
+    this.#shownRamp = ramp;
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, ramp.bytes);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+  }
+}
+
+function bySheet(quads: Quad[]): Quad[][] {
+  const groups = new Map<string, Quad[]>();
+  for (const quad of quads) {
+    const group = groups.get(quad.sheet.key);
+    if (group) group.push(quad);
+    else groups.set(quad.sheet.key, [quad]);
+  }
+  return [...groups.values()];
+}
+
+function buildProgram(gl: WebGL2RenderingContext): Program {
+  const handle = gl.createProgram();
+  for (const [type, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]] as const) {
+    const shader = gl.createShader(type) as WebGLShader;
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(handle, shader);
+  }
+  gl.linkProgram(handle);
+  if (!gl.getProgramParameter(handle, gl.LINK_STATUS) && !gl.isContextLost()) {
+    throw new Error(`The map's program does not link: ${gl.getProgramInfoLog(handle)}`);
+  }
+  const uniforms = Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(handle, name)]));
+  return { handle, uniforms: uniforms as Program["uniforms"], ...buildGeometry(gl), ramp: gl.createTexture() };
+}
+
+function buildGeometry(gl: WebGL2RenderingContext): Pick<Program, "vertexArray" | "instances"> {
+  const vertexArray = gl.createVertexArray();
+  gl.bindVertexArray(vertexArray);
+  gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+  gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]), gl.STATIC_DRAW);
+  gl.enableVertexAttribArray(0);
+  gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
+  const instances = gl.createBuffer();
+  gl.bindBuffer(gl.ARRAY_BUFFER, instances);
+  for (let attribute = 1; attribute <= 4; attribute++) {
+    gl.enableVertexAttribArray(attribute);
+    gl.vertexAttribPointer(attribute, 4, gl.FLOAT, false, FLOATS_PER_QUAD * 4, (attribute - 1) * 16);
+    gl.vertexAttribDivisor(attribute, 1);
+  }
+  return { vertexArray, instances };
+}

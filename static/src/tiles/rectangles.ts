@@ -1,0 +1,117 @@
+/**
+ * Fetches rectangles of maps: a few at a time, each once, wanted ones first, unwanted ones dropped.
+ *
+ * `want` replaces what the same asker wanted before, so that a fast pan or a walk over heads leaves no queue behind.
+ */
+import { ByteCache } from "../gl/byte_cache";
+import { ApiError, type Rectangle, readRectangle } from "../wire/http";
+
+export interface HeadMap {
+  run: string;
+  site: string;
+  head: number;
+}
+
+export type Area = Pick<Rectangle, "rows" | "cols" | "cell">;
+
+export interface Weights extends Area {
+  /** Row by row; ceil(rows / cell) × ceil(cols / cell) of them. */
+  values: Float32Array;
+  height: number;
+  width: number;
+}
+
+interface Wanted {
+  key: string;
+  map: HeadMap;
+  area: Area;
+}
+
+export type ReadRectangle = typeof readRectangle;
+
+const AT_ONCE = 4;
+const CACHE_BYTES = 64 * 2 ** 20;
+
+export class Rectangles {
+  readonly #cache: ByteCache<Weights>;
+  readonly #fetching = new Map<string, AbortController>();
+  readonly #wanted = new Map<string, Wanted[]>();
+  readonly #failed = new Map<string, ApiError>();
+
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(
+    private readonly read: ReadRectangle = readRectangle,
+    cacheBytes = CACHE_BYTES,
+  ) {
+    this.#cache = new ByteCache(cacheBytes);
+  }
+
+  get(map: HeadMap, area: Area): Weights | undefined {
+    return this.#cache.get(keyOf(map, area));
+  }
+
+  onArrival(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Why a rectangle of this head did not come, if one did not. */
+  failureOf(map: HeadMap): ApiError | undefined {
+    const prefix = mapKey(map);
+    for (const [key, error] of this.#failed) if (key.startsWith(prefix)) return error;
+    return undefined;
+  }
+
+  want(asker: string, map: HeadMap, areas: Area[]): void {
+    this.#wanted.set(asker, areas.map((area) => ({ key: keyOf(map, area), map, area })));
+    const keys = new Set([...this.#wanted.values()].flat().map(({ key }) => key));
+    for (const [key, controller] of this.#fetching) {
+      if (!keys.has(key)) controller.abort();
+    }
+    this.#next();
+  }
+
+  retry(): void {
+    this.#failed.clear();
+    this.#arrived();
+  }
+
+  #next(): void {
+    for (const { key, map, area } of [...this.#wanted.values()].flat()) {
+      if (this.#fetching.size >= AT_ONCE) return;
+      if (this.#cache.has(key) || this.#fetching.has(key) || this.#failed.has(key)) continue;
+      void this.#fetch(key, map, area);
+    }
+  }
+
+  async #fetch(key: string, map: HeadMap, area: Area): Promise<void> {
+    const controller = new AbortController();
+    this.#fetching.set(key, controller);
+    try {
+      const { values, shape } = await this.read(map.run, { site: map.site, head: map.head, ...area }, controller.signal);
+      const [height = 0, width = 0] = shape.slice(-2);
+      this.#cache.set(key, { ...area, values, height, width }, values.byteLength);
+    } catch (error) {
+      if (!controller.signal.aborted) {
+        if (!(error instanceof ApiError)) throw error;
+        this.#failed.set(key, error);
+      }
+    } finally {
+      this.#fetching.delete(key);
+      this.#next();
+    }
+    if (!controller.signal.aborted) this.#arrived();
+  }
+
+  #arrived(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function mapKey({ run, site, head }: HeadMap): string {
+  return `${run}/${site}/${head}/`;
+}
+
+function keyOf(map: HeadMap, { rows, cols, cell }: Area): string {
+  return `${mapKey(map)}${cell}/${rows.join(":")}/${cols.join(":")}`;
+}

@@ -1,0 +1,13 @@
+/** What goes up to the graphics card: a site's overviews as one stack, an exact or pooled rectangle as one map. */
+import type { Sheet } from "../gl/surface";
+import type { HeadMap, Weights } from "./rectangles";
+import type { Site } from "../wire/messages";
+
+export function overviewSheet(run: string, site: Site): Sheet {
+  const [layers = 0, height = 0, width = 0] = site.arrays.overview.shape;
+  return { key: `${run}/${site.site}/${site.seq}`, values: site.arrays.overview.values, width, height, layers };
+}
+
+export function weightsSheet({ run, site, head }: HeadMap, { cell, rows, cols, values, height, width }: Weights): Sheet {
+  return { key: `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}`, values, width, height, layers: 1 };
+}
