@@ -1,0 +1,25 @@
+/** Colours and type of css/tokens.css, for what is drawn on a canvas. */
+const SANS = '"Inter Variable", system-ui, sans-serif';
+const MONO = '"JetBrains Mono Variable", ui-monospace, monospace';
+
+export const FONT = {
+  small: `12px ${SANS}`,
+  strong: `600 12px ${SANS}`,
+  token: `12px ${MONO}`,
+} as const;
+
+let colours = new Map<string, string>();
+
+/** The value of a colour token under the present theme. */
+export function cssColour(name: `--${string}`): string {
+  const known = colours.get(name);
+  if (known) return known;
+  const colour = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  colours.set(name, colour);
+  return colour;
+}
+
+/** To be called when the theme changed. */
+export function forgetColours(): void {
+  colours = new Map();
+}

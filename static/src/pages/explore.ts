@@ -1,0 +1,65 @@
+/** The explorer: makes the stores, lays the page out and puts each view in its place. */
+import "../css/index.css";
+import { forgetColours } from "../dom/ink";
+import { mountTooltip } from "../dom/tooltip";
+import { type Ramp, rampOf } from "../gl/ramp";
+import { Explorer } from "../state/explorer";
+import { Store } from "../state/store";
+import { openTheme } from "../state/theme";
+import { Rectangles } from "../tiles/rectangles";
+import { mountChart } from "../views/chart";
+import { mountGrid } from "../views/grid/grid";
+import { mountMapFrame } from "../views/map/frame";
+import { type MapState, mountMap } from "../views/map/map";
+import { mountMeasures } from "../views/measures";
+import { mountModels } from "../views/models";
+import { mountNotice } from "../views/notice";
+import { mountProbabilities } from "../views/probabilities";
+import { mountPrompt } from "../views/prompt";
+import { mountSheets } from "../views/sheets";
+import { mountStatus } from "../views/status";
+import { mountStrip } from "../views/strip/strip";
+import { layOutPage } from "./layout";
+import { linkButton, themeButton } from "./tools";
+
+function openPage(app: HTMLElement): void {
+  const theme = openTheme(window);
+  const ramp = new Store<Ramp>(rampOf(theme.value));
+  theme.subscribe((name) => {
+    forgetColours();
+    ramp.set(rampOf(name));
+  });
+  const explorer = new Explorer(window, app.dataset.run || null);
+  const rectangles = new Rectangles();
+  const mapState = new Store<MapState | null>(null);
+
+  const places = layOutPage(app);
+  mountTooltip(document.body);
+  mountModels(places.tools, explorer);
+  places.tools.append(linkButton(), themeButton(theme));
+  mountPrompt(places.prompt, explorer);
+  mountGrid(places.heads, explorer, ramp);
+  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, mapState);
+  mountMap(places.map, explorer, rectangles, ramp, mapState);
+  mountNotice(places.mapLine, places.mapPanel, explorer);
+  mountProbabilities(places.next, explorer);
+  mountMeasures(places.measures, explorer);
+  mountChart(places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
+  mountStrip(places.tokens, places.tokensCaption, explorer, rectangles);
+  mountStatus(places.status, explorer);
+  mountSheets(places.tabs, [
+    { label: "Heads", panel: places.headsPanel },
+    { label: "Next tokens", panel: places.nextPanel },
+    { label: "This head", panel: places.measuresPanel },
+  ]);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") explorer.lock(null);
+  });
+  void explorer.start();
+  // Letters drawn on a canvas do not change by themselves when their font arrives.
+  void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));
+}
+
+const app = document.getElementById("app");
+if (app) openPage(app);

@@ -1,0 +1,83 @@
+/** The explorer's panels as empty places; the views fill them. See the drawing in css/layout.css. */
+import { divider } from "../dom/dividers";
+import { element } from "../dom/element";
+
+export interface Places {
+  brand: HTMLElement;
+  tools: HTMLElement;
+  prompt: HTMLElement;
+  heads: HTMLElement;
+  headsPanel: HTMLElement;
+  mapHead: HTMLElement;
+  mapLine: HTMLElement;
+  map: HTMLElement;
+  mapPanel: HTMLElement;
+  mapFoot: HTMLElement;
+  next: HTMLElement;
+  nextPanel: HTMLElement;
+  measures: HTMLElement;
+  measuresPanel: HTMLElement;
+  chart: HTMLElement;
+  chartTools: HTMLElement;
+  tokens: HTMLElement;
+  tokensCaption: HTMLElement;
+  status: HTMLElement;
+  tabs: HTMLElement;
+}
+
+export function layOutPage(app: HTMLElement): Places {
+  const tools = element("div", { class: "tools" });
+  const brand = element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight");
+  const prompt = element("div", { class: "prompt-host" });
+
+  const heads = element("div", { class: "panel-body heads-body" });
+  const headsPanel = panel("heads", "Heads", heads);
+
+  const mapHead = element("header", { class: "map-head" });
+  const mapLine = element("p", { class: "map-line" });
+  const map = element("div", { class: "map-body", tabindex: 0, role: "application", "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the row" });
+  const mapFoot = element("footer", { class: "map-foot" });
+  const mapPlace = element("div", { class: "map-place" }, map);
+  const mapPanel = element("section", { class: "panel panel-map", "aria-label": "Map" }, mapHead, mapLine, mapPlace, mapFoot);
+
+  const next = element("div", { class: "panel-body" });
+  const nextPanel = panel("next", "Next tokens", next);
+  const measures = element("div", { class: "panel-body" });
+  const chart = element("div", { class: "panel-body chart-body" });
+  const chartTools = element("div", { class: "panel-tools" });
+  const measuresPanel = element(
+    "div",
+    { class: "panel-group" },
+    panel("measures", "This head", measures),
+    panel("chart", "Heads by layer", chart, chartTools),
+  );
+
+  const tokens = element("div", { class: "tokens-body", tabindex: 0, role: "group", "aria-label": "Tokens: left and right arrows keep a token, Esc lets go" });
+  const tokensCaption = element("p", { class: "tokens-caption" });
+  const tokensPanel = element("section", { class: "panel panel-tokens", "aria-label": "Tokens" }, element("header", { class: "panel-head" }, element("h2", {}, "Tokens"), tokensCaption), tokens);
+  const status = element("footer", { class: "status" });
+  const tabs = element("nav", { class: "tabs", "aria-label": "Panels" });
+
+  app.replaceChildren(
+    element("header", { class: "top" }, brand, element("span", { class: "spring" }), tools),
+    prompt,
+    element(
+      "main",
+      { class: "bench" },
+      headsPanel,
+      divider({ property: "--heads-width", label: "Width of the heads", grows: "right", least_px: 180, most_px: 720 }),
+      mapPanel,
+      divider({ property: "--side-width", label: "Width of the side panels", grows: "left", least_px: 240, most_px: 560 }),
+      element("div", { class: "side" }, nextPanel, measuresPanel),
+    ),
+    divider({ property: "--tokens-height", label: "Height of the tokens", grows: "up", least_px: 80, most_px: 480 }),
+    tokensPanel,
+    status,
+    tabs,
+  );
+  return { brand, tools, prompt, heads, headsPanel, mapHead, mapLine, map, mapPanel: mapPlace, mapFoot, next, nextPanel, measures, measuresPanel, chart, chartTools, tokens, tokensCaption, status, tabs };
+}
+
+function panel(name: string, title: string, body: HTMLElement, tools?: HTMLElement): HTMLElement {
+  return element("section", { class: `panel panel-${name}`, "aria-label": title }, element("header", { class: "panel-head" }, element("h2", {}, title), tools ?? null), body);
+}

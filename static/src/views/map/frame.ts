@@ -1,0 +1,90 @@
+/** The frame around the map: which head this is, exact or pooled, the colour scale with its legend, and fit. */
+import { button, element } from "../../dom/element";
+import { createMenu } from "../../dom/menu";
+import { share } from "../../dom/numbers";
+import type { Ramp } from "../../gl/ramp";
+import { weightAt } from "../../gl/scale";
+import type { Explorer } from "../../state/explorer";
+import { labelOf } from "../../state/labels";
+import { headName, parseSite } from "../../state/sites";
+import type { Store } from "../../state/store";
+import type { Scale } from "../../state/view";
+import type { MapState } from "./map";
+
+const SCALES: { value: Scale; label: string; detail: string }[] = [
+  { value: "linear", label: "linear", detail: "colour grows with the weight" },
+  { value: "sqrt", label: "square root", detail: "shows faint weights too" },
+  { value: "log", label: "log", detail: "four powers of ten" },
+];
+const KINDS = { "encoder.self": "encoder", "decoder.self": "", "decoder.cross": "looks at encoder" };
+
+export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Explorer, ramp: Store<Ramp>, state: Store<MapState | null>): void {
+  const name = element("h2", { class: "map-name" });
+  const kind = element("span", { class: "map-kind" });
+  const label = element("span", { class: "map-label" });
+  const badge = element("span", { class: "badge" });
+  const scale = createMenu("Colour scale", (value) => explorer.view.update((view) => ({ ...view, scale: value as Scale })));
+  const fit = button("Fit", { class: "quiet", title: "Show the whole map (0, or double-click)" }, () => explorer.view.update((view) => ({ ...view, frame: null })));
+  head.append(name, kind, label, element("span", { class: "spring" }), badge, scale.root, fit);
+
+  const bar = element("canvas", { class: "legend-bar", width: 256, height: 1, "aria-hidden": "true" });
+  const [low, middle, high] = [element("span"), element("span"), element("span")];
+  const sink = element("button", { type: "button", class: "quiet legend-sink" });
+  sink.addEventListener("click", () => explorer.view.update((view) => ({ ...view, sink: !view.sink })));
+  const legend = element("div", { class: "legend" }, element("div", { class: "legend-scale" }, bar, element("div", { class: "legend-ticks" }, low, middle, high)), sink);
+  const note = element("div", { class: "map-note", role: "status" });
+  foot.append(legend, note);
+
+  function show(): void {
+    const now = state.value;
+    const { scale: scaleName, sink: sinkCounts } = explorer.view.value;
+    const chosen = explorer.selected;
+    head.classList.toggle("waiting", now === null);
+    foot.classList.toggle("waiting", now === null);
+    name.textContent = chosen ? headName(chosen.site, chosen.head) : "Map";
+    const site = chosen && parseSite(chosen.site);
+    const isPair = [...explorer.run.value.sites.keys()].some((other) => other.startsWith("encoder"));
+    kind.textContent = site ? (isPair && KINDS[`${site.stack}.${site.kind}` as keyof typeof KINDS]) || (isPair ? "decoder" : "") : "";
+    scale.setChoices(SCALES, scaleName);
+    scale.setLabel(SCALES.find(({ value }) => value === scaleName)?.label ?? scaleName);
+    if (!now) {
+      label.textContent = "";
+      return;
+    }
+    const found = labelOf(now.site, now.head);
+    label.textContent = found.value === null ? found.title : `${found.title} ${share(found.value)}`;
+    label.title = found.sentence;
+    showBadge(now);
+    fit.disabled = !now.zoomed;
+    low.textContent = scaleName === "log" ? share(weightAt(0, now.top, "log")) : "0";
+    middle.textContent = share(weightAt(0.5, now.top, scaleName));
+    high.textContent = share(now.top);
+    sink.textContent = sinkCounts ? "all tokens in the scale" : now.site.kind === "self" ? "first token not in the scale" : "special tokens not in the scale";
+    sink.title = "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.";
+    sink.setAttribute("aria-pressed", String(sinkCounts));
+    note.textContent = now.failure ? `Exact values did not come: ${now.failure}` : "";
+  }
+
+  function showBadge({ cell, sharp }: MapState): void {
+    const isExact = cell === 1 && sharp;
+    badge.textContent = isExact ? "exact" : cell === 1 ? "8-bit" : `max of ${cell} × ${cell}`;
+    badge.title = isExact
+      ? "Every weight in sight is the exact float32 value."
+      : cell === 1
+        ? "The overview, in eight bits, while the exact weights are on their way."
+        : `Pooled: each dot is the largest of ${cell} × ${cell} weights. Zoom in for exact ones.`;
+    badge.classList.toggle("badge-exact", isExact);
+  }
+
+  function paintLegend(): void {
+    const context = bar.getContext("2d");
+    context?.putImageData(new ImageData(new Uint8ClampedArray(ramp.value.bytes), 256, 1), 0, 0);
+  }
+
+  state.subscribe(show);
+  explorer.view.subscribe(show);
+  explorer.run.subscribe(show);
+  ramp.subscribe(paintLegend);
+  paintLegend();
+  show();
+}

@@ -1,0 +1,184 @@
+/**
+ * One head's map at full resolution, with its tokens along both sides. Wheel or pinch zooms, a drag pans, hovering
+ * reads one weight, a press keeps the row's token.
+ */
+import { clearedContext, type HostSize, watchSize } from "../../dom/canvas";
+import { element } from "../../dom/element";
+import { oncePerFrame } from "../../dom/schedule";
+import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
+import type { Ramp } from "../../gl/ramp";
+import { openSurface } from "../../gl/surface";
+import type { Explorer } from "../../state/explorer";
+import { type Run, sequencesOf, type Site, type Tokens } from "../../state/run";
+import { type Store, watch } from "../../state/store";
+import { tokenName } from "../../state/text";
+import type { MapSize } from "../../tiles/cover";
+import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import { topsOf } from "../../tiles/tops";
+import { type AxisLabels, drawAxes, guttersFor } from "./axes";
+import { drawCrosshair, drawNumbers } from "./crosshair";
+import { fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
+import { listenToGestures } from "./gestures";
+import { pictureOf } from "./picture";
+import { readWeight, type Reading } from "./reading";
+
+/** What the panel's frame around the map says about it. */
+export interface MapState {
+  site: Site;
+  head: number;
+  top: number;
+  /** 1 where every weight in sight is exact. */
+  cell: number;
+  sharp: boolean;
+  zoomed: boolean;
+  reading: Reading | null;
+  failure: string | null;
+}
+
+interface Shown {
+  site: Site;
+  map: HeadMap;
+  size: MapSize;
+  labels: AxisLabels;
+  gutters: Gutters;
+  plot: Plot;
+}
+
+const KEY_ZOOM = 1.4;
+
+export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rectangles, ramp: Store<Ramp>, state: Store<MapState | null>): void {
+  const heat = element("canvas", { class: "layer", "aria-hidden": "true" });
+  const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
+  host.append(heat, ink);
+  const surface = openSurface(heat, () => draw());
+  const labelsOf = rememberLabels();
+  let box: HostSize = { width: 0, height: 0, ratio: 1 };
+  let shown: Shown | null = null;
+  let pointed: { row: number; col: number } | null = null;
+
+  const draw = oncePerFrame(() => {
+    shown = arrange();
+    const context = clearedContext(ink, box);
+    surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));
+    if (!shown) {
+      surface.draw({ quads: [], scale: "linear", ramp: ramp.value });
+      return state.set(null);
+    }
+    const { site, map, labels, gutters, plot } = shown;
+    const { view } = explorer;
+    const keys = explorer.run.value.sequences[sequencesOf(site).columns];
+    const top = topsOf(site, keys, view.value.sink)[map.head] ?? 1;
+    const picture = pictureOf(site, map, plot, box.ratio, top, rectangles);
+    surface.draw({ quads: picture.quads, scale: view.value.scale, ramp: ramp.value });
+    const marks = { row: pointed?.row ?? activeRow(site), col: pointed?.col ?? null };
+    drawAxes(context, plot, labels, marks, gutters);
+    const weightAt = (row: number, col: number) => readWeight(site, map, row, col, rectangles);
+    drawNumbers(context, plot, site, top, view.value.scale, ramp.value, weightAt);
+    drawCrosshair(context, plot, marks, pointed);
+    const failure = rectangles.failureOf(map)?.message ?? null;
+    const reading = pointed && weightAt(pointed.row, pointed.col);
+    state.set({ site, head: map.head, top, cell: picture.cell, sharp: picture.sharp, zoomed: view.value.frame !== null, reading, failure });
+  });
+
+  function arrange(): Shown | null {
+    const run = explorer.run.value;
+    const { selected } = explorer;
+    const site = selected && run.sites.get(selected.site);
+    if (!site || !run.id || selected.head >= site.heads || box.width === 0) return null;
+    const size = { rows: site.queries, cols: site.keys };
+    const labels = labelsOf(run, site);
+    const gutters = guttersFor(labels, box);
+    const plot = placePlot(explorer.view.value.frame, size, box, gutters);
+    return { site, map: { run: run.id, ...selected }, size, labels, gutters, plot };
+  }
+
+  function activeRow(site: Site): number | null {
+    const token = explorer.view.value.token ?? explorer.hover.value;
+    return token?.sequence === sequencesOf(site).rows && token.index < site.queries ? token.index : null;
+  }
+
+  function point(at: { row: number; col: number } | null, event: PointerEvent | null): void {
+    pointed = at;
+    const rows = shown && sequencesOf(shown.site).rows;
+    explorer.hover.set(at && rows ? { sequence: rows, index: at.row } : null);
+    if (at && shown) {
+      const { site, map, labels } = shown;
+      const reading = readWeight(site, map, at.row, at.col, rectangles);
+      const pair = `${labels.rows[at.row] ?? at.row} → ${labels.cols[at.col] ?? at.col}`;
+      if (event && event.pointerType !== "touch") showTooltip(event.clientX, event.clientY, reading.text, pair, `row ${at.row}, column ${at.col}`);
+      else announce(`${pair}: ${reading.text}`);
+    } else hideTooltip();
+    draw();
+  }
+
+  const setFrame = (frame: ReturnType<typeof zoomAt>) => explorer.view.update((view) => ({ ...view, frame }));
+
+  listenToGestures(host, {
+    zoom(factor, x, y) {
+      if (shown) setFrame(zoomAt(shown.plot, factor, x, y, shown.size, box, shown.gutters));
+      shown = arrange();
+    },
+    pan(dx, dy) {
+      if (!shown || shown.plot.cell_px <= fitCell(shown.size, box, shown.gutters) * 1.001) return;
+      setFrame(panBy(shown.plot, dx, dy, shown.size));
+      shown = arrange();
+    },
+    fit: () => setFrame(null),
+    hover(event) {
+      const corner = host.getBoundingClientRect();
+      point(event && shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top), event);
+    },
+    press(event) {
+      const corner = host.getBoundingClientRect();
+      const at = shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top);
+      if (at && event.pointerType === "touch") point(at, null);
+      if (at && shown) toggleLock(shown.site, at.row);
+    },
+  });
+
+  function toggleLock(site: Site, row: number): void {
+    const { rows } = sequencesOf(site);
+    const { token } = explorer.view.value;
+    explorer.lock(token?.sequence === rows && token.index === row ? null : { sequence: rows, index: row });
+  }
+
+  host.addEventListener("keydown", (event) => {
+    if (!shown) return;
+    const { size, plot, site } = shown;
+    const from = pointed ?? { row: activeRow(site) ?? Math.floor(plot.row), col: Math.floor(plot.col) };
+    const middle = [plot.x + plot.width / 2, plot.y + plot.height / 2] as const;
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (step) {
+      const row = Math.min(size.rows - 1, Math.max(0, from.row + (step[0] ?? 0)));
+      point({ row, col: Math.min(size.cols - 1, Math.max(0, from.col + (step[1] ?? 0))) }, null);
+    } else if (event.key === "+" || event.key === "=") setFrame(zoomAt(plot, KEY_ZOOM, ...middle, size, box, shown.gutters));
+    else if (event.key === "-") setFrame(zoomAt(plot, 1 / KEY_ZOOM, ...middle, size, box, shown.gutters));
+    else if (event.key === "0") setFrame(null);
+    else if (event.key === "Enter" && pointed) toggleLock(site, pointed.row);
+    else return;
+    event.preventDefault();
+  });
+  host.addEventListener("blur", () => point(null, null));
+
+  watchSize(host, (next) => {
+    box = next;
+    draw();
+  });
+  watch([explorer.run, explorer.view, explorer.hover, explorer.models, ramp], draw);
+  rectangles.onArrival(draw);
+}
+
+/** Labels are cut once for each pair of sequences, not for each frame. */
+function rememberLabels(): (run: Run, site: Site) => AxisLabels {
+  const known = new WeakMap<Tokens, string[]>();
+  const side = (tokens: Tokens | undefined, length: number) => {
+    if (!tokens || tokens.texts.length !== length) return Array.from({ length }, (_, index) => String(index));
+    const texts = known.get(tokens) ?? tokens.texts.map(tokenName);
+    known.set(tokens, texts);
+    return texts;
+  };
+  return (run, site) => {
+    const { rows, columns } = sequencesOf(site);
+    return { rows: side(run.sequences[rows], site.queries), cols: side(run.sequences[columns], site.keys) };
+  };
+}

@@ -1,0 +1,68 @@
+/** What the map's canvas shows now: the overview beneath, sharper tiles above it as they arrive. */
+import type { Quad } from "../../gl/surface";
+import { cellFor, coveringTiles, type MapSize } from "../../tiles/cover";
+import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import { overviewSheet, weightsSheet } from "../../tiles/sheets";
+import type { Site } from "../../state/run";
+import { areaInSight, type Plot } from "./geometry";
+
+export interface MapPicture {
+  quads: Quad[];
+  /** How many weights a side one value stands for, at the coarsest in sight; 1 is exact. */
+  cell: number;
+  /** Exact float32 values, not the eight bits of the overview. */
+  sharp: boolean;
+}
+
+export function pictureOf(site: Site, map: HeadMap, plot: Plot, ratio: number, top: number, rectangles: Rectangles): MapPicture {
+  const size: MapSize = { rows: site.queries, cols: site.keys };
+  const reach = site.causal ? site.keys - site.queries : null;
+  const area = areaInSight(plot, size);
+  const cell = cellFor(plot.cell_px * ratio);
+  const tiles = coveringTiles(size, area, cell);
+  const arrived = tiles.map((tile) => rectangles.get(map, tile));
+  rectangles.want("map", map, tiles);
+
+  const common = { layer: 0, gain: 1, top, reach } as const;
+  const sharp = arrived.every((weights) => weights !== undefined);
+  const quads: Quad[] = sharp ? [] : [overviewQuad()];
+  for (const weights of arrived) {
+    if (!weights) continue;
+    const { rows, cols } = weights;
+    quads.push({
+      ...common,
+      sheet: weightsSheet(map, weights),
+      ...clipped(rows[0], cols[0], weights.height, weights.width, weights.cell),
+      origin: [cols[0] / weights.cell, rows[0] / weights.cell],
+      cell: weights.cell,
+    });
+  }
+  return { quads, cell: sharp ? cell : Math.max(cell, site.cell), sharp };
+
+  function overviewQuad(): Quad {
+    const [, height = 0, width = 0] = site.arrays.overview.shape;
+    return {
+      ...common,
+      sheet: overviewSheet(map.run, site),
+      layer: map.head,
+      gain: site.arrays.scale.values[map.head] ?? 0,
+      ...clipped(0, 0, height, width, site.cell),
+      origin: [0, 0],
+      cell: site.cell,
+    };
+  }
+
+  /** The part of a sheet that lies inside the plot, and its place in device pixels. */
+  function clipped(row: number, col: number, height: number, width: number, sheetCell: number): Pick<Quad, "place" | "part"> {
+    const bottomRow = plot.row + plot.height / plot.cell_px;
+    const rightCol = plot.col + plot.width / plot.cell_px;
+    const [top_, left] = [Math.max(row, plot.row), Math.max(col, plot.col)];
+    const bottom = Math.min(row + height * sheetCell, bottomRow, site.queries);
+    const right = Math.min(col + width * sheetCell, rightCol, site.keys);
+    const px = plot.cell_px * ratio;
+    return {
+      place: [plot.x * ratio + (left - plot.col) * px, plot.y * ratio + (top_ - plot.row) * px, (right - left) * px, (bottom - top_) * px],
+      part: [(left - col) / sheetCell, (top_ - row) / sheetCell, (right - col) / sheetCell, (bottom - row) / sheetCell],
+    };
+  }
+}

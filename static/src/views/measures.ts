@@ -1,0 +1,50 @@
+/** The chosen head in words and numbers: its label, why, and every measure with what it means. */
+import { element } from "../dom/element";
+import { measured } from "../dom/numbers";
+import { oncePerFrame } from "../dom/schedule";
+import type { Explorer } from "../state/explorer";
+import { watch } from "../state/store";
+import { labelOf, MEASURES } from "../state/labels";
+import { measureOf } from "../state/run";
+import { headNameInWords } from "../state/sites";
+
+export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
+  const name = element("p", { class: "where" });
+  const label = element("p", { class: "head-label" });
+  const sentence = element("p", { class: "aside" });
+  const list = element("dl", { class: "measures" });
+  host.append(name, label, sentence, list);
+
+  const draw = oncePerFrame(() => {
+    const { selected } = explorer;
+    const site = selected && explorer.run.value.sites.get(selected.site);
+    host.classList.toggle("waiting", !site);
+    name.textContent = selected ? headNameInWords(selected.site, selected.head) : "";
+    if (!selected || !site) {
+      label.textContent = "";
+      sentence.textContent = "Its measures come with its layer.";
+      list.replaceChildren();
+      return;
+    }
+    const found = labelOf(site, selected.head);
+    label.textContent = found.title;
+    sentence.textContent = found.sentence;
+    list.replaceChildren(
+      ...MEASURES.flatMap(({ name: measure, title, unit, meaning }) => {
+        const value = measureOf(site, selected.head, measure);
+        if (value === null) return [];
+        const bar = unit === "share" ? element("span", { class: "bar-track" }, fill(value)) : element("span");
+        return element("div", { class: measure === found.measure ? "measure measure-found" : "measure", title: meaning }, element("dt", {}, title), bar, element("dd", {}, measured(value, unit)));
+      }),
+    );
+  });
+
+  watch([explorer.run, explorer.view, explorer.models], draw);
+  draw();
+}
+
+function fill(value: number): HTMLElement {
+  const bar = element("span", { class: "bar" });
+  bar.style.transform = `scaleX(${value})`;
+  return bar;
+}

@@ -1,0 +1,53 @@
+/**
+ * Words where the map is or would be: a line above it that says what one sees, and a cover in its place while there
+ * is nothing to see: no run yet, waiting, connection lost, failed.
+ */
+import { button, element } from "../dom/element";
+import type { Explorer } from "../state/explorer";
+import { labelOf } from "../state/labels";
+import { situationOf } from "../state/situation";
+import { watch } from "../state/store";
+
+const TICK_MS = 500;
+
+export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Explorer): void {
+  const title = element("p", { class: "cover-title" });
+  const detail = element("p", { class: "cover-detail" });
+  const again = button("Try now", { class: "quiet" }, () => explorer.reconnect());
+  const cover = element("div", { class: "cover", role: "status", hidden: true }, title, detail, again);
+  const lineText = element("span");
+  const lineAgain = button("Try now", { class: "quiet" }, () => explorer.reconnect());
+  line.append(lineText, lineAgain);
+  host.append(cover);
+
+  function show(): void {
+    const situation = situationOf(explorer.run.value, explorer.connection.value, Date.now() - explorer.lastEventMs);
+    cover.hidden = !situation?.covers;
+    cover.className = `cover cover-${situation?.tone ?? "empty"}`;
+    setText(title, situation?.title ?? "");
+    setText(detail, situation?.detail ?? "");
+    again.hidden = !situation?.canReconnect;
+    const isLine = situation !== null && !situation.covers;
+    line.classList.toggle("line-trouble", isLine);
+    lineAgain.hidden = !isLine || !situation.canReconnect;
+    setText(lineText, situation ? (isLine ? `${situation.title}. ${situation.detail}` : "") : aboutHead(explorer));
+  }
+
+  watch([explorer.run, explorer.connection, explorer.view, explorer.models], show);
+  setInterval(show, TICK_MS);
+  show();
+}
+
+/** What the model's card says of this very head on this very text, else what its label means. */
+function aboutHead(explorer: Explorer): string {
+  const { selected, notice } = explorer;
+  if (!selected) return "";
+  if (notice && notice.site === selected.site && notice.head === selected.head) return notice.sentence;
+  const site = explorer.run.value.sites.get(selected.site);
+  return site ? labelOf(site, selected.head).sentence : "";
+}
+
+/** Screen readers speak a status again when it is written again, so equal text is left alone. */
+function setText(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}

@@ -1,0 +1,61 @@
+/** The most likely next tokens after the pointed, kept or last token of the decoder. */
+import { element } from "../dom/element";
+import { oncePerFrame } from "../dom/schedule";
+import { share } from "../dom/numbers";
+import type { Explorer } from "../state/explorer";
+import { watch } from "../state/store";
+import { nextAt } from "../state/next";
+import { tokenName } from "../state/text";
+
+const SHOWN = 10;
+
+export function mountProbabilities(host: HTMLElement, explorer: Explorer): void {
+  const where = element("p", { class: "where" });
+  const bars = element("ol", { class: "bars", "aria-label": "Most likely next tokens" });
+  const truth = element("p", { class: "aside" });
+  const rows = Array.from({ length: SHOWN }, () => {
+    const name = element("span", { class: "bar-name token", dir: "auto" });
+    const bar = element("span", { class: "bar" });
+    const value = element("span", { class: "bar-value" });
+    const row = element("li", { class: "bar-row", hidden: true }, name, element("span", { class: "bar-track" }, bar), value);
+    bars.append(row);
+    return { row, name, bar, value };
+  });
+  host.append(where, bars, truth);
+
+  const draw = oncePerFrame(() => {
+    const { next, sequences, phase } = explorer.run.value;
+    host.classList.toggle("waiting", next === null);
+    if (!next) {
+      where.textContent = phase === "running" || phase === "queued" ? "Comes after the last layer." : "Appears when a text has run.";
+      for (const { row } of rows) row.hidden = true;
+      truth.textContent = "";
+      return;
+    }
+    const tokens = sequences[next.sequence];
+    const active = explorer.view.value.token ?? explorer.hover.value;
+    const last = (next.arrays.ids.shape[0] ?? 1) - 1;
+    const position = active?.sequence === next.sequence && active.index <= last ? active.index : last;
+    const { candidates, follower } = nextAt(next, tokens, position);
+    where.replaceChildren("after ", element("b", { class: "token", dir: "auto" }, tokenName(tokens?.texts[position] ?? "")), ` (${position === last ? "the last token" : `position ${position}`})`);
+    rows.forEach(({ row, name, bar, value }, rank) => {
+      const candidate = candidates[rank];
+      row.hidden = !candidate;
+      if (!candidate) return;
+      name.textContent = tokenName(candidate.text);
+      bar.style.transform = `scaleX(${candidate.probability})`;
+      value.textContent = share(candidate.probability);
+      row.classList.toggle("bar-true", candidate.id === follower?.id);
+    });
+    truth.textContent = follower ? followerSentence(follower.text, follower.rank, candidates.length) : "";
+  });
+
+  watch([explorer.run, explorer.view, explorer.hover], draw);
+  draw();
+}
+
+function followerSentence(text: string, rank: number | null, many: number): string {
+  const name = tokenName(text);
+  if (rank === null) return `The text goes on with ${name}, which is not among the first ${many}.`;
+  return rank === 0 ? `The text goes on with ${name}, the likeliest.` : `The text goes on with ${name}, number ${rank + 1}.`;
+}

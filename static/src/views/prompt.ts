@@ -1,0 +1,86 @@
+/** The text to run, one line that grows with it. Enter runs, Shift+Enter breaks the line. */
+import { element } from "../dom/element";
+import { createMenu } from "../dom/menu";
+import type { Explorer } from "../state/explorer";
+import { shorten } from "../state/text";
+
+const LONGEST_EXAMPLE = 90;
+
+export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
+  const text = field("prompt-text", "Text", "Type a text and press Enter");
+  const target = field("prompt-target", "Target, optional", "Target: left empty, the model writes it");
+  const run = element("button", { type: "submit", class: "primary", title: "Run (Enter)" }, "Run", element("kbd", { "aria-hidden": "true" }, "⏎"));
+  const examples = createMenu("Examples", (id) => void tryExample(id));
+  const problem = element("p", { class: "problem", role: "alert", hidden: true });
+  const form = element("form", { class: "prompt" }, element("div", { class: "prompt-fields" }, text, target), run, examples.root);
+  host.append(form, problem);
+  let typed = false;
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void submit();
+  });
+  for (const input of [text, target]) {
+    input.addEventListener("input", () => {
+      typed = true;
+      grow(input);
+    });
+    input.addEventListener("keydown", (event) => {
+      // While an input method composes, Enter belongs to it.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      void submit();
+    });
+  }
+
+  async function submit(): Promise<void> {
+    if (run.disabled) return;
+    run.disabled = true;
+    typed = !(await explorer.submit(text.value, target.hidden ? null : target.value || null));
+    run.disabled = false;
+  }
+
+  async function tryExample(id: string): Promise<void> {
+    const model = explorer.models.value?.find((known) => known.id === id);
+    if (!model?.example) return;
+    explorer.model.set(model);
+    fill(model.example, model.target ?? "");
+    await submit();
+  }
+
+  function fill(newText: string, newTarget: string): void {
+    text.value = newText;
+    target.value = newTarget;
+    grow(text);
+    grow(target);
+  }
+
+  explorer.run.subscribe((now) => {
+    if (!typed && now.text !== null && now.text !== text.value) fill(now.text, now.target ?? "");
+  });
+  explorer.model.subscribe((model) => {
+    target.hidden = model?.architecture !== "encoder-decoder";
+    grow(target);
+  });
+  explorer.models.subscribe((models) => {
+    const withExample = (models ?? []).filter(({ example }) => example);
+    examples.setChoices(withExample.map(({ id, name, example }) => ({ value: id, label: shorten(example ?? "", LONGEST_EXAMPLE), detail: name })));
+    examples.setDisabled(withExample.length === 0);
+  });
+  explorer.problem.subscribe((error) => {
+    problem.hidden = error === null;
+    problem.textContent = error?.message ?? "";
+    text.setAttribute("aria-invalid", String(error?.field === "text"));
+  });
+  examples.setDisabled(true);
+  target.hidden = true;
+}
+
+function field(id: string, label: string, placeholder: string): HTMLTextAreaElement {
+  return element("textarea", { id, rows: 1, placeholder, "aria-label": label, dir: "auto", spellcheck: "false", autocomplete: "off", enterkeyhint: "go" });
+}
+
+function grow(input: HTMLTextAreaElement): void {
+  input.style.height = "auto";
+  input.style.height = `${input.scrollHeight}px`;
+}

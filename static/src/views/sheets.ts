@@ -1,0 +1,39 @@
+/** On a narrow window the side panels are sheets that come from below, one at a time, called by a bar of tabs. */
+import { button, element } from "../dom/element";
+
+export interface SheetPanel {
+  label: string;
+  panel: HTMLElement;
+}
+
+export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): void {
+  const scrim = element("div", { class: "scrim", hidden: true });
+  const tabs = sheets.map(({ label, panel }) => {
+    const tab = button(label, { class: "tab", "aria-expanded": "false" }, () => show(panel.dataset.open === "yes" ? null : panel));
+    const close = button("✕", { class: "sheet-close quiet", "aria-label": `Close ${label.toLowerCase()}` }, () => show(null));
+    panel.classList.add("sheet");
+    panel.append(close);
+    return { tab, panel };
+  });
+  bar.append(...tabs.map(({ tab }) => tab));
+  document.body.append(scrim);
+
+  function show(wanted: HTMLElement | null): void {
+    scrim.hidden = wanted === null;
+    for (const { tab, panel } of tabs) {
+      const isOpen = panel === wanted;
+      panel.dataset.open = isOpen ? "yes" : "no";
+      tab.setAttribute("aria-expanded", String(isOpen));
+    }
+  }
+
+  scrim.addEventListener("click", () => show(null));
+  document.addEventListener("keydown", (event) => {
+    const open = tabs.find(({ panel }) => panel.dataset.open === "yes");
+    if (event.key !== "Escape" || !open) return;
+    event.stopImmediatePropagation();
+    show(null);
+    open.tab.focus();
+  });
+  show(null);
+}

@@ -1,0 +1,62 @@
+/** One quiet line: the run's state, which kernel ran and where, how long each phase took, the connection. */
+import { element } from "../dom/element";
+import { counted, duration } from "../dom/numbers";
+import { oncePerFrame } from "../dom/schedule";
+import type { Connection, Explorer } from "../state/explorer";
+import type { Run } from "../state/run";
+
+const PHASES: Record<Run["phase"], string> = {
+  empty: "no run yet",
+  queued: "waiting for a worker",
+  running: "running",
+  finished: "finished",
+  failed: "failed",
+  cancelled: "stopped",
+};
+const CONNECTIONS: Record<Connection["state"], string> = {
+  connecting: "connecting",
+  live: "live",
+  waiting: "reconnecting",
+  done: "recorded",
+  refused: "no stream",
+};
+const TIMING_NAMES: Record<string, string> = { queued_s: "queued", load_s: "loaded in", trace_s: "traced in", publish_s: "sent in" };
+
+export function mountStatus(host: HTMLElement, explorer: Explorer): void {
+  const draw = oncePerFrame(() => {
+    const run = explorer.run.value;
+    const connection = explorer.connection.value;
+    const parts = [stateOf(run), ...factsOf(run), ...timingsOf(run)];
+    host.replaceChildren(
+      element("span", { class: `dot dot-${run.phase}`, "aria-hidden": "true" }),
+      ...parts.map((part) => element("span", { class: "fact" }, part)),
+      element("span", { class: "spring" }),
+      element("span", { class: "fact" }, connection && run.id ? CONNECTIONS[connection.state] : ""),
+    );
+  });
+  explorer.run.subscribe(draw);
+  explorer.connection.subscribe(draw);
+  draw();
+}
+
+function stateOf(run: Run): string {
+  const attempt = run.started?.attempt ?? 1;
+  const again = attempt > 1 ? `, taken over by another worker (attempt ${attempt})` : "";
+  const layers = run.phase === "running" && run.sites.size ? `, ${counted(run.sites.size, "site")} so far` : "";
+  return PHASES[run.phase] + layers + again;
+}
+
+function factsOf({ started, finished, sequences, sites }: Run): string[] {
+  if (!started) return [];
+  const tokens = Object.values(sequences).map(({ sequence, texts }) => (sequences.encoder ? `${texts.length} ${sequence === "encoder" ? "source" : "target"}` : String(texts.length)));
+  const heads = [...sites.values()].reduce((sum, site) => sum + site.heads, 0);
+  return [
+    tokens.length ? `${tokens.join(" + ")} ${sequences.encoder || tokens[0] !== "1" ? "tokens" : "token"}` : "",
+    heads ? counted(heads, "head") : "",
+    `${finished?.implementation ?? started.implementation} kernel on ${started.device}, ${started.dtype}`,
+  ].filter(Boolean);
+}
+
+function timingsOf({ finished }: Run): string[] {
+  return Object.entries(finished?.timings ?? {}).flatMap(([name, seconds]) => (TIMING_NAMES[name] ? `${TIMING_NAMES[name]} ${duration(seconds)}` : []));
+}

@@ -1,0 +1,157 @@
+/**
+ * The text itself. Hovering a token shades what it looks at in blue and who looks at it in amber; a press keeps it,
+ * Esc lets go. In a pair of texts both strips stand, one above the other.
+ */
+import { element } from "../../dom/element";
+import { oncePerFrame } from "../../dom/schedule";
+import { hideTooltip, showTooltip } from "../../dom/tooltip";
+import { exactShare, share } from "../../dom/numbers";
+import type { Explorer } from "../../state/explorer";
+import { watch } from "../../state/store";
+import { type Run, type SequenceName, sequencesOf } from "../../state/run";
+import { headName } from "../../state/sites";
+import { tokenName } from "../../state/text";
+import type { TokenRef } from "../../state/view";
+import { columnArea, columnOf, type Line, rowArea, rowOf } from "../../tiles/links";
+import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import { shades } from "./shading";
+import { buildWords, type Words } from "./words";
+
+interface Links {
+  active: TokenRef;
+  looksAt: { line: Line; sequence: SequenceName } | null;
+  lookedBy: { line: Line; sequence: SequenceName } | null;
+}
+
+const TITLES: Record<SequenceName, string> = { encoder: "Source", decoder: "Target" };
+
+export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Explorer, rectangles: Rectangles): void {
+  const strips = new Map<SequenceName, Words>();
+  let built: { sequences: Run["sequences"]; text: string | null; target: string | null } | null = null;
+  let shaded: HTMLElement[] = [];
+  let links: Links | null = null;
+
+  const draw = oncePerFrame(() => {
+    build();
+    for (const word of shaded) word.removeAttribute("style");
+    shaded = [];
+    for (const word of host.querySelectorAll(".word-active")) word.classList.remove("word-active");
+    links = readLinks();
+    caption.replaceChildren(...describe());
+    const active = explorer.view.value.token ?? explorer.hover.value;
+    if (active) strips.get(active.sequence)?.tokens[active.index]?.classList.add("word-active");
+    host.classList.toggle("locked", explorer.view.value.token !== null);
+    if (!links) return;
+    if (links.looksAt) shade(links.looksAt.sequence, links.looksAt.line, "--at");
+    if (links.lookedBy) shade(links.lookedBy.sequence, links.lookedBy.line, "--by");
+  });
+
+  function build(): void {
+    const { sequences, text, target } = explorer.run.value;
+    if (built && built.sequences === sequences && built.text === text && built.target === target) return;
+    built = { sequences, text, target };
+    strips.clear();
+    const isPair = sequences.encoder !== undefined;
+    for (const name of ["encoder", "decoder"] as const) {
+      const tokens = sequences[name];
+      if (!tokens) continue;
+      const given = isPair && name === "decoder" ? target : text;
+      strips.set(name, buildWords(tokens, tokens.origin === "given" ? given : null));
+    }
+    host.replaceChildren(...[...strips].map(([name, words]) => section(name, words, isPair)));
+  }
+
+  function section(name: SequenceName, words: Words, isPair: boolean): HTMLElement {
+    const origin = explorer.run.value.sequences[name]?.origin;
+    const title = `${TITLES[name]}${origin === "generated" ? ", written by the model" : ""}`;
+    return element("section", { class: "strip", "aria-label": isPair ? title : "Tokens" }, isPair && element("h3", {}, title), words.root);
+  }
+
+  function readLinks(): Links | null {
+    const active = explorer.view.value.token ?? explorer.hover.value;
+    const { selected } = explorer;
+    const { id, sites } = explorer.run.value;
+    const site = selected && sites.get(selected.site);
+    if (!active || !site || !id) return null;
+    const map: HeadMap = { run: id, ...selected };
+    const { rows, columns } = sequencesOf(site);
+    const isRow = active.sequence === rows && active.index < site.queries;
+    const isColumn = active.sequence === columns && active.index < site.keys;
+    rectangles.want("strip", map, [...(isRow ? [rowArea(site, active.index)] : []), ...(isColumn ? [columnArea(site, active.index)] : [])]);
+    return {
+      active,
+      looksAt: isRow ? { line: rowOf(site, map, active.index, rectangles), sequence: columns } : null,
+      lookedBy: isColumn ? { line: columnOf(site, map, active.index, rectangles), sequence: rows } : null,
+    };
+  }
+
+  function shade(sequence: SequenceName, line: Line, property: "--at" | "--by"): void {
+    const words = strips.get(sequence)?.tokens ?? [];
+    const isSink = (index: number) => index === 0 || explorer.run.value.sequences[sequence]?.special[index] === true;
+    shades(line.values, isSink).forEach((strength, index) => {
+      const word = words[index];
+      if (!word || strength === 0) return;
+      word.style.setProperty(property, `${Math.round(strength * 100)}%`);
+      shaded.push(word);
+    });
+  }
+
+  function describe(): (Node | string)[] {
+    const { selected } = explorer;
+    const head = selected ? headName(selected.site, selected.head) : "a head";
+    if (!links) return strips.size ? [`Point at a token to see its links in ${head}; press to keep it.`] : [];
+    const { sequences } = explorer.run.value;
+    const name = tokenName(sequences[links.active.sequence]?.texts[links.active.index] ?? "");
+    const parts: (Node | string)[] = [element("b", { class: "token", dir: "auto" }, name)];
+    if (links.looksAt) parts.push(element("span", { class: "role-at" }, "looks at"));
+    if (links.lookedBy) parts.push(element("span", { class: "role-by" }, "is looked at by"));
+    if (!links.looksAt && !links.lookedBy) parts.push(element("span", {}, `${head} does not work on this text`));
+    const pooled = (links.looksAt?.line.exact ?? true) && (links.lookedBy?.line.exact ?? true) ? "" : "from the overview";
+    parts.push(element("span", { class: "aside" }, pooled));
+    if (explorer.view.value.token) parts.push(element("span", { class: "aside" }, "kept; Esc lets go"));
+    return parts;
+  }
+
+  function tokenUnder(target: EventTarget | null): TokenRef | null {
+    const word = (target as Element | null)?.closest?.<HTMLElement>("[data-token]");
+    const sequence = word?.closest<HTMLElement>("[data-sequence]")?.dataset.sequence as SequenceName | undefined;
+    return word && sequence ? { sequence, index: Number(word.dataset.token) } : null;
+  }
+
+  host.addEventListener("pointermove", (event) => {
+    const token = tokenUnder(event.target);
+    if (token?.index !== explorer.hover.value?.index || token?.sequence !== explorer.hover.value?.sequence) explorer.hover.set(token);
+    if (token) showTooltip(event.clientX, event.clientY, ...readOut(token));
+    else hideTooltip();
+  });
+  host.addEventListener("pointerleave", () => {
+    explorer.hover.set(null);
+    hideTooltip();
+  });
+  host.addEventListener("click", (event) => {
+    const token = tokenUnder(event.target);
+    const kept = explorer.view.value.token;
+    explorer.lock(token && !(kept?.index === token.index && kept.sequence === token.sequence) ? token : null);
+  });
+  host.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const from = explorer.view.value.token ?? { sequence: [...strips.keys()].at(-1) ?? "decoder", index: -1 };
+    const length = strips.get(from.sequence)?.tokens.length ?? 0;
+    if (!step || length === 0) return;
+    event.preventDefault();
+    explorer.lock({ sequence: from.sequence, index: Math.min(length - 1, Math.max(0, from.index + step)) });
+  });
+
+  function readOut(token: TokenRef): string[] {
+    const tokens = explorer.run.value.sequences[token.sequence];
+    const lines = [`${tokenName(tokens?.texts[token.index] ?? "")}`, `position ${token.index}, id ${tokens?.arrays.ids.values[token.index]}`];
+    if (!links || !explorer.view.value.token) return lines;
+    const write = (line: Line) => (line.exact ? exactShare : share)(line.values[token.index] ?? 0);
+    if (links.looksAt?.sequence === token.sequence) lines.push(`looked at: ${write(links.looksAt.line)}`);
+    if (links.lookedBy?.sequence === token.sequence) lines.push(`looks back: ${write(links.lookedBy.line)}`);
+    return lines;
+  }
+
+  watch([explorer.run, explorer.view, explorer.hover, explorer.models], draw);
+  rectangles.onArrival(draw);
+}
