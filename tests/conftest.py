@@ -1,4 +1,4 @@
-"""What tests of every floor share: the broker, for those that need one."""
+"""What tests of every floor share: the broker, and the whole site, for those that need one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from tests.environment import BROKER_SOCKET
+from tests.running import RunningSite
 from webapp.supervise import broker as valkey
 
 
@@ -33,3 +34,11 @@ def broker(running_broker: None) -> redis.Redis:
     client = redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=None)
     client.flushall()
     return client
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    """One running Headlight for all tests of the road and of the page that do not end it."""
+    running = RunningSite(tmp_path_factory.mktemp("site") / "data")
+    yield running
+    running.stop()

@@ -48,7 +48,7 @@ def _time(site: RunningSite) -> Iterator[Figure]:
         heads = 0
         for event, _ in site.frames(site.submit(MODEL, ids=ids)):
             heads += event.heads if isinstance(event, Site) else 0
-        assert heads == len(model.config.sites) * model.config.heads
+        assert heads == len(model.config.sites()) * model.config.decoder.heads
 
     for _ in range(5):
         forward()

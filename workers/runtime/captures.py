@@ -7,7 +7,9 @@ what stays in memory. What was evicted is traced again by whoever asks.
 from __future__ import annotations
 
 import shutil
+from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from modelcore.analysis.capture import open_capture, save_capture
@@ -17,17 +19,22 @@ KEPT_BYTES = 2 << 30
 
 
 class Captures:
-    """Captures of all runs of this machine's workers, a folder each."""
+    """The captures of a machine, a folder a run. Each worker answers for what it found at its start and kept since."""
 
     def __init__(self, root: Path, limit_bytes: int = KEPT_BYTES) -> None:
         self._root = root
         self._limit_bytes = limit_bytes
 
     def keep(self, run: str, maps: Sequence[AttentionMap]) -> None:
-        """Write a run's capture whole or not at all, and make room for it."""
+        """Write a run's capture whole or not at all, and make room for it by forgetting the oldest."""
+        known = self._sizes_bytes
         self._root.mkdir(parents=True, exist_ok=True)
         save_capture(self._root / run, maps)
-        self._evict(spare=run)
+        known[run] = _size_bytes(self._root / run)
+        known.move_to_end(run)
+        while sum(known.values()) > self._limit_bytes and len(known) > 1:
+            oldest, _ = known.popitem(last=False)
+            shutil.rmtree(self._root / oldest, ignore_errors=True)
 
     def open(self, run: str) -> dict[str, AttentionMap] | None:
         """The run's maps by site, or None where they were evicted or never kept."""
@@ -36,18 +43,13 @@ class Captures:
         except FileNotFoundError:
             return None
 
-    def _evict(self, spare: str) -> None:
-        kept = sorted(
-            (folder for folder in self._root.iterdir() if folder.is_dir() and folder.name != spare),
-            key=lambda folder: folder.stat().st_mtime,
+    @cached_property
+    def _sizes_bytes(self) -> OrderedDict[str, int]:
+        """What is kept, oldest first. Read from the disk once: a look at thousands of folders takes its time."""
+        folders = [folder for folder in self._root.glob("*") if folder.is_dir()]
+        return OrderedDict(
+            (folder.name, _size_bytes(folder)) for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)
         )
-        sizes = {folder: _size_bytes(folder) for folder in kept}
-        excess = sum(sizes.values()) + _size_bytes(self._root / spare) - self._limit_bytes
-        for folder in kept:
-            if excess <= 0:
-                return
-            shutil.rmtree(folder, ignore_errors=True)
-            excess -= sizes[folder]
 
 
 def _size_bytes(folder: Path) -> int:
