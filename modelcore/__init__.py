@@ -1,0 +1,1 @@
+"""The Transformer: layers, checkpoints, tokenizers, training and the analysis of its attention heads."""

@@ -1,0 +1,189 @@
+"""Opens a checkpoint folder: recognises its family, checks everything, then loads; or refuses.
+
+The check needs no memory for weights: each tensor that the configuration asks for must stand in a
+header once and with the exact shape. What is refused says why in one sentence (`CheckpointError`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from modelcore.checkpoints import gpt2, marian
+from modelcore.checkpoints.error import CheckpointError
+from modelcore.checkpoints.mapping import Entry, Family
+from modelcore.checkpoints.weights import ELEMENT_BYTES, Weights, inner_file, open_weights, read_json_object
+from modelcore.config import ModelConfig
+from modelcore.models.build import Transformer, build
+from modelcore.tokenizer import Tokenizer, TokenizerError
+
+CONFIG_FILE = "config.json"
+CONFIG_LIMIT_BYTES = 1024 * 1024
+
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in (gpt2, marian)}
+
+# A file may round a constant that it repeats, sinusoids above all.
+CONSTANT_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checked checkpoint whose weights have not been read yet."""
+
+    path: Path
+    family: str
+    config: ModelConfig
+    weights: Weights
+    stored_names: dict[str, str]
+    unused: list[str]
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer | None:
+        """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
+        for name in ("tokenizer.json", "vocab.json", "merges.txt"):
+            if (self.path / name).exists():
+                inner_file(self.path, name)
+        try:
+            return Tokenizer.load(self.path)
+        except FileNotFoundError:
+            return None
+        except TokenizerError as error:
+            raise CheckpointError(str(error)) from error
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        return FAMILIES[self.family].entries(self.config)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model learned; tied ones count once."""
+        return sum(math.prod(entry.shape) for entry in self.entries)
+
+    def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Transformer:
+        """The model with its weights, in eval mode. Reads the files; values that are not finite are taken.
+
+        Raises: CheckpointError if two tied tensors or a repeated constant disagree.
+        """
+        with torch.device("meta"):
+            model = build(self.config)
+        model.load_state_dict(dict(self._parameters(dtype)), strict=True, assign=True)
+        return model.to(device).requires_grad_(False).eval()
+
+    def _parameters(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+        by_name = {entry.name: entry for entry in self.entries}
+        stored = {self.stored_names[name]: by_name[name] for name in by_name}
+        self._refuse_disagreement()
+        for name, tensor in self.weights.read(list(stored)):
+            for ours, value in stored[name].unpack(tensor):
+                yield ours, value.to(dtype)
+
+    def _refuse_disagreement(self) -> None:
+        family = FAMILIES[self.family]
+        for alias, first in family.aliases.items():
+            names = [self.stored_names[name] for name in (alias, first) if name in self.stored_names]
+            tied = dict(self.weights.read(names if len(set(names)) == 2 else []))
+            if tied and not torch.equal(*tied.values()):
+                raise CheckpointError(f"{alias} differs from {first}, though config.json ties them.")
+        for name, stored in self.stored_names.items():
+            constant = family.constant(name, self.config)
+            if constant is None:
+                continue
+            _, tensor = next(self.weights.read([stored]))
+            if tensor.shape != constant.shape or (tensor.float() - constant).abs().max() > CONSTANT_TOLERANCE:
+                raise CheckpointError(f"{name} is not the table that this family computes.")
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Recognises and checks a checkpoint folder in Hugging Face's layout, without reading its weights.
+
+    Raises: CheckpointError with one sentence that says what is wrong.
+    """
+    if not path.is_dir():
+        raise CheckpointError(f"{path.name!r} is not a folder; give the folder that holds config.json.")
+    values = read_json_object(inner_file(path, CONFIG_FILE), CONFIG_LIMIT_BYTES)
+    family = _recognise(values)
+    try:
+        config = family.read_config(values)
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"config.json: {error}") from error
+    weights = open_weights(path)
+    stored_names, unused = _place(family, config, weights)
+    return Checkpoint(path, family.name, config, weights, stored_names, unused)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """The manifest of a checkpoint, ready for JSON. Raises: CheckpointError."""
+    checkpoint = open_checkpoint(path)
+    config, tokenizer = checkpoint.config, checkpoint.tokenizer
+    return {
+        "name": path.resolve().name,
+        "family": checkpoint.family,
+        "architecture": config.architecture,
+        "layers": config.decoder.layers,
+        "encoder_layers": config.encoder.layers if config.encoder else 0,
+        "heads": config.decoder.heads,
+        "width": config.width,
+        "vocabulary": config.vocabulary,
+        "positions": config.positions,
+        "parameters": checkpoint.parameters,
+        "size_bytes": checkpoint.weights.size_bytes,
+        "sites": [str(site) for site in config.sites()],
+        "has_tokenizer": tokenizer is not None,
+        "longest_token": tokenizer.longest_token if tokenizer else None,
+        "unused": checkpoint.unused,
+    }
+
+
+def _recognise(values: dict[str, Any]) -> Family:
+    model_type = values.get("model_type")
+    if model_type is None:
+        raise CheckpointError('config.json has no model_type; it should name the family, as in "gpt2".')
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        raise CheckpointError(
+            f"config.json: the family {str(model_type)[:40]!r} is not supported yet; known are {', '.join(FAMILIES)}."
+        )
+    return FAMILIES[model_type]
+
+
+def _place(family: Family, config: ModelConfig, weights: Weights) -> tuple[dict[str, str], list[str]]:
+    """Pairs every tensor that the configuration asks for with the name it is stored under.
+
+    Returns the names by the family's spelling, and what the model has no use for.
+    """
+    stored_names: dict[str, str] = {}
+    for stored in weights.tensors:
+        name = family.canonical(stored)
+        if name in stored_names:
+            raise CheckpointError(f"{name} is stored twice, as {stored_names[name]} and as {stored}.")
+        stored_names[name] = stored
+    for alias, first in family.aliases.items():
+        if first not in stored_names and alias in stored_names:
+            stored_names[first] = stored_names[alias]
+    entries = {entry.name: entry for entry in family.entries(config)}
+    shapes = {name: entry.shape for name, entry in entries.items()}
+    shapes |= {alias: shapes[first] for alias, first in family.aliases.items() if alias in stored_names}
+    for name, shape in shapes.items():
+        if name not in stored_names:
+            raise CheckpointError(f"{name} is missing from the weights, though config.json asks for it.")
+        tensor = weights.tensors[stored_names[name]]
+        if tensor.shape != shape:
+            raise CheckpointError(
+                f"{name} has the shape {list(tensor.shape)}, where config.json asks for {list(shape)}."
+            )
+        if tensor.dtype not in ELEMENT_BYTES:
+            raise CheckpointError(f"{name} has the dtype {tensor.dtype}; weights are F64, F32, F16 or BF16.")
+    unused = sorted(
+        stored
+        for name, stored in stored_names.items()
+        if name not in shapes and not family.is_ignored(name) and family.constant(name, config) is None
+    )
+    return stored_names, unused

@@ -1,0 +1,50 @@
+"""Saves a model in Hugging Face's layout, so that what is trained here opens in `transformers`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from modelcore.checkpoints.reader import CONFIG_FILE, FAMILIES
+from modelcore.checkpoints.weights import SINGLE_FILE
+from modelcore.models.build import Transformer
+from modelcore.tokenizer import Tokenizer
+
+
+def save_checkpoint(
+    folder: Path,
+    model: Transformer,
+    family: str,
+    tokenizer: Tokenizer | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Writes config.json, model.safetensors and tokenizer.json; each file appears whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    layout = FAMILIES[family]
+    parameters = {name: tensor.detach().to("cpu", dtype) for name, tensor in model.state_dict().items()}
+    tensors = {entry.name: entry.pack(parameters) for entry in layout.entries(model.config)}
+    with_temporary(folder / SINGLE_FILE, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
+    values = layout.write_config(model.config) | {"dtype": str(dtype).removeprefix("torch.")}
+    write_json(folder / CONFIG_FILE, values)
+    if tokenizer is not None:
+        with_temporary(folder / "tokenizer.json", tokenizer.save)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """One JSON object, readable, replaced in one step."""
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    with_temporary(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def with_temporary(path: Path, write: Callable[[Path], object]) -> None:
+    """Lets `write` fill a file beside `path`, then renames it there."""
+    temporary = path.with_name(f".{path.name}.part")
+    write(temporary)
+    os.replace(temporary, path)

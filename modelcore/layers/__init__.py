@@ -1,0 +1,1 @@
+"""The parts of a Transformer block, each a small module."""

@@ -1,0 +1,1 @@
+"""Whole Transformers, assembled from layers by configuration."""
