@@ -1,4 +1,4 @@
-"""One frame of every event. `python -m tests.workers.golden_frames` writes them to tests/golden, for Python and Node."""
+"""One frame of every event. `python -m tests.workers.golden_frames` writes them to tests/golden for Python and Node."""
 
 from __future__ import annotations
 
