@@ -36,6 +36,7 @@ ALLOWED_HOSTS = env.list("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
 INSTALLED_APPS = [
+    "django.contrib.staticfiles",
     "channels",
     "django_vite",
     "ninja",
