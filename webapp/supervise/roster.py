@@ -42,6 +42,7 @@ def web(port: int, descriptor: int, environment: Mapping[str, str]) -> Program:
         environment=environment,
         descriptors=[descriptor],
         ready=lambda: answers(port, "/healthz"),
+        unsaid="Service Unavailable: /readyz",  # It is the supervisor that asks, until a worker is there.
         welcome=f"Headlight is at http://{HOST}:{port} (Ctrl-C ends it).",
         stop_rank=0,
         grace_s=1.5,
