@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
@@ -80,7 +81,9 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 # Vite builds the browser's code into static/dist with hashed names, Plotly lies beside it, and WhiteNoise serves both.
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static" / "dist"
-WHITENOISE_AUTOREFRESH = False
+WHITENOISE_AUTOREFRESH = DEBUG
+# WhiteNoise reads a file at once and Django warns of it under ASGI. The files are small, and cached for ever.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+(-[A-Za-z0-9_-]{8,}\.\w+|/vendor/plotly-[\d.]+\.min\.js)$"
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": STATIC_ROOT / "manifest.json"}}

@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import Any, cast
@@ -24,7 +25,7 @@ from django.conf import settings
 
 from workers.protocol import archive, frame, keys
 from workers.protocol.archive import StoredFrame
-from workers.protocol.events import Failed
+from workers.protocol.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +104,12 @@ def lifecycle_read(entry: str) -> None:
     _sync_client().set(keys.LIFECYCLE_READ, entry)
 
 
-def end_run(run: str, attempt: int, failed: Failed) -> None:
-    """End a run that no worker will end: store the last frame under a new attempt, which shuts the older ones out."""
+def end_run(run: str, attempt: int, ending: Event) -> None:
+    """End a run from here: store its last frame under a new attempt, which shuts out whoever works on an older one."""
     run_folder = archive.folder(settings.DATA, run)
     last = archive.last(run_folder)
     seq = (last.seq if last else 0) + 1
-    data = frame.encode(Failed(seq=seq, code=failed.code, message=failed.message))
+    data = frame.encode(replace(ending, seq=seq))
     writer = archive.ArchiveWriter(run_folder, attempt)
     writer.append(seq, data)
     writer.sync()
@@ -121,11 +122,6 @@ def end_run(run: str, attempt: int, failed: Failed) -> None:
             pipe.execute()
     except redis.RedisError as error:
         log.warning("run %s: its end is stored but could not be sent: %s", run, error)
-
-
-def ask_to_cancel(run: str) -> None:
-    """Tell the worker, which looks between layers. Raises: redis.RedisError where Redis is away."""
-    _sync_client().set(keys.cancelled(run), 1, ex=3600)
 
 
 class _Tail:

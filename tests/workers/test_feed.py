@@ -82,10 +82,3 @@ def test_run_goes_on_while_redis_is_away(broker: redis.Redis, tmp_path: Path, mo
     feed.publish(STARTED)
     feed.publish(FINISHED)
     assert [stored.seq for stored in archive.read(archive.folder(tmp_path, "r"))] == [1, 2]
-
-
-def test_feed_knows_when_its_run_was_cancelled(broker: redis.Redis, tmp_path: Path) -> None:
-    feed = taken(broker, tmp_path)
-    assert not feed.cancelled()
-    broker.set(keys.cancelled("r"), 1)
-    assert feed.cancelled()

@@ -91,12 +91,6 @@ def test_failure_of_ours_is_an_end_too(
     assert isinstance(last, Failed) and last.code == "internal" and "/etc" not in last.message
 
 
-def test_cancelled_run_stops_between_layers(process: Process, job: TraceJob, broker: redis.Redis) -> None:
-    broker.set(keys.cancelled("r"), 1)
-    run_trace(job, process)
-    assert types(broker) == ["started", "cancelled"]
-
-
 def test_later_attempt_takes_over_without_a_word_from_the_first(
     process: Process, job: TraceJob, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

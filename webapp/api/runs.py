@@ -16,6 +16,7 @@ from webapp.api.errors import ApiError, ErrorAnswer
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs import replay
+from webapp.runs.cancel import cancel
 from webapp.runs.models import Run
 from webapp.runs.submit import submit_trace
 from workers.protocol.events import Failed
@@ -84,6 +85,14 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "socket": run.socket,
         "page": run.page,
     }
+
+
+@router.post("/runs/{run_id}/cancel", response={200: SubmittedAnswer, **REFUSALS}, summary="Stop a run")
+def stop(request: HttpRequest, run_id: str) -> dict[str, Any]:
+    run = _run(run_id)
+    if not cancel(run):
+        raise ApiError(409, "already_ended", "This run has ended; what it found is kept.")
+    return {"id": run.id, "socket": run.socket, "page": run.page}
 
 
 @router.get(

@@ -59,8 +59,6 @@ def record(told: dict[str, Any]) -> None:
         case "failed":
             error = {"code": told["code"], "message": told["message"]}
             row.update(state=Run.State.FAILED, ended_at=now, lease_until=None, error=error)
-        case "cancelled":
-            row.update(state=Run.State.CANCELLED, ended_at=now, lease_until=None)
 
 
 def renew_leases() -> None:

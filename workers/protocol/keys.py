@@ -30,10 +30,6 @@ def attempt(run: str) -> str:
     return f"run:{run}:attempt"
 
 
-def cancelled(run: str) -> str:
-    return f"run:{run}:cancelled"
-
-
 def worker(name: str) -> str:
     """A worker's heartbeat: JSON, gone when the worker is."""
     return f"worker:{name}"

@@ -1,4 +1,4 @@
-"""The way out of a worker: number, store and publish a run's events; answer requests; know if a run is cancelled.
+"""The way out of a worker: number, store and publish a run's events, answer requests, know when to stop.
 
 The stored file is written first and Redis second, so that whatever a viewer has seen can be read again. Redis may be
 gone for a while: the run goes on, and viewers read the file.
@@ -18,7 +18,7 @@ from typing import Any, Self, cast
 import redis
 
 from workers.protocol import archive, frame, keys
-from workers.protocol.events import Cancelled, Event, Failed, Finished, Started
+from workers.protocol.events import Event, Failed, Finished, Started
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ return 1
 
 
 class SupersededError(Exception):
-    """A later attempt of this run is being worked on; what this one still has to say is void."""
+    """A later attempt has this run: another worker's, or the site's own, which cancelled it. Stop, and say nothing."""
 
 
 @cache
@@ -59,7 +59,7 @@ def answer(server: Server, token: str, reply: bytes) -> None:
 
 
 class Feed:
-    """One attempt of one run, as its task sees it: `publish` events in order, ask `cancelled` between layers."""
+    """One attempt of one run, as its task sees it: `publish` events in order, until one is refused."""
 
     def __init__(self, server: Server, data: Path, run: str, attempt: int) -> None:
         self.run, self.attempt = run, attempt
@@ -113,12 +113,6 @@ class Feed:
         if not accepted:
             raise SupersededError(f"run {self.run}: attempt {self.attempt} is void")
 
-    def cancelled(self) -> bool:
-        try:
-            return bool(self._server.exists(keys.cancelled(self.run)))
-        except redis.RedisError:
-            return False
-
     def _last_streamed(self) -> int:
         newest = cast("list[tuple[bytes, Any]]", self._server.xrevrange(keys.frames(self.run), count=1))
         return int(newest[0][0].split(b"-")[0]) if newest else 0
@@ -132,6 +126,4 @@ class Feed:
                 told |= {"implementation": event.implementation, "timings": event.timings}
             case Failed():
                 told |= {"code": event.code, "message": event.message}
-            case Cancelled():
-                pass
         self._server.xadd(keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True)

@@ -13,7 +13,7 @@ from modelcore.analysis.trace import NextTokens, RequestError, SiteTraced, Token
 from modelcore.checkpoints.reader import CheckpointError
 from workers.app import DATA, app
 from workers.protocol import jobs
-from workers.protocol.events import Cancelled, Failed, Finished, Started
+from workers.protocol.events import Failed, Finished, Started
 from workers.protocol.jobs import TraceJob
 from workers.runtime import encoding
 from workers.runtime.feed import Feed, SupersededError
@@ -21,10 +21,6 @@ from workers.runtime.process import Process, current
 from workers.runtime.tracing import traced
 
 log = logging.getLogger(__name__)
-
-
-class CancelledError(Exception):
-    """Somebody asked for this run to stop."""
 
 
 @app.task(name=jobs.TRACE)
@@ -44,9 +40,6 @@ def run_trace(job: TraceJob, process: Process) -> None:
             maps = _publish_trace(job, process, feed)
         except SupersededError as void:
             log.info("%s", void)
-            return
-        except CancelledError:
-            feed.publish(Cancelled())
             return
         except RequestError as refused:
             feed.publish(Failed(code=refused.code, message=refused.message))
@@ -97,8 +90,6 @@ def _publish_trace(job: TraceJob, process: Process, feed: Feed) -> list[Attentio
     resident, load_s = engine.model(job.source)
     maps: list[AttentionMap] = []
     for yielded in traced(job, resident):
-        if feed.cancelled():
-            raise CancelledError
         match yielded:
             case TokensRead():
                 feed.publish(*encoding.tokens(yielded))
