@@ -1,16 +1,17 @@
 """The one entry to the kernels: which implementation runs is decided here, and said.
 
-    tensors on      attend      attend, gradients   map_tile, map_pool   map_stats
-    CUDA            triton      torch               triton               torch
-    the CPU         cpu         cpu                 cpu                  cpu
+    tensors on      attend      attend with gradients   map_tile, map_pool   map_stats
+    CUDA            triton      torch                   triton               torch
+    the CPU         cpu         cpu                     cpu                  cpu
 
-"cpu" and "torch" are one code (kernels/cpu) on the two devices. "reference" runs when asked for by name.
+"cpu" and "torch" are one code (kernels/cpu) on two devices. "reference" runs only when asked for by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from importlib.util import find_spec
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,9 +43,17 @@ class Choice(NamedTuple):
 
 def chosen(device: torch.device | str, operation: Operation = "attend") -> Choice:
     """What runs an operation on tensors of this device, unless a call names another."""
-    if torch.device(device).type != "cuda":
-        return Choice("cpu", f"no CUDA device; matrix products through {cpu.gemm_route()}")
-    return Choice("torch", "no Triton kernel yet; torch in chunks")
+    kind = torch.device(device).type
+    if kind == "cpu":
+        why = "tensors on the CPU" if torch.cuda.is_available() else "no CUDA device"
+        return Choice("cpu", f"{why}; matrix products through {cpu.gemm_route()}")
+    if kind != "cuda":
+        return Choice("torch", f"no kernels for {kind}; torch in chunks")
+    if find_spec("triton") is None:
+        return Choice("torch", "Triton is not installed; torch in chunks")
+    if operation not in ("attend", "map_tile", "map_pool"):
+        return Choice("torch", f"no Triton kernel for {operation} yet; torch in chunks")
+    return Choice("triton", "CUDA device")
 
 
 def attend(
@@ -71,6 +80,11 @@ def attend(
     name = _implementation(implementation, operation, q_BHQD.device)
     if name == "reference":
         return reference.attention(q_BHQD, k_BGKD, v_BGKD, spec)
+    if name == "triton":
+        from kernels import flash_forward  # imports Triton, which only CUDA machines need
+
+        with torch.cuda.device_of(q_BHQD):
+            return Attended(*flash_forward.attend(q_BHQD, k_BGKD, v_BGKD, spec), name)
     return Attended(*cpu.attend(q_BHQD, k_BGKD, v_BGKD, spec), name)
 
 
@@ -87,8 +101,8 @@ def map_tile(
 ) -> Tensor:
     """Attention probabilities of one rectangle, exactly, without forming the rest of the map.
 
-    Shapes: float32 (B, len(heads) or H, len(rows), len(cols)). Rows of the whole map sum to 1; a row
-        that sees no key is all zero.
+    Shapes: (B, len(heads) or H, len(rows), len(cols)), float32; "reference" keeps float64. Rows of the
+        whole map sum to 1; a row that sees no key is all zero.
     Raises: ValueError if the rectangle or a head leaves the map.
     Source: FlashAttention-2 (arXiv 2307.08691), Algorithm 2: p = exp(score - lse).
     """
@@ -99,8 +113,12 @@ def map_tile(
     if heads is not None and (not len(heads) or not all(0 <= head < q_BHQD.shape[1] for head in heads)):
         raise ValueError(f"heads must name some of 0:{q_BHQD.shape[1]}, got {list(heads)}")
     name = _implementation(implementation, "map_tile", q_BHQD.device)
-    path = reference if name == "reference" else cpu
-    with torch.no_grad():
+    with torch.no_grad(), torch.cuda.device_of(q_BHQD):
+        if name == "triton":
+            from kernels import map_tile as triton_tile
+
+            return triton_tile.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
+        path = reference if name == "reference" else cpu
         return path.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
 
 
@@ -120,7 +138,7 @@ def map_pool(
     The mean is over the visible pairs of a cell; a cell without any is 0 in both. Cells are powers of two,
     so that levels nest; the last row and column of cells may be cut short by the region's end.
 
-    Shapes: both float32 (B, H, ceil(len(rows) / cell), ceil(len(cols) / cell)).
+    Shapes: both (B, H, ceil(len(rows) / cell), ceil(len(cols) / cell)), float32; "reference" keeps float64.
     Raises: ValueError if the region leaves the map or starts within a cell.
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
@@ -134,8 +152,12 @@ def map_pool(
         if span.start % cell:
             raise ValueError(f"{side} must start at a multiple of the cell {cell}, got {span.start}")
     name = _implementation(implementation, "map_pool", q_BHQD.device)
-    path = reference if name == "reference" else cpu
-    with torch.no_grad():
+    with torch.no_grad(), torch.cuda.device_of(q_BHQD):
+        if name == "triton":
+            from kernels import map_pool as triton_pool
+
+            return triton_pool.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+        path = reference if name == "reference" else cpu
         return path.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
 
 
@@ -164,7 +186,7 @@ def map_stats(
 
     The last two only when token_ids are given and Q == K.
 
-    Shapes: float32 (B, H) each.
+    Shapes: (B, H) each, float32; "reference" keeps float64.
     Raises: ValueError if token_ids are not [B, K].
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
@@ -178,12 +200,13 @@ def map_stats(
         return path.map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK)
 
 
-def _implementation(named: str | None, operation: Operation, device: torch.device) -> Implementation:
+def _implementation(named: Implementation | None, operation: Operation, device: torch.device) -> Implementation:
     """The named implementation if it can run, else an error: never another one instead."""
     default = chosen(device, operation).implementation
-    if named not in (None, default, "reference"):
+    able = {default, "reference"} if default == "cpu" else {default, "torch", "reference"}
+    if named is not None and named not in able:
         raise ValueError(
-            f"implementation {named!r} does not run {operation} on {device}; "
-            f"{default!r} and 'reference' do, and None takes {default!r}"
+            f"implementation {named!r} does not run {operation} on {device.type}; "
+            f"name one of {sorted(able)}, or none to take {default!r}"
         )
-    return cast(Implementation, named or default)
+    return named or default

@@ -52,6 +52,11 @@ def visible(spec: AttentionSpec, queries: int, keys: int, rows: range, cols: ran
     return seen
 
 
+def cell_edges(span: range, cell: int, device: torch.device) -> Tensor:
+    """Where the cells of a span begin, and where the last one ends."""
+    return torch.arange(span.start, span.stop + cell, cell, device=device).clamp_(max=span.stop)
+
+
 def visible_counts(spec: AttentionSpec, queries: int, keys: int, row_edges_R: Tensor, col_edges_C: Tensor) -> Tensor:
     """How many pairs of each cell are visible, int64 [B or 1, 1, R - 1, C - 1], exact and without the map.
 

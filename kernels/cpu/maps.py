@@ -93,7 +93,8 @@ def map_pool(
                 total[at] += _by_cell(scores.exp2_(), cell, "sum")
 
     shape = (*q_BHQD.shape[:2], *pixels)
-    counts = mask.visible_counts(spec, queries, keys, _edges(rows, cell, q.device), _edges(cols, cell, q.device))
+    row_edges, col_edges = (mask.cell_edges(side, cell, q.device) for side in (rows, cols))
+    counts = mask.visible_counts(spec, queries, keys, row_edges, col_edges)
     return Pooled(maximum.view(shape), total.view(shape).div_(counts.clamp(min=1)))
 
 
@@ -109,8 +110,3 @@ def _by_cell(tile_NRQK: Tensor, cell: int, rule: str) -> Tensor:
         tile_NRQK = torch.nn.functional.pad(tile_NRQK, short, value=HIDDEN if rule == "amax" else 0.0)
     over_rows = getattr(tile_NRQK.unflatten(-2, (-1, height)), rule)(-2)
     return getattr(over_rows.unflatten(-1, (-1, width)), rule)(-1)
-
-
-def _edges(span: range, cell: int, device: torch.device) -> Tensor:
-    """Where the cells of a span begin, and where the last one ends."""
-    return torch.arange(span.start, span.stop + cell, cell, device=device).clamp_(max=span.stop)

@@ -46,6 +46,14 @@ def test_gradients_are_those_of_float64(case: Case, implementation: str) -> None
         torch.testing.assert_close(our.grad.double(), truth.grad, atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("masks", [{}, {"causal": True, "window": 9}], ids=["fused", "chunked"])
+def test_operands_may_lie_in_memory_as_they_like(masks: dict) -> None:
+    """torch's fused kernel reads a head's width as contiguous, and answers nonsense where it is not."""
+    case = Case("strides", 63, 63, masks=masks)
+    widths_apart = [x.transpose(2, 3).contiguous().transpose(2, 3) for x in case.operands]
+    assert_close(dispatch.attend(*widths_apart, case.spec).out, case.truth.out)
+
+
 def test_chunks_of_rows_make_one_whole() -> None:
     """Longer than a chunk, so that causal bounds, their rounding and the seams are all crossed."""
     case = Case("seams", 700, 700, heads=2, groups=1, masks={"causal": True, "softcap": 20.0})

@@ -8,14 +8,32 @@ from kernels.cpu import scores
 from kernels.spec import AttentionSpec
 
 
-def test_cpu_is_chosen_without_a_device_and_names_its_matrix_products() -> None:
+def test_cpu_is_chosen_for_tensors_there_and_names_its_matrix_products() -> None:
     choice = dispatch.chosen("cpu")
     assert choice.implementation == "cpu"
     assert cpu.gemm_route() in choice.reason
 
 
+@pytest.mark.parametrize(
+    ("operation", "implementation"),
+    [
+        ("attend", "triton"),
+        ("attend with gradients", "torch"),
+        ("map_tile", "triton"),
+        ("map_pool", "triton"),
+        ("map_stats", "torch"),
+    ],
+)
+def test_cuda_takes_triton_where_there_is_a_kernel_and_says_where_not(
+    operation: dispatch.Operation, implementation: str
+) -> None:
+    choice = dispatch.chosen("cuda", operation)
+    assert choice.implementation == implementation
+    assert (operation in choice.reason) == (implementation == "torch")
+
+
 @pytest.mark.parametrize("implementation", ["triton", "torch", "abacus"])
-def test_implementation_that_cannot_run_here_is_refused(implementation: str) -> None:
+def test_implementation_that_cannot_run_here_is_refused(implementation: dispatch.Implementation) -> None:
     x = torch.zeros(1, 1, 4, 8)
     with pytest.raises(ValueError, match="does not run attend on cpu"):
         dispatch.attend(x, x, x, AttentionSpec(1.0), implementation=implementation)
@@ -28,7 +46,7 @@ def test_matrix_products_are_the_same_without_onednn(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(scores._gemm(a, b), through_onednn, atol=1e-4, rtol=1e-5)
 
 
-def test_a_torch_without_the_private_operator_falls_to_matmul(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_without_the_private_operator_takes_plain_products(monkeypatch: pytest.MonkeyPatch) -> None:
     def moved(*_: object) -> None:
         raise RuntimeError("no such operator")
 
