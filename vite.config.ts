@@ -15,7 +15,7 @@ export default defineConfig({
     rolldownOptions: { input: ["static/src/pages/explore.ts"] },
   },
   test: {
-    include: ["static/src/**/*.test.ts"],
+    include: ["tests/browser-unit/**/*.test.ts"],
     environment: "node",
   },
 });

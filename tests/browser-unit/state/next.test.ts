@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { nextAt } from "../../../static/src/state/next";
+import { probabilitiesEvent, tokensEvent } from "../made";
+
+const next = probabilitiesEvent([[1, 5], [5, 6]], [[0.6, 0.1], [0.5, 0.2]], { 1: " b", 5: " x", 6: " y" });
+const tokens = tokensEvent(["a", " b", " c"]);
+
+test("candidates come in order, and the token that follows knows its rank", () => {
+  const { candidates, follower } = nextAt(next, tokens, 0);
+  expect(candidates.map(({ text }) => text)).toEqual([" b", " x"]);
+  expect(candidates[0]?.probability).toBeCloseTo(0.6);
+  expect(follower).toEqual({ id: 1, text: " b", rank: 0 });
+});
+
+test("a follower beyond the candidates has no rank", () => {
+  expect(nextAt(next, tokens, 1).follower).toMatchObject({ text: " c", rank: null });
+});
+
+test("nothing follows the last token", () => {
+  expect(nextAt(next, tokensEvent(["a", " b"]), 1).follower).toBeNull();
+});

@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { EMPTY_RUN, fold, measureOf, queuedRun, sequencesOf } from "../../../static/src/state/run";
+import { siteEvent, startedEvent, tokensEvent } from "../made";
+
+const queued = queuedRun({ id: "r1", model: "quill", text: "a b", target: null });
+
+test("events build up a run until it is finished", () => {
+  const events = [startedEvent(), tokensEvent(["a", " b"]), siteEvent(), { type: "finished", seq: 4, implementation: "cpu", timings: { trace_s: 0.1 } } as const];
+  const run = events.reduce(fold, queued);
+  expect(run.phase).toBe("finished");
+  expect(run.sequences.decoder?.texts).toEqual(["a", " b"]);
+  expect([...run.sites.keys()]).toEqual(["decoder.self.0"]);
+});
+
+test("a second attempt voids what the first one said, but not the text", () => {
+  const first = [startedEvent(), tokensEvent(["a"]), siteEvent()].reduce(fold, queued);
+  const second = fold(first, startedEvent(2));
+  expect(second.sites.size).toBe(0);
+  expect(second.sequences).toEqual({});
+  expect(second).toMatchObject({ id: "r1", text: "a b", phase: "running" });
+});
+
+test("folding never changes an earlier run", () => {
+  const before = fold(queued, startedEvent());
+  fold(before, siteEvent());
+  expect(before.sites.size).toBe(0);
+});
+
+test("a failure keeps its words", () => {
+  const run = fold(queued, { type: "failed", seq: 2, code: "text_too_long", message: "This text has 312 tokens." });
+  expect(run).toMatchObject({ phase: "failed", failure: { message: "This text has 312 tokens." } });
+});
+
+test("a tile says nothing about the run", () => {
+  expect(fold(EMPTY_RUN, { type: "tile" } as never)).toBe(EMPTY_RUN);
+});
+
+test("cross-attention has the decoder in its rows and the encoder in its columns", () => {
+  expect(sequencesOf({ stack: "decoder", kind: "cross" })).toEqual({ rows: "decoder", columns: "encoder" });
+  expect(sequencesOf({ stack: "encoder", kind: "self" })).toEqual({ rows: "encoder", columns: "encoder" });
+});
+
+test("a measure is read for its head, and absent where it was not computed", () => {
+  const site = siteEvent({ heads: 2, measures: { entropy: [0.5, 1.5], induction: [Number.NaN, 0.25] } });
+  expect(measureOf(site, 1, "entropy")).toBe(1.5);
+  expect(measureOf(site, 0, "induction")).toBeNull();
+  expect(measureOf(site, 0, "distance")).toBeNull();
+});

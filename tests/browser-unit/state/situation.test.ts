@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { EMPTY_RUN, fold, queuedRun } from "../../../static/src/state/run";
+import { situationOf } from "../../../static/src/state/situation";
+import { siteEvent, startedEvent } from "../made";
+
+const queued = queuedRun({ id: "r1", model: null, text: "a", target: null });
+const running = fold(queued, startedEvent());
+const live = { state: "live" } as const;
+
+test("every state without a map has words", () => {
+  expect(situationOf(EMPTY_RUN, null, 0)?.title).toBe("No text has run yet");
+  expect(situationOf(queued, live, 4_000)).toMatchObject({ title: "Waiting for a worker", detail: expect.stringContaining("4 s") });
+  expect(situationOf(running, live, 0)?.title).toBe("Reading the text");
+  expect(situationOf(fold(running, { type: "failed", seq: 2, code: "x", message: "Too long." }), live, 0)).toMatchObject({ tone: "trouble", detail: "Too long." });
+});
+
+test("a map in sight is never covered by a lost connection", () => {
+  const lost = { state: "waiting", retry_at_ms: 0, tries: 1 } as const;
+  expect(situationOf(fold(running, siteEvent()), lost, 0)).toMatchObject({ covers: false, canReconnect: true });
+  expect(situationOf(running, lost, 0)).toMatchObject({ covers: true });
+});
+
+test("a worker that has not spoken for long is said to be silent", () => {
+  expect(situationOf(fold(running, siteEvent()), live, 20_000)?.title).toBe("The worker is silent");
+});
+
+test("a finished run needs no words, even without a connection", () => {
+  const finished = fold(fold(running, siteEvent()), { type: "finished", seq: 9, implementation: "cpu", timings: {} });
+  expect(situationOf(finished, { state: "waiting", retry_at_ms: 0, tries: 3 }, 1e9)).toBeNull();
+});
+
+test("a run that does not exist says so", () => {
+  expect(situationOf(queued, { state: "refused", reason: "There is no run at this address." }, 0)?.detail).toContain("no run");
+});

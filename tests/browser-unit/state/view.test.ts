@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { DEFAULT_VIEW, openView, readView, type View, writeView } from "../../../static/src/state/view";
+
+const full: View = {
+  site: "decoder.cross.3",
+  head: 7,
+  token: { sequence: "encoder", index: 12 },
+  scale: "log",
+  sink: true,
+  frame: { row: 10.5, col: 0, cell_px: 3.25 },
+};
+
+function fakeWindow(address: string) {
+  const listeners: (() => void)[] = [];
+  const entries = [new URL(address, "http://host")];
+  const window = {
+    location: entries[0],
+    addEventListener: (_: string, listener: () => void) => listeners.push(listener),
+    history: {
+      pushState: (_: unknown, __: string, to: string) => entries.push((window.location = new URL(to, "http://host"))),
+      replaceState: (_: unknown, __: string, to: string) => entries.splice(-1, 1, (window.location = new URL(to, "http://host"))),
+    },
+  };
+  const back = () => {
+    entries.pop();
+    window.location = entries.at(-1) as URL;
+    for (const listener of listeners) listener();
+  };
+  return { window: window as unknown as Window, entries, back };
+}
+
+test("a view survives its way through an address", () => {
+  expect(readView(writeView(full))).toEqual(full);
+});
+
+test("the default view leaves the address bare", () => {
+  expect(writeView(DEFAULT_VIEW)).toBe("");
+  expect(readView("")).toEqual(DEFAULT_VIEW);
+});
+
+test.each(["?site=<script>&head=-1", "?token=decoder.x&at=1_2", "?scale=cubic&at=a_b_c", "?head=99999999&at=-1_0_5"])("nonsense in an address (%s) is the default", (search) => {
+  expect(readView(search)).toEqual(DEFAULT_VIEW);
+});
+
+test("another head is a step that back undoes; a zoom is not", () => {
+  const { window, entries, back } = fakeWindow("/runs/r1?site=decoder.self.0&head=1");
+  const view = openView(window);
+  view.set({ ...view.value, head: 2 });
+  view.set({ ...view.value, frame: { row: 0, col: 0, cell_px: 9 } });
+  expect(entries).toHaveLength(2);
+  back();
+  expect(view.value).toMatchObject({ site: "decoder.self.0", head: 1, frame: null });
+  expect(entries).toHaveLength(1);
+});

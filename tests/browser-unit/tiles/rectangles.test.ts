@@ -1,0 +1,63 @@
+import { expect, test, vi } from "vitest";
+import { Rectangles } from "../../../static/src/tiles/rectangles";
+import { ApiError } from "../../../static/src/wire/http";
+
+const map = { run: "r1", site: "decoder.self.0", head: 3 };
+const area = (row: number) => ({ rows: [row, row + 1] as [number, number], cols: [0, 2] as [number, number], cell: 1 });
+const settle = () => new Promise((resolve) => setTimeout(resolve));
+
+test("a rectangle is read once, however often it is wanted", async () => {
+  const read = vi.fn(async () => ({ values: new Float32Array([0.25, 0.75]), shape: [1, 2] }));
+  const rectangles = new Rectangles(read);
+  const arrived = vi.fn();
+  rectangles.onArrival(arrived);
+  rectangles.want("map", map, [area(0)]);
+  rectangles.want("map", map, [area(0)]);
+  await settle();
+  rectangles.want("map", map, [area(0)]);
+  expect(read).toHaveBeenCalledTimes(1);
+  expect(arrived).toHaveBeenCalledTimes(1);
+  expect(rectangles.get(map, area(0))).toMatchObject({ height: 1, width: 2 });
+});
+
+test("what is no longer wanted is dropped, what another asker wants is not", async () => {
+  const signals: AbortSignal[] = [];
+  const rectangles = new Rectangles((_run, _area, signal) => {
+    if (signal) signals.push(signal);
+    return new Promise(() => {});
+  });
+  rectangles.want("map", map, [area(0)]);
+  rectangles.want("strip", map, [area(1)]);
+  rectangles.want("map", map, [area(2)]);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, false, false]);
+});
+
+test("at most four are on their way", () => {
+  const read = vi.fn(() => new Promise<never>(() => {}));
+  new Rectangles(read).want("map", map, [0, 1, 2, 3, 4, 5].map(area));
+  expect(read).toHaveBeenCalledTimes(4);
+});
+
+test("a refusal is kept with its words and not asked for again until retry", async () => {
+  const read = vi.fn(async () => Promise.reject(new ApiError("The run is gone.", "gone", 409)));
+  const rectangles = new Rectangles(read);
+  rectangles.want("map", map, [area(0)]);
+  await settle();
+  rectangles.want("map", map, [area(0)]);
+  expect(read).toHaveBeenCalledTimes(1);
+  expect(rectangles.failureOf(map)?.message).toBe("The run is gone.");
+  rectangles.retry();
+  await settle();
+  expect(read).toHaveBeenCalledTimes(2);
+});
+
+test("workers that are away are asked again by themselves", async () => {
+  vi.useFakeTimers();
+  const read = vi.fn().mockRejectedValueOnce(new ApiError("No worker answered.", "workers_away", 503)).mockResolvedValue({ values: new Float32Array(2), shape: [1, 2] });
+  const rectangles = new Rectangles(read);
+  rectangles.want("map", map, [area(0)]);
+  await vi.runAllTimersAsync();
+  vi.useRealTimers();
+  expect(read).toHaveBeenCalledTimes(2);
+  expect(rectangles.failureOf(map)).toBeUndefined();
+});
