@@ -39,7 +39,7 @@ function openPage(app: HTMLElement): void {
   places.tools.append(linkButton(), themeButton(theme));
   mountPrompt(places.prompt, explorer);
   mountGrid(places.heads, explorer, ramp);
-  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, mapState);
+  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, explorer);

@@ -31,7 +31,9 @@ export function layOutPage(app: HTMLElement): Places {
   const prompt = element("div", { class: "prompt-host" });
 
   const heads = element("div", { class: "panel-body heads-body" });
-  const headsPanel = panel("heads", "Heads", heads);
+  const chart = element("div", { class: "panel-body chart-body" });
+  const chartTools = element("div", { class: "panel-tools" });
+  const headsPanel = element("div", { class: "column" }, panel("heads", "Heads", heads), panel("chart", "Heads by layer", chart, chartTools));
 
   const mapHead = element("header", { class: "map-head" });
   const mapLine = element("p", { class: "map-line" });
@@ -43,14 +45,7 @@ export function layOutPage(app: HTMLElement): Places {
   const next = element("div", { class: "panel-body" });
   const nextPanel = panel("next", "Next tokens", next);
   const measures = element("div", { class: "panel-body" });
-  const chart = element("div", { class: "panel-body chart-body" });
-  const chartTools = element("div", { class: "panel-tools" });
-  const measuresPanel = element(
-    "div",
-    { class: "panel-group" },
-    panel("measures", "This head", measures),
-    panel("chart", "Heads by layer", chart, chartTools),
-  );
+  const measuresPanel = panel("measures", "This head", measures);
 
   const tokens = element("div", { class: "tokens-body", tabindex: 0, role: "group", "aria-label": "Tokens: left and right arrows keep a token, Esc lets go" });
   const tokensCaption = element("p", { class: "tokens-caption" });

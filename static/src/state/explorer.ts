@@ -6,7 +6,7 @@ import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { type HeadRef, selectedHead } from "./selection";
 import { Store } from "./store";
 import { openView, type TokenRef, type View } from "./view";
-import { ApiError, createRun, listModels, type Model, readRun } from "../wire/http";
+import { ApiError, createRun, listModels, type Model, type Notice, readRun } from "../wire/http";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
 export type { Model, Notice } from "../wire/http";
@@ -84,10 +84,12 @@ export class Explorer {
   }
 
   /** What the model's card says one should notice; it speaks of the card's own example. */
-  get notice() {
+  get notice(): Notice | null {
     const { model, text } = this.run.value;
     const card = this.models.value?.find(({ id }) => id === model);
-    return card?.notice && text === card.example ? card.notice : null;
+    const { site, head, sentence } = card?.notice ?? {};
+    if (!site || head === undefined || !sentence || text !== card?.example) return null;
+    return { site, head, sentence };
   }
 
   reconnect(): void {

@@ -25,8 +25,8 @@ export interface HeadLabel {
 export const MEASURES: MeasureText[] = [
   { name: "induction", title: "induction", unit: "share", meaning: "Weight on the token that followed the last time this one occurred." },
   { name: "previous_token", title: "previous token", unit: "share", meaning: "Weight on the token directly before." },
-  { name: "duplicate_token", title: "same token before", unit: "share", meaning: "Weight on earlier copies of the same token." },
-  { name: "diagonal", title: "itself", unit: "share", meaning: "Weight on the token itself, or on the one at the same position of the other text." },
+  { name: "duplicate_token", title: "duplicate token", unit: "share", meaning: "Weight on earlier copies of the same token." },
+  { name: "diagonal", title: "same position", unit: "share", meaning: "Weight on the token itself; between two texts, on the one at the same position." },
   { name: "first_token", title: "first token", unit: "share", meaning: "Weight on the first token, where many heads rest when they have nothing to do." },
   { name: "entropy", title: "entropy", unit: "nats", meaning: "How widely the weight is spread: 0 is one token; the natural logarithm of n is n tokens alike." },
   { name: "distance", title: "mean distance", unit: "tokens", meaning: "How far away it looks on average, in tokens." },
@@ -40,16 +40,30 @@ const SENTENCES: Record<string, string> = {
   first_token: "It rests on the first token. Heads often do so when they have nothing to do here.",
 };
 
+/** Patterns within one text mean nothing between two. */
+const SELF_ONLY = ["induction", "previous_token", "duplicate_token"];
+
+export function measuresOf(site: Site): MeasureText[] {
+  return MEASURES.filter(({ name }) => site.measures.includes(name) && (site.kind === "self" || !SELF_ONLY.includes(name)));
+}
+
 const PATTERNS = ["induction", "previous_token", "duplicate_token", "diagonal"];
-const FOUND_SHARE = 0.4;
-const MARGIN = 0.1;
+/** A pattern is named when it holds this much of the weight that does not rest on the first token … */
+const FOUND_PART = 0.5;
+/** … and this much of all of it, so that a head that rests nearly always is not named by its crumbs. */
+const FOUND_SHARE = 0.12;
+/** The next pattern must hold this much less. */
+const MARGIN = 0.15;
 const REST_SHARE = 0.6;
 
 export function labelOf(site: Site, head: number): HeadLabel {
-  const resting = measureOf(site, head, "first_token") ?? 0;
-  const found = PATTERNS.map((name) => ({ name, value: measureOf(site, head, name) ?? 0 })).sort((a, b) => b.value - a.value);
+  const resting = site.kind === "self" ? (measureOf(site, head, "first_token") ?? 0) : 0;
+  const awake = Math.max(1e-6, 1 - resting);
+  const found = PATTERNS.filter((name) => site.kind === "self" || !SELF_ONLY.includes(name)).map((name) => ({ name, value: measureOf(site, head, name) ?? 0 })).sort((a, b) => b.value - a.value);
   const [best, second] = found;
-  if (best && best.value >= FOUND_SHARE && best.value - (second?.value ?? 0) >= MARGIN) return named(best.name, best.value);
+  if (best && best.value >= FOUND_SHARE && best.value / awake >= FOUND_PART && (best.value - (second?.value ?? 0)) / awake >= MARGIN) {
+    return named(best.name, best.value);
+  }
   if (resting >= REST_SHARE) return named("first_token", resting);
   return { measure: null, title: "unclear", value: null, sentence: "No single pattern holds most of its weight on this text." };
 }

@@ -30,6 +30,9 @@ interface Wanted {
 export type ReadRectangle = typeof readRectangle;
 
 const AT_ONCE = 4;
+/** No worker, or no server: that passes by itself. */
+const AWAY = [0, 503];
+const AGAIN_AFTER_MS = 2_000;
 const CACHE_BYTES = 64 * 2 ** 20;
 
 export class Rectangles {
@@ -71,9 +74,10 @@ export class Rectangles {
     this.#next();
   }
 
+  /** Asks again for what did not come and is still wanted. */
   retry(): void {
     this.#failed.clear();
-    this.#arrived();
+    this.#next();
   }
 
   #next(): void {
@@ -95,12 +99,17 @@ export class Rectangles {
       if (!controller.signal.aborted) {
         if (!(error instanceof ApiError)) throw error;
         this.#failed.set(key, error);
+        if (AWAY.includes(error.status)) setTimeout(() => this.#askAgain(key), AGAIN_AFTER_MS);
       }
     } finally {
       this.#fetching.delete(key);
       this.#next();
     }
     if (!controller.signal.aborted) this.#arrived();
+  }
+
+  #askAgain(key: string): void {
+    if (this.#failed.delete(key)) this.#next();
   }
 
   #arrived(): void {

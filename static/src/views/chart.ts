@@ -5,7 +5,7 @@ import { loadPlotly, type Plotly } from "../dom/plotly";
 import { cssColour } from "../dom/ink";
 import { oncePerFrame } from "../dom/schedule";
 import type { Explorer } from "../state/explorer";
-import { MEASURES, type MeasureText } from "../state/labels";
+import { MEASURES, measuresOf, type MeasureText } from "../state/labels";
 import { measureOf, type Site } from "../state/run";
 import { headName } from "../state/sites";
 import { type Store, watch } from "../state/store";
@@ -31,13 +31,13 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
 
   const draw = oncePerFrame(() => {
     const sites = [...explorer.run.value.sites.values()];
-    const offered = MEASURES.filter(({ name }) => sites.some((site) => site.measures.includes(name)));
+    const offered = MEASURES.filter((known) => sites.some((site) => measuresOf(site).includes(known)));
     if (offered.length && !offered.includes(measure)) measure = offered[0] as MeasureText;
     menu.setChoices(offered.map(({ name, title, meaning }) => ({ value: name, label: title, detail: meaning })), measure.name);
     menu.setLabel(measure.title);
     menu.setDisabled(offered.length === 0);
     if (!plotly || sites.length === 0) return;
-    const heads = sites.flatMap((site) => dotsOf(site, measure.name));
+    const heads = sites.filter((site) => measuresOf(site).includes(measure)).flatMap((site) => dotsOf(site, measure.name));
     void plotly.react(plot, [trace(heads)], layout(heads), { displayModeBar: false, responsive: true });
   });
 
@@ -61,17 +61,17 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
   }
 
   function layout(heads: Dot[]): object {
-    const axis = { gridcolor: cssColour("--hairline"), linecolor: cssColour("--hairline"), zeroline: false, tickfont: { size: 12 }, fixedrange: true };
+    const axis = { gridcolor: cssColour("--hairline"), linecolor: cssColour("--hairline"), zeroline: false, tickfont: { size: 12 }, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", fixedrange: true };
     const unit = measure.unit === "share" ? "" : ` (${measure.unit})`;
     return {
       autosize: true,
-      margin: { l: 40, r: 8, t: 8, b: 34 },
+      margin: { l: 44, r: 8, t: 8, b: 34 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: '"Inter Variable", system-ui, sans-serif', size: 12, color: cssColour("--ink-2") },
       hoverlabel: { bgcolor: cssColour("--ink"), bordercolor: cssColour("--ink"), font: { color: cssColour("--paper"), size: 12 } },
-      xaxis: { ...axis, title: { text: "layer", standoff: 4 }, dtick: heads.length > 200 ? 4 : 1, range: [-0.6, Math.max(...heads.map(({ layer }) => layer)) + 0.6] },
-      yaxis: { ...axis, title: { text: `${measure.title}${unit}`, standoff: 6 }, ...(measure.unit === "share" ? { range: [-0.03, 1.03] } : { rangemode: "tozero" }) },
+      xaxis: { ...axis, title: { text: "layer", standoff: 2, font: { size: 12 } }, dtick: heads.length > 200 ? 4 : 1, range: [-0.6, Math.max(...heads.map(({ layer }) => layer)) + 0.6] },
+      yaxis: { ...axis, title: { text: `${measure.title}${unit}`, standoff: 4, font: { size: 12 } }, ...(measure.unit === "share" ? { range: [-0.03, 1.03] } : { rangemode: "tozero" }) },
       showlegend: false,
     };
   }

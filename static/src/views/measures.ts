@@ -4,7 +4,7 @@ import { measured } from "../dom/numbers";
 import { oncePerFrame } from "../dom/schedule";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
-import { labelOf, MEASURES } from "../state/labels";
+import { labelOf, measuresOf } from "../state/labels";
 import { measureOf } from "../state/run";
 import { headNameInWords } from "../state/sites";
 
@@ -30,7 +30,7 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
     label.textContent = found.title;
     sentence.textContent = found.sentence;
     list.replaceChildren(
-      ...MEASURES.flatMap(({ name: measure, title, unit, meaning }) => {
+      ...measuresOf(site).flatMap(({ name: measure, title, unit, meaning }) => {
         const value = measureOf(site, selected.head, measure);
         if (value === null) return [];
         const bar = unit === "share" ? element("span", { class: "bar-track" }, fill(value)) : element("span");

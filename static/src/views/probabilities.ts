@@ -47,15 +47,14 @@ export function mountProbabilities(host: HTMLElement, explorer: Explorer): void 
       value.textContent = share(candidate.probability);
       row.classList.toggle("bar-true", candidate.id === follower?.id);
     });
-    truth.textContent = follower ? followerSentence(follower.text, follower.rank, candidates.length) : "";
+    truth.replaceChildren(...(follower ? followerParts(follower.text, follower.rank, candidates.length) : []));
   });
 
   watch([explorer.run, explorer.view, explorer.hover], draw);
   draw();
 }
 
-function followerSentence(text: string, rank: number | null, many: number): string {
-  const name = tokenName(text);
-  if (rank === null) return `The text goes on with ${name}, which is not among the first ${many}.`;
-  return rank === 0 ? `The text goes on with ${name}, the likeliest.` : `The text goes on with ${name}, number ${rank + 1}.`;
+function followerParts(text: string, rank: number | null, many: number): (Node | string)[] {
+  const place = rank === null ? `, not among the first ${many}` : rank === 0 ? ", the likeliest" : `, number ${rank + 1} of these`;
+  return ["here the text goes on with ", element("b", { class: "token", dir: "auto" }, tokenName(text)), place];
 }

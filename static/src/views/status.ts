@@ -22,6 +22,8 @@ const CONNECTIONS: Record<Connection["state"], string> = {
 };
 const TIMING_NAMES: Record<string, string> = { queued_s: "queued", load_s: "loaded in", trace_s: "traced in", publish_s: "sent in" };
 
+const WORTH_SAYING_S = 0.0005;
+
 export function mountStatus(host: HTMLElement, explorer: Explorer): void {
   const draw = oncePerFrame(() => {
     const run = explorer.run.value;
@@ -53,10 +55,15 @@ function factsOf({ started, finished, sequences, sites }: Run): string[] {
   return [
     tokens.length ? `${tokens.join(" + ")} ${sequences.encoder || tokens[0] !== "1" ? "tokens" : "token"}` : "",
     heads ? counted(heads, "head") : "",
-    `${finished?.implementation ?? started.implementation} kernel on ${started.device}, ${started.dtype}`,
+    kernelOf(finished?.implementation ?? started.implementation, started.device),
+    started.dtype,
   ].filter(Boolean);
 }
 
+function kernelOf(implementation: string, device: string): string {
+  return implementation === device ? `${implementation} kernel` : `${implementation} kernel on ${device}`;
+}
+
 function timingsOf({ finished }: Run): string[] {
-  return Object.entries(finished?.timings ?? {}).flatMap(([name, seconds]) => (TIMING_NAMES[name] ? `${TIMING_NAMES[name]} ${duration(seconds)}` : []));
+  return Object.entries(finished?.timings ?? {}).flatMap(([name, seconds]) => (TIMING_NAMES[name] && seconds >= WORTH_SAYING_S ? `${TIMING_NAMES[name]} ${duration(seconds)}` : []));
 }

@@ -14,7 +14,8 @@ export interface Model {
   sentence?: string | null;
   example?: string | null;
   target?: string | null;
-  notice?: Notice | null;
+  /** Without a site where the card points at nothing. */
+  notice?: Partial<Notice> | null;
 }
 
 /** Which head to open on, and what to see there. */

@@ -31,8 +31,6 @@ const GAP_PX = 3;
 const SMALLEST_PX = 16;
 const LARGEST_PX = 64;
 const RIGHT_PX = 12;
-/** Narrower than this, only every second head keeps its number. */
-const NUMBERED_PX = 18;
 
 export function layOut(groups: SiteGroup[], headsOf: (site: string) => number, width: number): GridLayout {
   const most = Math.max(1, ...groups.flatMap(({ sites }) => sites.map(headsOf)));
@@ -47,15 +45,19 @@ export function layOut(groups: SiteGroup[], headsOf: (site: string) => number, w
       layout.titles.push({ text: group.title, x: 0, y });
       y += TITLE_PX;
     }
-    numberHeads(layout, perLine, y);
-    y += HEADS_GUTTER_PX;
+    const isWrapped = perLine < most;
+    if (!isWrapped) {
+      numberHeads(layout, perLine, y);
+      y += HEADS_GUTTER_PX;
+    }
     for (const [layer, site] of group.sites.entries()) {
       layout.layers.push({ text: `L${layer}`, x: 0, y: y + cell_px / 2 });
       for (let head = 0; head < headsOf(site); head++) {
         const line = Math.floor(head / perLine);
+        if (isWrapped && line > 0 && head % perLine === 0) layout.heads.push({ text: `+${head}`, x: LAYER_GUTTER_PX / 2 - 2, y: y + line * (cell_px + GAP_PX) + cell_px / 2 });
         layout.cells.push({ site, head, x: LAYER_GUTTER_PX + (head % perLine) * (cell_px + GAP_PX), y: y + line * (cell_px + GAP_PX) });
       }
-      y += Math.max(1, Math.ceil(headsOf(site) / perLine)) * (cell_px + GAP_PX) + (perLine < most ? GAP_PX : 0);
+      y += Math.max(1, Math.ceil(headsOf(site) / perLine)) * (cell_px + GAP_PX) + (isWrapped ? 2 * GAP_PX : 0);
     }
     y += GROUP_GAP_PX;
   }
@@ -80,8 +82,7 @@ export function neighbour({ cells }: GridLayout, from: GridCell, dx: number, dy:
 }
 
 function numberHeads(layout: GridLayout, perLine: number, y: number): void {
-  const step = layout.cell_px < NUMBERED_PX ? 2 : 1;
-  for (let head = 0; head < perLine; head += step) {
+  for (let head = 0; head < perLine; head++) {
     layout.heads.push({ text: String(head), x: LAYER_GUTTER_PX + head * (layout.cell_px + GAP_PX) + layout.cell_px / 2, y: y + HEADS_GUTTER_PX / 2 });
   }
 }

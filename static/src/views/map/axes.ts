@@ -13,7 +13,7 @@ export interface AxisMarks {
   col: number | null;
 }
 
-const LINE_PX = 15;
+const LINE_PX = 13;
 const PAD_PX = 8;
 const CHARACTER_PX = 7.3;
 /** Columns this wide carry their token lying down. */

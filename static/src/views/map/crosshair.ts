@@ -8,7 +8,9 @@ import { areaInSight, type Plot } from "./geometry";
 import type { AxisMarks } from "./axes";
 import type { Reading } from "./reading";
 
-const NUMBERED_PX = 38;
+const NUMBERED_PX = 34;
+/** Smaller weights are left to the hover: a field of zeros tells nothing. */
+const SMALLEST_WRITTEN = 0.01;
 /** Black on a colour lighter than this, white on a darker one: both then reach 4.5:1. */
 const MIDDLE_LUMINANCE = 0.18;
 
@@ -33,7 +35,7 @@ export function drawNumbers(
   for (let row = rows[0]; row < rows[1]; row++) {
     for (let col = cols[0]; col < cols[1]; col++) {
       const { weight, exact } = weightAt(row, col);
-      if (weight === 0 || !exact) continue;
+      if (weight < SMALLEST_WRITTEN || !exact) continue;
       const colour = rampColour(ramp, rampShare(weight, top, scale));
       context.fillStyle = luminance(colour) > MIDDLE_LUMINANCE ? "#000" : "#fff";
       context.fillText(share(weight), plot.x + (col + 0.5 - plot.col) * plot.cell_px, plot.y + (row + 0.5 - plot.row) * plot.cell_px);

@@ -9,22 +9,23 @@ import { labelOf } from "../../state/labels";
 import { headName, parseSite } from "../../state/sites";
 import type { Store } from "../../state/store";
 import type { Scale } from "../../state/view";
+import type { Rectangles } from "../../tiles/rectangles";
 import type { MapState } from "./map";
 
 const SCALES: { value: Scale; label: string; detail: string }[] = [
   { value: "linear", label: "linear", detail: "colour grows with the weight" },
-  { value: "sqrt", label: "square root", detail: "shows faint weights too" },
+  { value: "sqrt", label: "sqrt", detail: "square root: shows faint weights too" },
   { value: "log", label: "log", detail: "four powers of ten" },
 ];
-const KINDS = { "encoder.self": "encoder", "decoder.self": "", "decoder.cross": "looks at encoder" };
+const KINDS = { "encoder.self": "encoder", "decoder.self": "", "decoder.cross": "cross-attention" };
 
-export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Explorer, ramp: Store<Ramp>, state: Store<MapState | null>): void {
+export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Explorer, ramp: Store<Ramp>, rectangles: Rectangles, state: Store<MapState | null>): void {
   const name = element("h2", { class: "map-name" });
   const kind = element("span", { class: "map-kind" });
   const label = element("span", { class: "map-label" });
   const badge = element("span", { class: "badge" });
   const scale = createMenu("Colour scale", (value) => explorer.view.update((view) => ({ ...view, scale: value as Scale })));
-  const fit = button("Fit", { class: "quiet", title: "Show the whole map (0, or double-click)" }, () => explorer.view.update((view) => ({ ...view, frame: null })));
+  const fit = button("Fit", { class: "quiet map-fit", title: "Show the whole map (0, or double-click)" }, () => explorer.view.update((view) => ({ ...view, frame: null })));
   head.append(name, kind, label, element("span", { class: "spring" }), badge, scale.root, fit);
 
   const bar = element("canvas", { class: "legend-bar", width: 256, height: 1, "aria-hidden": "true" });
@@ -32,8 +33,9 @@ export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Ex
   const sink = element("button", { type: "button", class: "quiet legend-sink" });
   sink.addEventListener("click", () => explorer.view.update((view) => ({ ...view, sink: !view.sink })));
   const legend = element("div", { class: "legend" }, element("div", { class: "legend-scale" }, bar, element("div", { class: "legend-ticks" }, low, middle, high)), sink);
-  const note = element("div", { class: "map-note", role: "status" });
-  foot.append(legend, note);
+  const note = element("span", { class: "map-note", role: "status" });
+  const again = button("Try again", { class: "quiet", hidden: true }, () => rectangles.retry());
+  foot.append(legend, note, again);
 
   function show(): void {
     const now = state.value;
@@ -62,7 +64,8 @@ export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Ex
     sink.textContent = sinkCounts ? "all tokens in the scale" : now.site.kind === "self" ? "first token not in the scale" : "special tokens not in the scale";
     sink.title = "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.";
     sink.setAttribute("aria-pressed", String(sinkCounts));
-    note.textContent = now.failure ? `Exact values did not come: ${now.failure}` : "";
+    note.textContent = now.failure ? `Exact values did not come. ${now.failure}` : "";
+    again.hidden = now.failure === null;
   }
 
   function showBadge({ cell, sharp }: MapState): void {

@@ -4,8 +4,6 @@
  */
 import { element } from "../../dom/element";
 import { oncePerFrame } from "../../dom/schedule";
-import { hideTooltip, showTooltip } from "../../dom/tooltip";
-import { exactShare, share } from "../../dom/numbers";
 import type { Explorer } from "../../state/explorer";
 import { watch } from "../../state/store";
 import { type Run, type SequenceName, sequencesOf } from "../../state/run";
@@ -14,13 +12,19 @@ import { tokenName } from "../../state/text";
 import type { TokenRef } from "../../state/view";
 import { columnArea, columnOf, type Line, rowArea, rowOf } from "../../tiles/links";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import { type Caption, captionParts } from "./caption";
 import { shades } from "./shading";
 import { buildWords, type Words } from "./words";
 
+interface LinkSide {
+  line: Line;
+  sequence: SequenceName;
+}
+
 interface Links {
   active: TokenRef;
-  looksAt: { line: Line; sequence: SequenceName } | null;
-  lookedBy: { line: Line; sequence: SequenceName } | null;
+  looksAt: LinkSide | null;
+  lookedBy: LinkSide | null;
 }
 
 const TITLES: Record<SequenceName, string> = { encoder: "Source", decoder: "Target" };
@@ -100,16 +104,22 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const { selected } = explorer;
     const head = selected ? headName(selected.site, selected.head) : "a head";
     if (!links) return strips.size ? [`Point at a token to see its links in ${head}; press to keep it.`] : [];
-    const { sequences } = explorer.run.value;
-    const name = tokenName(sequences[links.active.sequence]?.texts[links.active.index] ?? "");
-    const parts: (Node | string)[] = [element("b", { class: "token", dir: "auto" }, name)];
-    if (links.looksAt) parts.push(element("span", { class: "role-at" }, "looks at"));
-    if (links.lookedBy) parts.push(element("span", { class: "role-by" }, "is looked at by"));
-    if (!links.looksAt && !links.lookedBy) parts.push(element("span", {}, `${head} does not work on this text`));
-    const pooled = (links.looksAt?.line.exact ?? true) && (links.lookedBy?.line.exact ?? true) ? "" : "from the overview";
-    parts.push(element("span", { class: "aside" }, pooled));
-    if (explorer.view.value.token) parts.push(element("span", { class: "aside" }, "kept; Esc lets go"));
-    return parts;
+    const { active, looksAt, lookedBy } = links;
+    const locked = explorer.view.value.token !== null;
+    const side = (part: LinkSide | null) => part && { line: part.line, texts: textsOf(part.sequence) };
+    const token = tokenName(textsOf(active.sequence)[active.index] ?? "");
+    return captionParts({ token, position: active.index, head, looksAt: side(looksAt), lookedBy: side(lookedBy), locked, pointed: locked ? readPointed(links) : null });
+  }
+
+  function readPointed({ active, looksAt, lookedBy }: Links): Caption["pointed"] {
+    const token = explorer.hover.value;
+    if (!token || (token.sequence === active.sequence && token.index === active.index)) return null;
+    const valueOf = (part: LinkSide | null) => (part?.sequence === token.sequence ? (part.line.values[token.index] ?? null) : null);
+    return { token: tokenName(textsOf(token.sequence)[token.index] ?? ""), at: valueOf(looksAt), by: valueOf(lookedBy) };
+  }
+
+  function textsOf(sequence: SequenceName): readonly string[] {
+    return explorer.run.value.sequences[sequence]?.texts ?? [];
   }
 
   function tokenUnder(target: EventTarget | null): TokenRef | null {
@@ -121,13 +131,8 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
   host.addEventListener("pointermove", (event) => {
     const token = tokenUnder(event.target);
     if (token?.index !== explorer.hover.value?.index || token?.sequence !== explorer.hover.value?.sequence) explorer.hover.set(token);
-    if (token) showTooltip(event.clientX, event.clientY, ...readOut(token));
-    else hideTooltip();
   });
-  host.addEventListener("pointerleave", () => {
-    explorer.hover.set(null);
-    hideTooltip();
-  });
+  host.addEventListener("pointerleave", () => explorer.hover.set(null));
   host.addEventListener("click", (event) => {
     const token = tokenUnder(event.target);
     const kept = explorer.view.value.token;
@@ -141,16 +146,6 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     event.preventDefault();
     explorer.lock({ sequence: from.sequence, index: Math.min(length - 1, Math.max(0, from.index + step)) });
   });
-
-  function readOut(token: TokenRef): string[] {
-    const tokens = explorer.run.value.sequences[token.sequence];
-    const lines = [`${tokenName(tokens?.texts[token.index] ?? "")}`, `position ${token.index}, id ${tokens?.arrays.ids.values[token.index]}`];
-    if (!links || !explorer.view.value.token) return lines;
-    const write = (line: Line) => (line.exact ? exactShare : share)(line.values[token.index] ?? 0);
-    if (links.looksAt?.sequence === token.sequence) lines.push(`looked at: ${write(links.looksAt.line)}`);
-    if (links.lookedBy?.sequence === token.sequence) lines.push(`looks back: ${write(links.lookedBy.line)}`);
-    return lines;
-  }
 
   watch([explorer.run, explorer.view, explorer.hover, explorer.models], draw);
   rectangles.onArrival(draw);
