@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
@@ -51,7 +52,7 @@ def _run(console: Console, port: int | None, workers: int) -> int:
         if port is None and taken != instance.DEFAULT_PORT:
             console.say(f"Port {instance.DEFAULT_PORT} is in use; Headlight takes {taken}.")
         lock.announce(f"http://{instance.HOST}:{taken}")
-        _prepare_database()
+        _prepare_database(console)
         code = asyncio.run(live(_programs(taken, listener.fileno(), workers), console))
     lock.release()
     console.say("Every process has ended.")
@@ -69,11 +70,16 @@ def _programs(port: int, descriptor: int, workers: int) -> list[Program]:
     ]
 
 
-def _prepare_database() -> None:
-    """Raises: instance.Refused."""
+def _prepare_database(console: Console) -> None:
+    """Tables and the models that come with Headlight. The first time, that means reading the models.
+
+    Raises: instance.Refused.
+    """
+    told = StringIO()
     try:
         call_command("migrate", verbosity=0)
-        call_command("register_zoo", verbosity=0)
+        call_command("register_zoo", verbosity=0, stdout=told)
+        console.say(told.getvalue())
     except (DatabaseError, CommandError, OSError) as error:
         raise instance.Refused(f"The database could not be prepared: {error}") from error
     finally:
