@@ -75,7 +75,11 @@ def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
             *("--hostname", f"interactive{number}@%h", "--without-gossip", "--without-mingle"),
             *("--loglevel", "INFO"),
         ],
-        environment={name: value for name, value in environment.items() if name not in WEB_SECRETS},
+        environment={
+            **{name: value for name, value in environment.items() if name not in WEB_SECRETS},
+            # Celery warns of pickled messages under root; ours are JSON.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+        },
         ready=lambda: answers(port, "/readyz"),
         welcome="The first worker is ready: runs start at once." if number == 1 else "",
         needed=False,
