@@ -82,19 +82,10 @@ class Tokenizer:
         except (TypeError, UnicodeError) as error:
             raise TokenizerError("This text holds half a surrogate pair, which is no character; remove it.") from error
         special = [
-            bool(added) or self._is_special(id_)
+            bool(added) or self.is_special(id_)
             for added, id_ in zip(encoded.special_tokens_mask, encoded.ids, strict=True)
         ]
         return Encoding(encoded.ids, encoded.offsets, [self.readable(id_) for id_ in encoded.ids], special)
-
-    def describe_ids(self, ids: list[int]) -> Encoding:
-        """Given ids as an Encoding: readable texts, and offsets into their concatenation."""
-        texts = [self.readable(id_) for id_ in ids]
-        offsets, start = [], 0
-        for text in texts:
-            offsets.append((start, start + len(text)))
-            start += len(text)
-        return Encoding(list(ids), offsets, texts, [self._is_special(id_) for id_ in ids])
 
     def decode(self, ids: list[int]) -> str:
         """The text of the ids, special tokens left out."""
@@ -107,6 +98,10 @@ class Tokenizer:
             return f"⟨{id_}⟩"
         raw = self._bytes_of(id_, token)
         return token if raw is None else _readable_bytes(raw)
+
+    def is_special(self, id_: int) -> bool:
+        """Whether the id stands for no text, as an end-of-text token does."""
+        return id_ in self._added and self._added[id_]["special"]
 
     @property
     def vocabulary(self) -> int:
@@ -123,9 +118,6 @@ class Tokenizer:
     def token_id(self, token: str) -> int | None:
         """The id of a token as the vocabulary spells it."""
         return self._inner.token_to_id(token)
-
-    def _is_special(self, id_: int) -> bool:
-        return id_ in self._added and self._added[id_]["special"]
 
     def _bytes_of(self, id_: int, token: str) -> bytes | None:
         """The bytes that a byte-level token stands for; None for any other token."""

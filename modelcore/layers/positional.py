@@ -16,7 +16,6 @@ class LearnedPositions(nn.Module):
     def __init__(self, positions: int, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(positions, width))
-        nn.init.normal_(self.weight, std=0.01)
 
     def forward(self, count: int) -> Tensor:
         return self.weight[:count]

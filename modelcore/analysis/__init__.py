@@ -1,0 +1,1 @@
+"""What attention does in one run of a model: maps, overviews, measures, captures."""

@@ -1,0 +1,123 @@
+"""Reads a text with a model and yields what every head does, site by site, while later layers still wait.
+
+    TokensRead (one a sequence), SiteTraced (one a site, in the order of the forward pass), NextTokens
+
+A generator that knows no queue: whoever runs it sends, stores or stops.
+"""
+
+# B batch, N tokens, V vocabulary, k tokens that are likeliest next
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from modelcore.analysis.generate import generate_greedily
+from modelcore.analysis.maps import AttentionMap, Overview, overview
+from modelcore.analysis.request import RequestError, TraceRequest, label_ids, read_source, read_target
+from modelcore.config import ModelConfig, StackName
+from modelcore.models.build import Transformer
+from modelcore.models.encoder_decoder import EncoderDecoder
+from modelcore.models.stack import Layerwise
+from modelcore.tokenizer import Encoding, Tokenizer
+
+__all__ = ["NextTokens", "RequestError", "SiteTraced", "TokensRead", "TraceRequest", "trace"]
+
+NEXT_TOKENS = 50
+
+
+@dataclass(frozen=True)
+class TokensRead:
+    """One sequence that the model is about to read; `generated` if the model wrote it itself."""
+
+    sequence: StackName
+    origin: Literal["given", "generated"]
+    encoding: Encoding
+
+
+@dataclass(frozen=True)
+class SiteTraced:
+    """What one site did: its map, an overview, and each measure's value for every head.
+
+    Units: seconds from the start of the forward pass until this was ready, pauses between sites included.
+    """
+
+    map: AttentionMap
+    overview: Overview
+    measures: dict[str, list[float]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """The likeliest next tokens after each position, by a softmax over the whole vocabulary.
+
+    Shapes: ids (N, k) int32, probabilities (N, k) float32, on the CPU, falling along k.
+    """
+
+    sequence: StackName
+    ids: Tensor
+    probabilities: Tensor
+
+
+@torch.inference_mode()
+def trace(
+    model: Transformer, config: ModelConfig, request: TraceRequest, tokenizer: Tokenizer | None = None
+) -> Iterator[TokensRead | SiteTraced | NextTokens]:
+    """Everything a trace shows. The model rests after each layer until the next site is asked for.
+
+    An encoder-decoder without a target writes one first, greedily, and is then traced reading it.
+    Raises: RequestError, at the first step, where the request and the model do not fit.
+    """
+    source = read_source(request, config, tokenizer)
+    maps: list[AttentionMap] = []
+    if isinstance(model, EncoderDecoder):
+        given = read_target(request, config, tokenizer) if request.has_target else None
+        yield TokensRead("encoder", "given", source)
+        source_1N = _ids(source, model)
+        target = given or label_ids(generate_greedily(model, source_1N), tokenizer)
+        yield TokensRead("decoder", "given" if given else "generated", target)
+        ids = {"encoder": source_1N, "decoder": _ids(target, model)}
+        layers = model.layerwise(ids["encoder"], ids["decoder"], tap=maps.append)
+    else:
+        if request.has_target:
+            raise RequestError("no_target", "This model reads one text only; leave the target out.")
+        yield TokensRead("decoder", "given", source)
+        ids = {"decoder": _ids(source, model)}
+        layers = model.layerwise(ids["decoder"], tap=maps.append)
+    logits_1NV = yield from _sites(layers, maps, ids)
+    yield _next_tokens(logits_1NV[0])
+
+
+def _ids(encoding: Encoding, model: Transformer) -> Tensor:
+    return torch.tensor([encoding.ids], device=model.tokens.weight.device)
+
+
+def _sites(
+    layers: Layerwise[Tensor], maps: list[AttentionMap], ids: dict[str, Tensor]
+) -> Generator[SiteTraced, None, Tensor]:
+    """Advances the model layer by layer, yields what the tap put into `maps`, and returns the logits."""
+    started = time.perf_counter()
+    while True:
+        try:
+            next(layers)
+        except StopIteration as end:
+            return end.value
+        for map_ in maps:
+            stats = map_.stats(ids[map_.site.stack] if map_.site.kind == "self" else None)
+            measures = {name: means_BH[0].tolist() for name, means_BH in stats.items()}
+            yield SiteTraced(map_, overview(map_), measures, time.perf_counter() - started)
+        maps.clear()
+
+
+def _next_tokens(logits_NV: Tensor) -> NextTokens:
+    """Softmax in float32 over the whole vocabulary, the largest k of it."""
+    top = logits_NV.float().topk(min(NEXT_TOKENS, logits_NV.shape[-1]))
+    normaliser_N1 = logits_NV.float().logsumexp(dim=-1, keepdim=True)
+    probabilities_Nk = (top.values - normaliser_N1).exp()
+    return NextTokens("decoder", top.indices.int().cpu(), probabilities_Nk.cpu())

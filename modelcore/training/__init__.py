@@ -1,0 +1,1 @@
+"""Training as a generator of events, with the recipes of the zoo."""

@@ -1,0 +1,93 @@
+"""Public-domain English that Debian packages: the King James Bible and three dictionaries.
+
+apt-get install bible-kjv-text bible-kjv dict-devil dict-jargon dict-gcide
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import string
+import subprocess
+from pathlib import Path
+
+DICTD_FOLDER = Path("/usr/share/dictd")
+BIBLE_READER = Path("/usr/bin/bible")
+BIBLE_TEXT = Path("/usr/lib/bible.data")
+
+_BASE64 = {
+    character: value
+    for value, character in enumerate(string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/")
+}
+
+
+class MissingPackage(RuntimeError):
+    """A text that is not installed; the message names the package that brings it."""
+
+
+def bible() -> list[str]:
+    """The King James Version, one text a chapter."""
+    _require(BIBLE_READER, "bible-kjv")
+    _require(BIBLE_TEXT, "bible-kjv-text")
+    verses = subprocess.run(
+        [BIBLE_READER, "-f"], input="gen1:1-rev22:21\n", capture_output=True, text=True, check=True
+    ).stdout
+    chapters: dict[str, list[str]] = {}
+    for verse in verses.splitlines():
+        reference, _, sentence = verse.partition(" ")
+        chapters.setdefault(reference.partition(":")[0], []).append(sentence.strip())
+    return ["\n".join(sentences) for sentences in chapters.values()]
+
+
+def devils_dictionary() -> list[str]:
+    """Ambrose Bierce, The Devil's Dictionary (1911)."""
+    return [_unwrapped(entry) for entry in _dictd_entries("devil", "dict-devil")]
+
+
+def jargon_file() -> list[str]:
+    """The Jargon File."""
+    return [_unwrapped(entry) for entry in _dictd_entries("jargon", "dict-jargon")]
+
+
+def webster() -> list[str]:
+    """Webster's Revised Unabridged Dictionary (1913): of GCIDE, the entries that come from it alone."""
+    entries = []
+    for entry in _dictd_entries("gcide", "dict-gcide"):
+        sources = set(re.findall(r"\[([^\]]*)\]\s*$", entry, flags=re.MULTILINE))
+        if sources == {"1913 Webster"}:
+            entries.append(_unwrapped(entry.replace("[1913 Webster]", "")))
+    return entries
+
+
+def _dictd_entries(name: str, package: str) -> list[str]:
+    """The entries of a dictd dictionary, without the notes of whoever packed it.
+
+    Source: dictd's format: a gzip file, and an index of headword, offset and length in base 64.
+    """
+    packed = DICTD_FOLDER / f"{name}.dict.dz"
+    _require(packed, package)
+    raw = gzip.decompress(packed.read_bytes())
+    places = set()
+    for line in (DICTD_FOLDER / f"{name}.index").read_text(encoding="utf-8").splitlines():
+        headword, offset, length = line.split("\t")[:3]
+        if not headword.startswith(("00-database", "00database")):
+            places.add((_base64_number(offset), _base64_number(length)))
+    return [raw[start : start + length].decode("utf-8", errors="ignore") for start, length in sorted(places)]
+
+
+def _base64_number(digits: str) -> int:
+    value = 0
+    for digit in digits:
+        value = value * 64 + _BASE64[digit]
+    return value
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs on one line each, the dictionaries' cross-reference braces removed."""
+    paragraphs = re.split(r"\n\s*\n", text.replace("{", "").replace("}", ""))
+    return "\n".join(filter(None, (" ".join(paragraph.split()) for paragraph in paragraphs)))
+
+
+def _require(path: Path, package: str) -> None:
+    if not path.exists():
+        raise MissingPackage(f"This recipe reads Debian's package {package}; run: apt-get install {package}")

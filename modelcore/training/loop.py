@@ -1,0 +1,73 @@
+"""The training loop: a generator of steps. Whoever runs it decides what to print, store and stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from modelcore.training.schedules import Schedule
+
+Model = TypeVar("Model", bound=nn.Module)
+Batch = TypeVar("Batch")
+
+# From the model and a batch to the loss, a scalar, in nats a token.
+Objective = Callable[[Model, Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """AdamW's settings. Source: Loshchilov and Hutter 2019; decay touches matrices only."""
+
+    betas: tuple[float, float] = (0.9, 0.95)
+    epsilon: float = 1e-9
+    weight_decay: float = 0.1
+    gradient_norm: float = 1.0
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One optimiser step; the loss is that of its batch, before the step."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    elapsed_s: float
+
+
+def train(
+    model: Model,
+    batches: Iterable[Batch],
+    objective: Objective[Model, Batch],
+    schedule: Schedule,
+    steps: int,
+    optimisation: Optimisation = Optimisation(),
+) -> Iterator[StepDone]:
+    """Trains in place, pausing after every step. The model is in train mode while the generator lives."""
+    optimiser = _optimiser(model, optimisation)
+    parameters = list(model.parameters())
+    model.train()
+    started = time.monotonic()
+    for step, batch in zip(range(1, steps + 1), batches, strict=False):
+        rate = schedule(step)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        loss = objective(model, batch)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(parameters, optimisation.gradient_norm)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        yield StepDone(step, loss.item(), rate, norm.item(), time.monotonic() - started)
+    model.eval()
+
+
+def _optimiser(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
+    vectors = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=0.0, betas=settings.betas, eps=settings.epsilon, fused=True)

@@ -1,0 +1,36 @@
+"""How the learning rate moves over a training run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+# From the step (counted from 1) to the learning rate.
+Schedule = Callable[[int], float]
+
+
+def warmup_cosine(peak: float, warmup: int, steps: int, floor: float = 0.1) -> Schedule:
+    """Linear warm-up, then a cosine down to `floor` × peak at the last step.
+
+    Source: Loshchilov and Hutter 2017 (SGDR), with the warm-up of later language models.
+    """
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return peak * step / warmup
+        progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+        return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    return rate
+
+
+def noam(width: int, warmup: int) -> Schedule:
+    """The paper's rate: linear warm-up, then falling with the square root of the step.
+
+    Source: Vaswani et al. 2017, section 5.3.
+    """
+
+    def rate(step: int) -> float:
+        return width**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    return rate
