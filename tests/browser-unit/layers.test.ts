@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   state: ["wire"],
   tiles: ["wire", "gl"],
   views: ["dom", "state", "tiles", "gl"],
-  pages: ["views", "dom", "state", "tiles", "gl", "css"],
+  pages: ["views", "dom", "state", "tiles", "gl", "css", "icon.svg"],
 };
 
 function imports(): { from: string; to: string }[] {

@@ -16,6 +16,11 @@ export function exactShare(value: number): string {
   return value.toFixed(4).replace(/^0/, "");
 }
 
+/** A round share that is at least as large: the right end of a scale. */
+export function roundTop(value: number): number {
+  return [0.05, 0.1, 0.25, 0.5].find((top) => value <= top) ?? 1;
+}
+
 export function duration(seconds: number): string {
   if (seconds < 0.001) return `${(seconds * 1000).toFixed(1)} ms`;
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;

@@ -1,10 +1,13 @@
 /** The explorer: makes the stores, lays the page out and puts each view in its place. */
 import "../css/index.css";
+import iconAddress from "../icon.svg";
+import { element } from "../dom/element";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
 import { type Ramp, rampOf } from "../gl/ramp";
 import { Explorer } from "../state/explorer";
 import { Store } from "../state/store";
+import { shorten } from "../state/text";
 import { openTheme } from "../state/theme";
 import { Rectangles } from "../tiles/rectangles";
 import { mountChart } from "../views/chart";
@@ -21,6 +24,8 @@ import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
 import { layOutPage } from "./layout";
 import { linkButton, themeButton } from "./tools";
+
+const LONGEST_TITLE = 48;
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
@@ -42,7 +47,7 @@ function openPage(app: HTMLElement): void {
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
-  mountProbabilities(places.next, explorer);
+  mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
   mountChart(places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, explorer, rectangles);
@@ -53,9 +58,13 @@ function openPage(app: HTMLElement): void {
     { label: "This head", panel: places.measuresPanel },
   ]);
 
+  explorer.run.subscribe(({ text }) => {
+    document.title = text ? `${shorten(text, LONGEST_TITLE)} · Headlight` : "Headlight";
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") explorer.lock(null);
   });
+  document.head.append(element("link", { rel: "icon", href: iconAddress }));
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));

@@ -14,6 +14,7 @@ export interface Places {
   mapPanel: HTMLElement;
   mapFoot: HTMLElement;
   next: HTMLElement;
+  nextTools: HTMLElement;
   nextPanel: HTMLElement;
   measures: HTMLElement;
   measuresPanel: HTMLElement;
@@ -43,7 +44,8 @@ export function layOutPage(app: HTMLElement): Places {
   const mapPanel = element("section", { class: "panel panel-map", "aria-label": "Map" }, mapHead, mapLine, mapPlace, mapFoot);
 
   const next = element("div", { class: "panel-body" });
-  const nextPanel = panel("next", "Next tokens", next);
+  const nextTools = element("div", { class: "panel-tools" });
+  const nextPanel = panel("next", "Next tokens", next, nextTools);
   const measures = element("div", { class: "panel-body" });
   const measuresPanel = panel("measures", "This head", measures);
 
@@ -70,7 +72,7 @@ export function layOutPage(app: HTMLElement): Places {
     status,
     tabs,
   );
-  return { brand, tools, prompt, heads, headsPanel, mapHead, mapLine, map, mapPanel: mapPlace, mapFoot, next, nextPanel, measures, measuresPanel, chart, chartTools, tokens, tokensCaption, status, tabs };
+  return { brand, tools, prompt, heads, headsPanel, mapHead, mapLine, map, mapPanel: mapPlace, mapFoot, next, nextTools, nextPanel, measures, measuresPanel, chart, chartTools, tokens, tokensCaption, status, tabs };
 }
 
 function panel(name: string, title: string, body: HTMLElement, tools?: HTMLElement): HTMLElement {

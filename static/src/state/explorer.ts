@@ -115,7 +115,8 @@ export class Explorer {
       this.run.update((run) => ({ ...run, model, text, target }));
       this.#chooseModelOfRun();
     } catch (error) {
-      this.#explain(error);
+      // An unknown run is told by its socket, in the map's place.
+      if (!(error instanceof ApiError && error.status === 404)) this.#explain(error);
     }
   }
 

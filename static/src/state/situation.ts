@@ -1,5 +1,6 @@
 /** What the page should say when it has no map to show, or when something is wrong: in words, with what to press. */
 import type { Run } from "./run";
+import type { HeadRef } from "./selection";
 import type { Connection } from "../wire/socket";
 
 export interface Situation {
@@ -14,8 +15,9 @@ export interface Situation {
 const SILENT_AFTER_MS = 8_000;
 const WAITING_AFTER_MS = 1_500;
 
-export function situationOf(run: Run, connection: Connection | null, silent_ms: number): Situation | null {
-  const hasMap = run.sites.size > 0;
+export function situationOf(run: Run, connection: Connection | null, silent_ms: number, selected: HeadRef | null): Situation | null {
+  const site = selected && run.sites.get(selected.site);
+  const hasMap = site ? selected.head < site.heads : false;
   if (connection?.state === "refused") return trouble("This run cannot be shown", connection.reason, !hasMap);
   if (run.phase === "failed") return trouble("The run failed", run.failure?.message ?? "The server gave no reason.", !hasMap);
   if (run.phase === "cancelled") return trouble("The run was stopped", "Press Enter in the text to run it again.", !hasMap);
@@ -36,7 +38,13 @@ export function situationOf(run: Run, connection: Connection | null, silent_ms: 
     return { tone: "waiting", title: "The worker is silent", detail, covers: !hasMap, canReconnect: false };
   }
   if (run.phase === "running" && !hasMap) {
-    return { tone: "waiting", title: "Reading the text", detail: "The first layer comes in a moment.", covers: true, canReconnect: false };
+    const arrived = run.sites.size;
+    const title = arrived ? "This head's layer is on its way" : "Reading the text";
+    const detail = arrived ? `${arrived === 1 ? "One layer is" : `${arrived} layers are`} here already.` : "The first layer comes in a moment.";
+    return { tone: "waiting", title, detail, covers: true, canReconnect: false };
+  }
+  if (run.phase === "finished" && !hasMap && selected) {
+    return { tone: "empty", title: "This run has no such head", detail: "Choose one in the grid.", covers: true, canReconnect: false };
   }
   return null;
 }

@@ -5,11 +5,12 @@
  * first and two of the second, so every offset goes through `unitIndex`.
  */
 export interface Piece {
-  /** null for text between tokens, which the tokenizer dropped. */
-  token: number | null;
   text: string;
-  /** A further token of the character before it: byte-level vocabularies cut an emoji in several tokens. */
-  continues: boolean;
+  /**
+   * None for text between tokens, which the tokenizer dropped; several where byte-level tokens share a character,
+   * as in an emoji or a letter beyond Latin. Such a character is one piece, so that letters still join.
+   */
+  tokens: number[];
 }
 
 interface TokenTexts {
@@ -20,23 +21,26 @@ interface TokenTexts {
 
 /** The whole text in order, cut at the tokens' borders. Without the text, the tokens' own texts. */
 export function cutIntoPieces(text: string | null, tokens: TokenTexts): Piece[] {
-  if (text === null) return tokens.texts.map((own, token) => ({ token, text: own, continues: false }));
+  if (text === null) return tokens.texts.map((own, token) => ({ text: own, tokens: [token] }));
   const units = unitIndex(text);
   const pieces: Piece[] = [];
+  let last: Piece | undefined;
   let reached = 0;
   for (let token = 0; token < tokens.texts.length; token++) {
     const start = units(tokens.arrays.offsets.values[2 * token] ?? 0);
     const end = units(tokens.arrays.offsets.values[2 * token + 1] ?? 0);
     if (tokens.special[token] || end <= start) {
-      pieces.push({ token, text: tokens.texts[token] ?? "", continues: false });
-      continue;
+      pieces.push({ text: tokens.texts[token] ?? "", tokens: [token] });
+    } else if (end <= reached && last) {
+      last.tokens.push(token);
+    } else {
+      if (start > reached) pieces.push({ text: text.slice(reached, start), tokens: [] });
+      last = { text: text.slice(Math.max(start, reached), end), tokens: [token] };
+      pieces.push(last);
+      reached = end;
     }
-    if (start > reached) pieces.push({ token: null, text: text.slice(reached, start), continues: false });
-    const continues = start < reached && end <= reached;
-    pieces.push({ token, text: continues ? "" : text.slice(Math.max(start, reached), end), continues });
-    reached = Math.max(reached, end);
   }
-  if (reached < text.length) pieces.push({ token: null, text: text.slice(reached), continues: false });
+  if (reached < text.length) pieces.push({ text: text.slice(reached), tokens: [] });
   return pieces;
 }
 
@@ -58,6 +62,12 @@ export function visible(text: string): string {
 }
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** The direction in which a text runs, from its first letter that has one. */
+export function directionOf(text: string): "ltr" | "rtl" {
+  const first = /\p{L}/u.exec(text)?.[0] ?? "";
+  return /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first) ? "rtl" : "ltr";
+}
 
 /** Characters of the longest name of a token. */
 export const LONGEST_NAME = 18;

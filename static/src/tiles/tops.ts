@@ -33,7 +33,8 @@ function topsWithoutSinks(site: Site, keys: Tokens | undefined): Float32Array {
   });
 }
 
-function isSink(site: Site, keys: Tokens | undefined, col: number): boolean {
+/** Whether a token is left out of scales: the first of a text that looks at itself, and special ones. */
+export function isSink(site: Site, keys: Tokens | undefined, col: number): boolean {
   if (site.kind === "self" && col === 0) return true;
   return site.cell === 1 && keys?.special[col] === true;
 }

@@ -1,9 +1,10 @@
 /** One measure of every head by layer, as a Plotly chart; a press on a dot shows that head. Loaded when first in sight. */
 import { element } from "../dom/element";
 import { createMenu } from "../dom/menu";
+import { roundTop } from "../dom/numbers";
 import { loadPlotly, type Plotly } from "../dom/plotly";
 import { cssColour } from "../dom/ink";
-import { oncePerFrame } from "../dom/schedule";
+import { atMostEvery } from "../dom/schedule";
 import type { Explorer } from "../state/explorer";
 import { MEASURES, measuresOf, type MeasureText } from "../state/labels";
 import { measureOf, type Site } from "../state/run";
@@ -14,11 +15,15 @@ import type { HeadRef } from "../state/selection";
 
 /** Heads of one layer stand side by side within this part of the layer's width. */
 const SPREAD = 0.7;
+/** A chart of a thousand heads takes some milliseconds, and layers arrive faster than one can look. */
+const REDRAW_MS = 150;
 const SYMBOLS: Record<string, string> = { "encoder.self": "square", "decoder.self": "circle", "decoder.cross": "diamond" };
 
 export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Explorer, theme: Store<Theme>, address: string): void {
   let measure = MEASURES[0] as MeasureText;
   let plotly: Plotly | null = null;
+  let isInSight = false;
+  let lastDrawn = "";
   const menu = createMenu("Measure", (name) => {
     measure = MEASURES.find((known) => known.name === name) ?? measure;
     draw();
@@ -26,20 +31,32 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
   menu.root.classList.add("menu-right");
   tools.append(menu.root);
   const plot = element("div", { class: "chart" });
-  const problem = element("p", { class: "aside", hidden: true }, "The chart's library did not load. Reload the page to try again.");
-  host.append(plot, problem);
+  const words = element("p", { class: "aside chart-words" }, "Fills layer by layer when a text runs.");
+  host.append(plot, words);
 
-  const draw = oncePerFrame(() => {
+  const draw = atMostEvery(REDRAW_MS, () => {
     const sites = [...explorer.run.value.sites.values()];
     const offered = MEASURES.filter((known) => sites.some((site) => measuresOf(site).includes(known)));
     if (offered.length && !offered.includes(measure)) measure = offered[0] as MeasureText;
     menu.setChoices(offered.map(({ name, title, meaning }) => ({ value: name, label: title, detail: meaning })), measure.name);
     menu.setLabel(measure.title);
     menu.setDisabled(offered.length === 0);
-    if (!plotly || sites.length === 0) return;
-    const heads = sites.filter((site) => measuresOf(site).includes(measure)).flatMap((site) => dotsOf(site, measure.name));
+    plot.classList.toggle("chart-empty", sites.length === 0);
+    words.hidden = sites.length > 0;
+    if (sites.length === 0) return;
+    if (!plotly) return void (isInSight && load());
+    const heads = dots();
+    const { selected } = explorer;
+    const drawn = [explorer.run.value.id, sites.length, measure.name, theme.value, selected?.site, selected?.head].join();
+    if (drawn === lastDrawn) return;
+    lastDrawn = drawn;
     void plotly.react(plot, [trace(heads)], layout(heads), { displayModeBar: false, responsive: true });
   });
+
+  function dots(): Dot[] {
+    const sites = [...explorer.run.value.sites.values()].filter((site) => measuresOf(site).includes(measure));
+    return sites.flatMap((site) => dotsOf(site, measure.name));
+  }
 
   function trace(heads: Dot[]): object {
     const { selected } = explorer;
@@ -62,6 +79,7 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
 
   function layout(heads: Dot[]): object {
     const axis = { gridcolor: cssColour("--hairline"), linecolor: cssColour("--hairline"), zeroline: false, tickfont: { size: 12 }, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", fixedrange: true };
+    const top = roundTop(Math.max(...heads.map(({ y }) => y || 0)));
     const unit = measure.unit === "share" ? "" : ` (${measure.unit})`;
     return {
       autosize: true,
@@ -71,7 +89,7 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
       font: { family: '"Inter Variable", system-ui, sans-serif', size: 12, color: cssColour("--ink-2") },
       hoverlabel: { bgcolor: cssColour("--ink"), bordercolor: cssColour("--ink"), font: { color: cssColour("--paper"), size: 12 } },
       xaxis: { ...axis, title: { text: "layer", standoff: 2, font: { size: 12 } }, dtick: heads.length > 200 ? 4 : 1, range: [-0.6, Math.max(...heads.map(({ layer }) => layer)) + 0.6] },
-      yaxis: { ...axis, title: { text: `${measure.title}${unit}`, standoff: 4, font: { size: 12 } }, ...(measure.unit === "share" ? { range: [-0.03, 1.03] } : { rangemode: "tozero" }) },
+      yaxis: { ...axis, title: { text: `${measure.title}${unit}`, standoff: 4, font: { size: 12 } }, ...(measure.unit === "share" ? { range: [-0.03 * top, 1.03 * top] } : { rangemode: "tozero" }) },
       showlegend: false,
     };
   }
@@ -80,26 +98,27 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
     try {
       plotly = await loadPlotly(address);
     } catch {
-      problem.hidden = false;
+      words.textContent = "The chart's library did not load. Reload the page to try again.";
+      words.hidden = false;
       return;
     }
-    await plotly.newPlot(plot, [], layout([]), { displayModeBar: false, responsive: true });
-    (plot as unknown as { on(name: string, listener: (event: { points: { pointNumber: number }[] }) => void): void }).on("plotly_click", ({ points }) => {
-      const heads = [...explorer.run.value.sites.values()].flatMap((site) => dotsOf(site, measure.name));
-      const dot = heads[points[0]?.pointNumber ?? -1];
+    draw();
+    await plotly.newPlot(plot, [], layout(dots()), { displayModeBar: false, responsive: true });
+    (plot as unknown as PlotlyHost).on("plotly_click", ({ points }) => {
+      const dot = dots()[points[0]?.pointNumber ?? -1];
       if (dot) explorer.select(dot);
     });
-    draw();
   }
 
-  const sight = new IntersectionObserver((entries) => {
-    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-    sight.disconnect();
-    void load();
-  });
-  sight.observe(plot);
+  new IntersectionObserver((entries) => {
+    isInSight = entries.some(({ isIntersecting }) => isIntersecting);
+    draw();
+  }).observe(host);
   watch([explorer.run, explorer.view, explorer.models, theme], draw);
-  draw();
+}
+
+interface PlotlyHost {
+  on(name: "plotly_click", listener: (event: { points: { pointNumber: number }[] }) => void): void;
 }
 
 interface Dot extends HeadRef {

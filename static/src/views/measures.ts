@@ -8,6 +8,8 @@ import { labelOf, measuresOf } from "../state/labels";
 import { measureOf } from "../state/run";
 import { headNameInWords } from "../state/sites";
 
+const WAITING_PHASES = ["queued", "running"];
+
 export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
   const name = element("p", { class: "where" });
   const label = element("p", { class: "head-label" });
@@ -22,7 +24,7 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
     name.textContent = selected ? headNameInWords(selected.site, selected.head) : "";
     if (!selected || !site) {
       label.textContent = "";
-      sentence.textContent = "Its measures come with its layer.";
+      sentence.textContent = WAITING_PHASES.includes(explorer.run.value.phase) ? "Its measures come with its layer." : "Appears when a text has run.";
       list.replaceChildren();
       return;
     }

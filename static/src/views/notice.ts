@@ -21,7 +21,7 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
   host.append(cover);
 
   function show(): void {
-    const situation = situationOf(explorer.run.value, explorer.connection.value, Date.now() - explorer.lastEventMs);
+    const situation = situationOf(explorer.run.value, explorer.connection.value, Date.now() - explorer.lastEventMs, explorer.selected);
     cover.hidden = !situation?.covers;
     cover.className = `cover cover-${situation?.tone ?? "empty"}`;
     setText(title, situation?.title ?? "");

@@ -1,7 +1,7 @@
 /** The most likely next tokens after the pointed, kept or last token of the decoder. */
 import { element } from "../dom/element";
 import { oncePerFrame } from "../dom/schedule";
-import { share } from "../dom/numbers";
+import { roundTop, share } from "../dom/numbers";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
 import { nextAt } from "../state/next";
@@ -9,7 +9,7 @@ import { tokenName } from "../state/text";
 
 const SHOWN = 10;
 
-export function mountProbabilities(host: HTMLElement, explorer: Explorer): void {
+export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explorer: Explorer): void {
   const where = element("p", { class: "where" });
   const bars = element("ol", { class: "bars", "aria-label": "Most likely next tokens" });
   const truth = element("p", { class: "aside" });
@@ -21,6 +21,8 @@ export function mountProbabilities(host: HTMLElement, explorer: Explorer): void 
     bars.append(row);
     return { row, name, bar, value };
   });
+  const scale = element("span", { class: "aside" });
+  tools.append(scale);
   host.append(where, bars, truth);
 
   const draw = oncePerFrame(() => {
@@ -30,6 +32,7 @@ export function mountProbabilities(host: HTMLElement, explorer: Explorer): void 
       where.textContent = phase === "running" || phase === "queued" ? "Comes after the last layer." : "Appears when a text has run.";
       for (const { row } of rows) row.hidden = true;
       truth.textContent = "";
+      scale.textContent = "";
       return;
     }
     const tokens = sequences[next.sequence];
@@ -38,12 +41,14 @@ export function mountProbabilities(host: HTMLElement, explorer: Explorer): void 
     const position = active?.sequence === next.sequence && active.index <= last ? active.index : last;
     const { candidates, follower } = nextAt(next, tokens, position);
     where.replaceChildren("after ", element("b", { class: "token", dir: "auto" }, tokenName(tokens?.texts[position] ?? "")), ` (${position === last ? "the last token" : `position ${position}`})`);
+    const top = roundTop(candidates[0]?.probability ?? 1);
+    scale.textContent = top < 1 ? `bars end at ${share(top)}` : "";
     rows.forEach(({ row, name, bar, value }, rank) => {
       const candidate = candidates[rank];
       row.hidden = !candidate;
       if (!candidate) return;
       name.textContent = tokenName(candidate.text);
-      bar.style.transform = `scaleX(${candidate.probability})`;
+      bar.style.transform = `scaleX(${candidate.probability / top})`;
       value.textContent = share(candidate.probability);
       row.classList.toggle("bar-true", candidate.id === follower?.id);
     });

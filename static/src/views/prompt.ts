@@ -15,6 +15,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const form = element("form", { class: "prompt" }, element("div", { class: "prompt-fields" }, text, target), run, examples.root);
   host.append(form, problem);
   let typed = false;
+  let isSubmitting = false;
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -34,10 +35,10 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   }
 
   async function submit(): Promise<void> {
-    if (run.disabled) return;
-    run.disabled = true;
+    if (isSubmitting) return;
+    isSubmitting = true;
     typed = !(await explorer.submit(text.value, target.hidden ? null : target.value || null));
-    run.disabled = false;
+    isSubmitting = false;
   }
 
   async function tryExample(id: string): Promise<void> {

@@ -28,7 +28,7 @@ export function mountStatus(host: HTMLElement, explorer: Explorer): void {
   const draw = oncePerFrame(() => {
     const run = explorer.run.value;
     const connection = explorer.connection.value;
-    const parts = [stateOf(run), ...factsOf(run), ...timingsOf(run)];
+    const parts = [connection?.state === "refused" ? "not shown" : stateOf(run), ...factsOf(run), ...timingsOf(run)];
     host.replaceChildren(
       element("span", { class: `dot dot-${run.phase}`, "aria-hidden": "true" }),
       ...parts.map((part) => element("span", { class: "fact" }, part)),

@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import { EMPTY_RUN, fold, queuedRun } from "../../../static/src/state/run";
-import { situationOf } from "../../../static/src/state/situation";
+import { situationOf as situationFor } from "../../../static/src/state/situation";
+import type { Connection } from "../../../static/src/wire/socket";
+import type { Run } from "../../../static/src/state/run";
 import { siteEvent, startedEvent } from "../made";
 
+const shown = { site: "decoder.self.0", head: 0 };
+const situationOf = (run: Run, connection: Connection | null, silent_ms: number) => situationFor(run, connection, silent_ms, shown);
 const queued = queuedRun({ id: "r1", model: null, text: "a", target: null });
 const running = fold(queued, startedEvent());
 const live = { state: "live" } as const;
@@ -31,4 +35,12 @@ test("a finished run needs no words, even without a connection", () => {
 
 test("a run that does not exist says so", () => {
   expect(situationOf(queued, { state: "refused", reason: "There is no run at this address." }, 0)?.detail).toContain("no run");
+});
+
+test("a head whose layer is still to come, or that does not exist, is said to be so", () => {
+  const other = { site: "decoder.self.3", head: 0 };
+  const some = fold(running, siteEvent());
+  expect(situationFor(some, live, 0, other)).toMatchObject({ covers: true, detail: "One layer is here already." });
+  const finished = fold(some, { type: "finished", seq: 9, implementation: "cpu", timings: {} });
+  expect(situationFor(finished, live, 0, other)?.title).toBe("This run has no such head");
 });

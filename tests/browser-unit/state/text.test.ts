@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutIntoPieces, shorten, unitIndex, visible } from "../../../static/src/state/text";
+import { cutIntoPieces, directionOf, shorten, unitIndex, visible } from "../../../static/src/state/text";
 import { tokensEvent } from "../made";
 
 const textsOf = (text: string | null, tokens: ReturnType<typeof tokensEvent>) => cutIntoPieces(text, tokens).map((piece) => piece.text);
@@ -11,18 +11,17 @@ test("offsets in code points cut an emoji whole, though it takes two UTF-16 unit
   expect(textsOf(text, tokensEvent(["a", "🙂", "b"], [[0, 1], [1, 2], [2, 3]]))).toEqual(["a", "🙂", "b"]);
 });
 
-test("further bytes of one emoji are tokens without a text of their own", () => {
+test("tokens that are bytes of one emoji share it", () => {
   const pieces = cutIntoPieces("🙂!", tokensEvent(["⟨F0⟩", "⟨9F⟩", "!"], [[0, 1], [0, 1], [1, 2]]));
   expect(pieces).toEqual([
-    { token: 0, text: "🙂", continues: false },
-    { token: 1, text: "", continues: true },
-    { token: 2, text: "!", continues: false },
+    { text: "🙂", tokens: [0, 1] },
+    { text: "!", tokens: [2] },
   ]);
 });
 
 test("what the tokenizer dropped stays in the text", () => {
   const pieces = cutIntoPieces("one  two ", tokensEvent(["one", "two"], [[0, 3], [5, 8]]));
-  expect(pieces.map(({ token, text }) => [token, text])).toEqual([[0, "one"], [null, "  "], [1, "two"], [null, " "]]);
+  expect(pieces.map(({ tokens, text }) => [tokens, text])).toEqual([[[0], "one"], [[], "  "], [[1], "two"], [[], " "]]);
 });
 
 test("a token that the tokenizer added shows its own name", () => {
@@ -38,6 +37,10 @@ test("pieces put together are the text again, whatever the script", () => {
   const characters = Array.from(text);
   const offsets = characters.map((_, index) => [index, index + 1] as [number, number]);
   expect(textsOf(text, tokensEvent(characters, offsets)).join("")).toBe(text);
+});
+
+test("a text's direction is that of its first letter", () => {
+  expect([" مرحبا", "·abc", "12", " שלום"].map(directionOf)).toEqual(["rtl", "ltr", "ltr", "rtl"]);
 });
 
 test("spaces and line ends can be seen", () => {

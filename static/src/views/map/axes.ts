@@ -1,6 +1,6 @@
 /** The tokens along the map: rows on the left, columns on top, thinned until none touches its neighbour. */
 import { cssColour, FONT } from "../../dom/ink";
-import { LONGEST_NAME, shorten } from "../../state/text";
+import { directionOf, LONGEST_NAME, shorten } from "../../state/text";
 import type { Box, Gutters, Plot } from "./geometry";
 
 export interface AxisLabels {
@@ -19,19 +19,20 @@ const CHARACTER_PX = 7.3;
 /** Columns this wide carry their token lying down. */
 const LEVEL_PX = 52;
 
-export function guttersFor(labels: AxisLabels, box: Box): Gutters {
+/** `band_px` is kept free between the columns' tokens and the plot. */
+export function guttersFor(labels: AxisLabels, box: Box, band_px: number): Gutters {
   const side = (texts: readonly string[], most: number) => {
     const longest = texts.reduce((length, text) => Math.max(length, Math.min(LONGEST_NAME, text.length)), 2);
     return Math.round(Math.min(most, longest * CHARACTER_PX + PAD_PX * 2));
   };
-  return { left: side(labels.rows, box.width * 0.24), top: side(labels.cols, box.height * 0.24) };
+  return { left: side(labels.rows, box.width * 0.24), top: side(labels.cols, box.height * 0.24) + band_px };
 }
 
-export function drawAxes(context: CanvasRenderingContext2D, plot: Plot, labels: AxisLabels, marks: AxisMarks, gutters: Gutters): void {
+export function drawAxes(context: CanvasRenderingContext2D, plot: Plot, labels: AxisLabels, marks: AxisMarks, gutters: Gutters, band_px: number): void {
   context.font = FONT.token;
   context.textBaseline = "middle";
   drawRows(context, plot, labels.rows, marks.row, gutters.left);
-  drawColumns(context, plot, labels.cols, marks.col, gutters.top);
+  drawColumns(context, plot, labels.cols, marks.col, gutters.top - band_px, band_px);
 }
 
 function drawRows(context: CanvasRenderingContext2D, plot: Plot, texts: readonly string[], marked: number | null, gutter: number): void {
@@ -42,21 +43,23 @@ function drawRows(context: CanvasRenderingContext2D, plot: Plot, texts: readonly
     const y = plot.y + (row + 0.5 - plot.row) * plot.cell_px;
     if (y < plot.y || y > plot.y + plot.height) continue;
     context.fillStyle = cssColour(row === marked ? "--looks-at-ink" : "--ink-2");
+    context.direction = directionOf(texts[row] ?? "");
     context.fillText(fitted(context, texts[row] ?? "", room), right, y);
   }
 }
 
-function drawColumns(context: CanvasRenderingContext2D, plot: Plot, texts: readonly string[], marked: number | null, gutter: number): void {
+function drawColumns(context: CanvasRenderingContext2D, plot: Plot, texts: readonly string[], marked: number | null, gutter: number, band_px: number): void {
   const isLevel = plot.cell_px >= LEVEL_PX;
   const room = isLevel ? plot.cell_px - 4 : gutter - PAD_PX - 2;
   for (const col of shown(plot.col, plot.width, plot.cell_px, texts.length, marked)) {
     const x = plot.x + (col + 0.5 - plot.col) * plot.cell_px;
     if (x < plot.x || x > plot.x + plot.width) continue;
     context.save();
-    context.translate(x, plot.y - PAD_PX);
+    context.translate(x, plot.y - PAD_PX - band_px);
     context.fillStyle = cssColour(col === marked ? "--looked-by-ink" : "--ink-2");
     context.textAlign = isLevel ? "center" : "left";
     if (!isLevel) context.rotate(-Math.PI / 2);
+    context.direction = directionOf(texts[col] ?? "");
     context.fillText(fitted(context, texts[col] ?? "", room), 0, isLevel ? -PAD_PX / 2 : 0);
     context.restore();
   }

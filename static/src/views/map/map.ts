@@ -14,13 +14,14 @@ import { type Store, watch } from "../../state/store";
 import { tokenName } from "../../state/text";
 import type { MapSize } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
-import { topsOf } from "../../tiles/tops";
+import { isSink, topsOf } from "../../tiles/tops";
 import { type AxisLabels, drawAxes, guttersFor } from "./axes";
 import { drawCrosshair, drawNumbers } from "./crosshair";
 import { fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
 import { listenToGestures } from "./gestures";
 import { pictureOf } from "./picture";
 import { readWeight, type Reading } from "./reading";
+import { drawTotals, totalsHeight } from "./totals";
 
 /** What the panel's frame around the map says about it. */
 export interface MapState {
@@ -71,10 +72,12 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
     const picture = pictureOf(site, map, plot, box.ratio, top, rectangles);
     surface.draw({ quads: picture.quads, scale: view.value.scale, ramp: ramp.value });
     const marks = { row: pointed?.row ?? activeRow(site), col: pointed?.col ?? null };
-    drawAxes(context, plot, labels, marks, gutters);
+    drawAxes(context, plot, labels, marks, gutters, totalsHeight(site));
+    drawTotals(context, plot, site, map, rectangles, (col) => !view.value.sink && isSink(site, keys, col), marks.col);
     const weightAt = (row: number, col: number) => readWeight(site, map, row, col, rectangles);
     drawNumbers(context, plot, site, top, view.value.scale, ramp.value, weightAt);
     drawCrosshair(context, plot, marks, pointed);
+    host.classList.toggle("zoomed", view.value.frame !== null);
     const failure = rectangles.failureOf(map)?.message ?? null;
     const reading = pointed && weightAt(pointed.row, pointed.col);
     state.set({ site, head: map.head, top, cell: picture.cell, sharp: picture.sharp, zoomed: view.value.frame !== null, reading, failure });
@@ -87,7 +90,7 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
     if (!site || !run.id || selected.head >= site.heads || box.width === 0) return null;
     const size = { rows: site.queries, cols: site.keys };
     const labels = labelsOf(run, site);
-    const gutters = guttersFor(labels, box);
+    const gutters = guttersFor(labels, box, totalsHeight(site));
     const plot = placePlot(explorer.view.value.frame, size, box, gutters);
     return { site, map: { run: run.id, ...selected }, size, labels, gutters, plot };
   }

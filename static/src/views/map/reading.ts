@@ -13,7 +13,7 @@ export interface Reading {
 
 export function readWeight(site: Site, map: HeadMap, row: number, col: number, rectangles: Rectangles): Reading {
   if (site.causal && col > row + site.keys - site.queries) {
-    return { weight: 0, exact: true, text: "not visible: a token sees only what came before it" };
+    return { weight: 0, exact: true, text: "masked: it comes later" };
   }
   const exact = exactWeight(site, map, row, col, rectangles);
   if (exact !== null) return { weight: exact, exact: true, text: exactShare(exact) };

@@ -14,7 +14,7 @@ import { columnArea, columnOf, type Line, rowArea, rowOf } from "../../tiles/lin
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 import { type Caption, captionParts } from "./caption";
 import { shades } from "./shading";
-import { buildWords, type Words } from "./words";
+import { buildWords, tokenAt, type Words } from "./words";
 
 interface LinkSide {
   line: Line;
@@ -27,6 +27,7 @@ interface Links {
   lookedBy: LinkSide | null;
 }
 
+const CHOOSE = matchMedia("(hover: none)").matches ? "Press a token" : "Point at a token, or press to keep it,";
 const TITLES: Record<SequenceName, string> = { encoder: "Source", decoder: "Target" };
 
 export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Explorer, rectangles: Rectangles): void {
@@ -43,7 +44,9 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     links = readLinks();
     caption.replaceChildren(...describe());
     const active = explorer.view.value.token ?? explorer.hover.value;
-    if (active) strips.get(active.sequence)?.tokens[active.index]?.classList.add("word-active");
+    const word = active && strips.get(active.sequence)?.tokens[active.index];
+    word?.classList.add("word-active");
+    if (word && !host.matches(":hover")) word.scrollIntoView({ block: "nearest" });
     host.classList.toggle("locked", explorer.view.value.token !== null);
     if (!links) return;
     if (links.looksAt) shade(links.looksAt.sequence, links.looksAt.line, "--at");
@@ -94,7 +97,8 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const isSink = (index: number) => index === 0 || explorer.run.value.sequences[sequence]?.special[index] === true;
     shades(line.values, isSink).forEach((strength, index) => {
       const word = words[index];
-      if (!word || strength === 0) return;
+      const before = Number.parseFloat(word?.style.getPropertyValue(property) || "0");
+      if (!word || strength * 100 <= before) return;
       word.style.setProperty(property, `${Math.round(strength * 100)}%`);
       shaded.push(word);
     });
@@ -103,7 +107,7 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
   function describe(): (Node | string)[] {
     const { selected } = explorer;
     const head = selected ? headName(selected.site, selected.head) : "a head";
-    if (!links) return strips.size ? [`Point at a token to see its links in ${head}; press to keep it.`] : [];
+    if (!links) return [strips.size ? `${CHOOSE} to see its links in ${head}.` : "The text stands here, token by token, when it has been read."];
     const { active, looksAt, lookedBy } = links;
     const locked = explorer.view.value.token !== null;
     const side = (part: LinkSide | null) => part && { line: part.line, texts: textsOf(part.sequence) };
@@ -122,19 +126,19 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     return explorer.run.value.sequences[sequence]?.texts ?? [];
   }
 
-  function tokenUnder(target: EventTarget | null): TokenRef | null {
+  function tokenUnder({ target, clientX }: MouseEvent): TokenRef | null {
     const word = (target as Element | null)?.closest?.<HTMLElement>("[data-token]");
     const sequence = word?.closest<HTMLElement>("[data-sequence]")?.dataset.sequence as SequenceName | undefined;
-    return word && sequence ? { sequence, index: Number(word.dataset.token) } : null;
+    return word && sequence ? { sequence, index: tokenAt(word, clientX) } : null;
   }
 
   host.addEventListener("pointermove", (event) => {
-    const token = tokenUnder(event.target);
+    const token = tokenUnder(event);
     if (token?.index !== explorer.hover.value?.index || token?.sequence !== explorer.hover.value?.sequence) explorer.hover.set(token);
   });
   host.addEventListener("pointerleave", () => explorer.hover.set(null));
   host.addEventListener("click", (event) => {
-    const token = tokenUnder(event.target);
+    const token = tokenUnder(event);
     const kept = explorer.view.value.token;
     explorer.lock(token && !(kept?.index === token.index && kept.sequence === token.sequence) ? token : null);
   });
