@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ class Group:
 
     async def start(self, program: Program) -> bool:
         """Starts and keeps it; true when it is ready, false when the group ended first."""
-        self._keepers.append(asyncio.create_task(self._keep(program), name=program.name))
+        self._keepers.append(self.watched(self._keep(program)))
         since, pause_s, warned = time.monotonic(), ASK_FIRST_S, False
         while program.ready and not self.ended.done():
             if await program.ready():
@@ -65,6 +65,17 @@ class Group:
             await self._pause(pause_s)
             pause_s = min(pause_s * ASK_LESS, ASK_EVERY_S)
         return not self.ended.done()
+
+    def watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """The work as a task whose failure ends the group, instead of passing unseen."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._on_over)
+        return task
+
+    def _on_over(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self.console.say(f"The supervisor failed: {error!r}")
+            self.end(1)
 
     async def stop(self) -> None:
         """Ends rank after rank. Takes at most the sum of the ranks' longest graces, and a little."""
@@ -88,6 +99,7 @@ class Group:
                 return
             child.kill()  # What it left behind would hold its sockets and files.
             await child.drain()
+            del self._children[program.name]
             deaths.append(time.monotonic())
             await self._after_death(program, child, deaths)
 

@@ -57,7 +57,7 @@ class InstanceLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
-            who = self._file.read().strip() or "by a process that is still starting"
+            who = self._file.read().strip() or "(still starting)"
             self._file.close()
             raise Refused(
                 f"Headlight is already running {who}, data folder {folder}. "

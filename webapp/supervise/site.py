@@ -22,8 +22,7 @@ async def live(programs: Sequence[Program], console: Console, patience: Patience
     loop = asyncio.get_running_loop()
     for each in STOP_SIGNALS:
         loop.add_signal_handler(each, _on_signal, group)
-    starting = asyncio.create_task(_start(group, programs))
-    starting.add_done_callback(lambda task: _on_start_over(group, task))
+    starting = group.watched(_start(group, programs))
     code = await group.ended
     starting.cancel()
     await group.stop()
@@ -44,9 +43,3 @@ async def _start(group: Group, programs: Sequence[Program]) -> None:
             return
         if program.welcome:
             group.console.say(program.welcome)
-
-
-def _on_start_over(group: Group, task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        group.console.say(f"The start failed: {error!r}")
-        group.end(1)
