@@ -25,18 +25,24 @@ function imports(): { from: string; to: string }[] {
 
 test("every import goes downwards: pages, views, then state, tiles and gl, then the wire", () => {
   const folder = (path: string) => path.split("/")[0] as string;
-  const wrong = imports().filter(({ from, to }) => folder(from) !== folder(to) && !MAY_IMPORT[folder(from)]?.includes(folder(to)));
+  const wrong = imports().filter(
+    ({ from, to }) => folder(from) !== folder(to) && !MAY_IMPORT[folder(from)]?.includes(folder(to)),
+  );
   expect(wrong).toEqual([]);
 });
 
 test("views do not import one another", () => {
   const view = (path: string) => path.split("/")[1]?.replace(/\.ts$/, "");
-  const wrong = imports().filter(({ from, to }) => from.startsWith("views/") && to.startsWith("views/") && view(from) !== view(to));
+  const wrong = imports().filter(
+    ({ from, to }) => from.startsWith("views/") && to.startsWith("views/") && view(from) !== view(to),
+  );
   expect(wrong).toEqual([]);
 });
 
 test("nothing turns text into markup", () => {
   const files = readdirSync(SOURCE, { recursive: true, encoding: "utf-8" }).filter((name) => name.endsWith(".ts"));
-  const wrong = files.filter((file) => /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(/.test(readFileSync(join(SOURCE, file), "utf-8")));
+  const wrong = files.filter((file) =>
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(/.test(readFileSync(join(SOURCE, file), "utf-8")),
+  );
   expect(wrong).toEqual([]);
 });

@@ -2,10 +2,24 @@
 import type { Probabilities, Site, Started, Tokens } from "../../static/src/wire/messages";
 
 export function startedEvent(attempt = 1): Started {
-  return { type: "started", seq: 1, run: "r1", attempt, model: "quill", worker: "w", device: "cpu", dtype: "float32", implementation: "cpu" };
+  return {
+    type: "started",
+    seq: 1,
+    run: "r1",
+    attempt,
+    model: "quill",
+    worker: "w",
+    device: "cpu",
+    dtype: "float32",
+    implementation: "cpu",
+  };
 }
 
-export function tokensEvent(texts: string[], offsets: [number, number][] = texts.map(() => [0, 0]), special: boolean[] = texts.map(() => false)): Tokens {
+export function tokensEvent(
+  texts: string[],
+  offsets: [number, number][] = texts.map(() => [0, 0]),
+  special: boolean[] = texts.map(() => false),
+): Tokens {
   return {
     type: "tokens",
     seq: 2,
@@ -20,7 +34,16 @@ export function tokensEvent(texts: string[], offsets: [number, number][] = texts
   };
 }
 
-export function siteEvent({ site = "decoder.self.0", heads = 1, side = 2, cell = 1, causal = true, overview = [] as number[], scale = [] as number[], measures = {} as Record<string, number[]> } = {}): Site {
+export function siteEvent({
+  site = "decoder.self.0",
+  heads = 1,
+  side = 2,
+  cell = 1,
+  causal = true,
+  overview = [] as number[],
+  scale = [] as number[],
+  measures = {} as Record<string, number[]>,
+} = {}): Site {
   const [stack, kind, layer] = site.split(".") as ["encoder" | "decoder", "self" | "cross", string];
   const length = side * cell;
   return {
@@ -42,18 +65,28 @@ export function siteEvent({ site = "decoder.self.0", heads = 1, side = 2, cell =
     arrays: {
       overview: { values: Uint8Array.from(overview), shape: [heads, side, side] },
       scale: { values: Float32Array.from(scale.length ? scale : Array(heads).fill(1)), shape: [heads] },
-      measures: { values: Float32Array.from(Object.values(measures).flat()), shape: [Object.keys(measures).length, heads] },
+      measures: {
+        values: Float32Array.from(Object.values(measures).flat()),
+        shape: [Object.keys(measures).length, heads],
+      },
     },
   };
 }
 
-export function probabilitiesEvent(ids: number[][], probabilities: number[][], texts: Record<string, string>): Probabilities {
+export function probabilitiesEvent(
+  ids: number[][],
+  probabilities: number[][],
+  texts: Record<string, string>,
+): Probabilities {
   const shape = [ids.length, ids[0]?.length ?? 0];
   return {
     type: "probabilities",
     seq: 4,
     sequence: "decoder",
     texts,
-    arrays: { ids: { values: Int32Array.from(ids.flat()), shape }, probabilities: { values: Float32Array.from(probabilities.flat()), shape } },
+    arrays: {
+      ids: { values: Int32Array.from(ids.flat()), shape },
+      probabilities: { values: Float32Array.from(probabilities.flat()), shape },
+    },
   };
 }

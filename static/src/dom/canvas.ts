@@ -6,12 +6,16 @@ export interface HostSize {
 }
 
 export function watchSize(host: HTMLElement, onSize: (size: HostSize) => void): void {
-  const report = () => onSize({ width: host.clientWidth, height: host.clientHeight, ratio: window.devicePixelRatio || 1 });
+  const report = () =>
+    onSize({ width: host.clientWidth, height: host.clientHeight, ratio: window.devicePixelRatio || 1 });
   new ResizeObserver(report).observe(host);
 }
 
 /** A cleared 2D context whose unit is the CSS pixel. */
-export function clearedContext(canvas: HTMLCanvasElement, { width, height, ratio }: HostSize): CanvasRenderingContext2D {
+export function clearedContext(
+  canvas: HTMLCanvasElement,
+  { width, height, ratio }: HostSize,
+): CanvasRenderingContext2D {
   const [deviceWidth, deviceHeight] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== deviceWidth || canvas.height !== deviceHeight) {
     canvas.width = deviceWidth;

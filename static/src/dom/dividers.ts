@@ -16,7 +16,15 @@ const KEY_STEP_PX = 24;
 export function divider({ property, label, grows, least_px, most_px }: DividerOptions): HTMLElement {
   const root = document.documentElement;
   const isUpright = grows !== "up";
-  const line = element("div", { class: `divider ${isUpright ? "divider-upright" : "divider-level"}`, role: "separator", tabindex: 0, "aria-label": label, "aria-orientation": isUpright ? "vertical" : "horizontal", "aria-valuemin": least_px, "aria-valuemax": most_px });
+  const line = element("div", {
+    class: `divider ${isUpright ? "divider-upright" : "divider-level"}`,
+    role: "separator",
+    tabindex: 0,
+    "aria-label": label,
+    "aria-orientation": isUpright ? "vertical" : "horizontal",
+    "aria-valuemin": least_px,
+    "aria-valuemax": most_px,
+  });
   const stored = Number(window.localStorage.getItem(property));
   if (stored > 0) set(stored);
 
@@ -34,7 +42,11 @@ export function divider({ property, label, grows, least_px, most_px }: DividerOp
     line.setPointerCapture(event.pointerId);
     const start = length();
     const move = (now: PointerEvent) => {
-      const travelled = { right: now.clientX - event.clientX, left: event.clientX - now.clientX, up: event.clientY - now.clientY };
+      const travelled = {
+        right: now.clientX - event.clientX,
+        left: event.clientX - now.clientX,
+        up: event.clientY - now.clientY,
+      };
       set(start + travelled[grows]);
     };
     line.addEventListener("pointermove", move);

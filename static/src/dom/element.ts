@@ -38,3 +38,8 @@ export function button(label: string, attributes: Attributes, onPress: (event: M
   node.addEventListener("click", onPress);
   return node;
 }
+
+/** Equal text is left alone: a screen reader speaks a status again when it is written again. */
+export function setText(node: Node, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}

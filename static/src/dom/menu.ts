@@ -21,7 +21,14 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
   const label = element("span", { class: "menu-label" }, caption);
   const trigger = element(
     "button",
-    { type: "button", class: "menu-trigger", "aria-haspopup": "listbox", "aria-expanded": "false", "aria-controls": listId, "aria-label": caption },
+    {
+      type: "button",
+      class: "menu-trigger",
+      "aria-haspopup": "listbox",
+      "aria-expanded": "false",
+      "aria-controls": listId,
+      "aria-label": caption,
+    },
     label,
     element("span", { class: "menu-arrow", "aria-hidden": "true" }, "▾"),
   );

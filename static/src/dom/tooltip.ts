@@ -13,7 +13,9 @@ export function mountTooltip(host: HTMLElement): void {
 
 /** Shows lines at a point of the window; the first line is the strongest. */
 export function showTooltip(x: number, y: number, ...lines: string[]): void {
-  tip.replaceChildren(...lines.map((line, index) => element("div", { class: index === 0 ? "tooltip-first" : null, dir: "auto" }, line)));
+  tip.replaceChildren(
+    ...lines.map((line, index) => element("div", { class: index === 0 ? "tooltip-first" : null, dir: "auto" }, line)),
+  );
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   const left = x + GAP_PX + width + EDGE_PX > window.innerWidth ? x - GAP_PX - width : x + GAP_PX;

@@ -59,7 +59,12 @@ function spans(from: number, to: number, pixels: number, start: number, end: num
   });
 }
 
-function colourOf(quad: Quad, [top, bottom]: [number, number], [left, right]: [number, number], { ramp, scale }: Picture) {
+function colourOf(
+  quad: Quad,
+  [top, bottom]: [number, number],
+  [left, right]: [number, number],
+  { ramp, scale }: Picture,
+) {
   const { sheet, layer, cell, origin, reach } = quad;
   const firstKey = (origin[0] + left) * cell;
   const lastQuery = (origin[1] + bottom + 1) * cell - 1;

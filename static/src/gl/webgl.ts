@@ -98,7 +98,18 @@ class WebglSurface implements Surface {
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     const internal = isBytes ? gl.R8 : gl.R32F;
     const type = isBytes ? gl.UNSIGNED_BYTE : gl.FLOAT;
-    gl.texImage3D(gl.TEXTURE_2D_ARRAY, 0, internal, sheet.width, sheet.height, sheet.layers, 0, gl.RED, type, sheet.values);
+    gl.texImage3D(
+      gl.TEXTURE_2D_ARRAY,
+      0,
+      internal,
+      sheet.width,
+      sheet.height,
+      sheet.layers,
+      0,
+      gl.RED,
+      type,
+      sheet.values,
+    );
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
     this.#textures.set(sheet.key, texture, sheet.values.byteLength);
@@ -130,7 +141,10 @@ function bySheet(quads: Quad[]): Quad[][] {
 
 function buildProgram(gl: WebGL2RenderingContext): Program {
   const handle = gl.createProgram();
-  for (const [type, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]] as const) {
+  for (const [type, source] of [
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ] as const) {
     const shader = gl.createShader(type) as WebGLShader;
     gl.shaderSource(shader, source);
     gl.compileShader(shader);

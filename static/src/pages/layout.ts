@@ -28,20 +28,42 @@ export interface Places {
 
 export function layOutPage(app: HTMLElement): Places {
   const tools = element("div", { class: "tools" });
-  const brand = element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight");
+  const brand = element(
+    "a",
+    { class: "brand", href: "/" },
+    element("span", { class: "lamp", "aria-hidden": "true" }),
+    "Headlight",
+  );
   const prompt = element("div", { class: "prompt-host" });
 
   const heads = element("div", { class: "panel-body heads-body" });
   const chart = element("div", { class: "panel-body chart-body" });
   const chartTools = element("div", { class: "panel-tools" });
-  const headsPanel = element("div", { class: "column" }, panel("heads", "Heads", heads), panel("chart", "Heads by layer", chart, chartTools));
+  const headsPanel = element(
+    "div",
+    { class: "column" },
+    panel("heads", "Heads", heads),
+    panel("chart", "Heads by layer", chart, chartTools),
+  );
 
   const mapHead = element("header", { class: "map-head" });
   const mapLine = element("p", { class: "map-line" });
-  const map = element("div", { class: "map-body", tabindex: 0, role: "application", "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the row" });
+  const map = element("div", {
+    class: "map-body",
+    tabindex: 0,
+    role: "application",
+    "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the row",
+  });
   const mapFoot = element("footer", { class: "map-foot" });
   const mapPlace = element("div", { class: "map-place" }, map);
-  const mapPanel = element("section", { class: "panel panel-map", "aria-label": "Map" }, mapHead, mapLine, mapPlace, mapFoot);
+  const mapPanel = element(
+    "section",
+    { class: "panel panel-map", "aria-label": "Map" },
+    mapHead,
+    mapLine,
+    mapPlace,
+    mapFoot,
+  );
 
   const next = element("div", { class: "panel-body" });
   const nextTools = element("div", { class: "panel-tools" });
@@ -49,9 +71,19 @@ export function layOutPage(app: HTMLElement): Places {
   const measures = element("div", { class: "panel-body" });
   const measuresPanel = panel("measures", "This head", measures);
 
-  const tokens = element("div", { class: "tokens-body", tabindex: 0, role: "group", "aria-label": "Tokens: left and right arrows keep a token, Esc lets go" });
+  const tokens = element("div", {
+    class: "tokens-body",
+    tabindex: 0,
+    role: "group",
+    "aria-label": "Tokens: left and right arrows keep a token, Esc lets go",
+  });
   const tokensCaption = element("p", { class: "tokens-caption" });
-  const tokensPanel = element("section", { class: "panel panel-tokens", "aria-label": "Tokens" }, element("header", { class: "panel-head" }, element("h2", {}, "Tokens"), tokensCaption), tokens);
+  const tokensPanel = element(
+    "section",
+    { class: "panel panel-tokens", "aria-label": "Tokens" },
+    element("header", { class: "panel-head" }, element("h2", {}, "Tokens"), tokensCaption),
+    tokens,
+  );
   const status = element("footer", { class: "status" });
   const tabs = element("nav", { class: "tabs", "aria-label": "Panels" });
 
@@ -64,7 +96,13 @@ export function layOutPage(app: HTMLElement): Places {
       headsPanel,
       divider({ property: "--heads-width", label: "Width of the heads", grows: "right", least_px: 180, most_px: 720 }),
       mapPanel,
-      divider({ property: "--side-width", label: "Width of the side panels", grows: "left", least_px: 240, most_px: 560 }),
+      divider({
+        property: "--side-width",
+        label: "Width of the side panels",
+        grows: "left",
+        least_px: 240,
+        most_px: 560,
+      }),
       element("div", { class: "side" }, nextPanel, measuresPanel),
     ),
     divider({ property: "--tokens-height", label: "Height of the tokens", grows: "up", least_px: 80, most_px: 480 }),
@@ -72,9 +110,36 @@ export function layOutPage(app: HTMLElement): Places {
     status,
     tabs,
   );
-  return { brand, tools, prompt, heads, headsPanel, mapHead, mapLine, map, mapPanel: mapPlace, mapFoot, next, nextTools, nextPanel, measures, measuresPanel, chart, chartTools, tokens, tokensCaption, status, tabs };
+  return {
+    brand,
+    tools,
+    prompt,
+    heads,
+    headsPanel,
+    mapHead,
+    mapLine,
+    map,
+    mapPanel: mapPlace,
+    mapFoot,
+    next,
+    nextTools,
+    nextPanel,
+    measures,
+    measuresPanel,
+    chart,
+    chartTools,
+    tokens,
+    tokensCaption,
+    status,
+    tabs,
+  };
 }
 
 function panel(name: string, title: string, body: HTMLElement, tools?: HTMLElement): HTMLElement {
-  return element("section", { class: `panel panel-${name}`, "aria-label": title }, element("header", { class: "panel-head" }, element("h2", {}, title), tools ?? null), body);
+  return element(
+    "section",
+    { class: `panel panel-${name}`, "aria-label": title },
+    element("header", { class: "panel-head" }, element("h2", {}, title), tools ?? null),
+    body,
+  );
 }

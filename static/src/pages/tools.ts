@@ -7,7 +7,11 @@ import type { Store } from "../state/store";
 const COPIED_MS = 1_600;
 
 export function linkButton(): HTMLElement {
-  const copy = button("Copy link", { class: "quiet", title: "Copies the address of this run, head and token" }, () => void write());
+  const copy = button(
+    "Copy link",
+    { class: "quiet", title: "Copies the address of this run, head and token" },
+    () => void write(),
+  );
   async function write(): Promise<void> {
     try {
       await navigator.clipboard.writeText(window.location.href);

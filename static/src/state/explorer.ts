@@ -4,8 +4,8 @@
  */
 import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { type HeadRef, selectedHead } from "./selection";
-import { Store } from "./store";
-import { openView, type TokenRef, type View } from "./view";
+import { derive, Store } from "./store";
+import { openView, type TokenRef, type View, type ViewAddress } from "./view";
 import { ApiError, createRun, listModels, type Model, type Notice, readRun } from "../wire/http";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
@@ -20,16 +20,29 @@ export class Explorer {
   readonly connection = new Store<Connection | null>(null);
   readonly view: Store<View>;
   readonly hover = new Store<TokenRef | null>(null);
+  /** The head that is shown. */
+  readonly selection: Store<HeadRef | null>;
+  /** The token whose links are shown: the kept one, else the one under the pointer. */
+  readonly active: Store<TokenRef | null>;
   /** What went wrong last, in words, until the next action. */
   readonly problem = new Store<ApiError | null>(null);
   /** When the last event of the run arrived. */
   lastEventMs = 0;
 
   #socket: RunSocket | null = null;
+  readonly #address: ViewAddress;
   readonly #featuredRun: string | null;
 
-  constructor(private readonly window: Window, featuredRun: string | null) {
-    this.view = openView(window);
+  constructor(
+    private readonly window: Window,
+    featuredRun: string | null,
+  ) {
+    this.#address = openView(window);
+    this.view = this.#address.view;
+    this.selection = derive([this.run, this.view, this.models], () =>
+      selectedHead(this.run.value, this.view.value, this.notice),
+    );
+    this.active = derive([this.view, this.hover], () => this.view.value.token ?? this.hover.value);
     this.#featuredRun = featuredRun;
     window.addEventListener("popstate", () => this.#openAddress());
     window.addEventListener("online", () => this.#socket?.retry());
@@ -57,13 +70,11 @@ export class Explorer {
     this.problem.set(null);
     try {
       const created = await createRun({ kind: "trace", model: model.id, text, ...(target ? { target } : {}) });
-      const sameModel = this.run.value.model === model.id;
-      this.hover.set(null);
-      this.window.history.pushState(null, "", created.page);
-      this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
       // A head that the person chose stays chosen; a place in the old text does not.
-      const { site, head } = sameModel ? this.view.value : { site: null, head: 0 };
-      this.view.update((view) => ({ ...view, site, head, token: null, frame: null }));
+      const { site, head } = this.run.value.model === model.id ? this.view.value : { site: null, head: 0 };
+      this.hover.set(null);
+      this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
+      this.#address.enter(created.page, { ...this.view.value, site, head, token: null, frame: null });
       return true;
     } catch (error) {
       this.#explain(error);
@@ -72,15 +83,16 @@ export class Explorer {
   }
 
   select({ site, head }: HeadRef): void {
-    this.view.update((view) => ({ ...view, site, head, frame: site === this.selected?.site ? view.frame : null }));
+    this.view.update((view) => ({
+      ...view,
+      site,
+      head,
+      frame: site === this.selection.value?.site ? view.frame : null,
+    }));
   }
 
   lock(token: TokenRef | null): void {
     this.view.update((view) => ({ ...view, token }));
-  }
-
-  get selected(): HeadRef | null {
-    return selectedHead(this.run.value, this.view.value, this.notice);
   }
 
   /** What the model's card says one should notice; it speaks of the card's own example. */

@@ -23,17 +23,43 @@ export interface HeadLabel {
 }
 
 export const MEASURES: MeasureText[] = [
-  { name: "induction", title: "induction", unit: "share", meaning: "Weight on the token that followed the last time this one occurred." },
+  {
+    name: "induction",
+    title: "induction",
+    unit: "share",
+    meaning: "Weight on the token that followed the last time this one occurred.",
+  },
   { name: "previous_token", title: "previous token", unit: "share", meaning: "Weight on the token directly before." },
-  { name: "duplicate_token", title: "duplicate token", unit: "share", meaning: "Weight on earlier copies of the same token." },
-  { name: "diagonal", title: "same position", unit: "share", meaning: "Weight on the token itself; between two texts, on the one at the same position." },
-  { name: "first_token", title: "first token", unit: "share", meaning: "Weight on the first token, where many heads rest when they have nothing to do." },
-  { name: "entropy", title: "entropy", unit: "nats", meaning: "How widely the weight is spread: 0 is one token; the natural logarithm of n is n tokens alike." },
+  {
+    name: "duplicate_token",
+    title: "duplicate token",
+    unit: "share",
+    meaning: "Weight on earlier copies of the same token.",
+  },
+  {
+    name: "diagonal",
+    title: "same position",
+    unit: "share",
+    meaning: "Weight on the token itself; between two texts, on the one at the same position.",
+  },
+  {
+    name: "first_token",
+    title: "first token",
+    unit: "share",
+    meaning: "Weight on the first token, where many heads rest when they have nothing to do.",
+  },
+  {
+    name: "entropy",
+    title: "entropy",
+    unit: "nats",
+    meaning: "How widely the weight is spread: 0 is one token; the natural logarithm of n is n tokens alike.",
+  },
   { name: "distance", title: "mean distance", unit: "tokens", meaning: "How far away it looks on average, in tokens." },
 ];
 
 const SENTENCES: Record<string, string> = {
-  induction: "It looks at what came after this token the last time it occurred. That is how a model continues a repetition.",
+  induction:
+    "It looks at what came after this token the last time it occurred. That is how a model continues a repetition.",
   previous_token: "It looks at the token directly before.",
   duplicate_token: "It looks back at earlier copies of the same token.",
   diagonal: "It looks at the same position.",
@@ -44,7 +70,9 @@ const SENTENCES: Record<string, string> = {
 const SELF_ONLY = ["induction", "previous_token", "duplicate_token"];
 
 export function measuresOf(site: Site): MeasureText[] {
-  return MEASURES.filter(({ name }) => site.measures.includes(name) && (site.kind === "self" || !SELF_ONLY.includes(name)));
+  return MEASURES.filter(
+    ({ name }) => site.measures.includes(name) && (site.kind === "self" || !SELF_ONLY.includes(name)),
+  );
 }
 
 const PATTERNS = ["induction", "previous_token", "duplicate_token", "diagonal"];
@@ -59,13 +87,25 @@ const REST_SHARE = 0.6;
 export function labelOf(site: Site, head: number): HeadLabel {
   const resting = site.kind === "self" ? (measureOf(site, head, "first_token") ?? 0) : 0;
   const awake = Math.max(1e-6, 1 - resting);
-  const found = PATTERNS.filter((name) => site.kind === "self" || !SELF_ONLY.includes(name)).map((name) => ({ name, value: measureOf(site, head, name) ?? 0 })).sort((a, b) => b.value - a.value);
+  const found = PATTERNS.filter((name) => site.kind === "self" || !SELF_ONLY.includes(name))
+    .map((name) => ({ name, value: measureOf(site, head, name) ?? 0 }))
+    .sort((a, b) => b.value - a.value);
   const [best, second] = found;
-  if (best && best.value >= FOUND_SHARE && best.value / awake >= FOUND_PART && (best.value - (second?.value ?? 0)) / awake >= MARGIN) {
+  if (
+    best &&
+    best.value >= FOUND_SHARE &&
+    best.value / awake >= FOUND_PART &&
+    (best.value - (second?.value ?? 0)) / awake >= MARGIN
+  ) {
     return named(best.name, best.value);
   }
   if (resting >= REST_SHARE) return named("first_token", resting);
-  return { measure: null, title: "unclear", value: null, sentence: "No single pattern holds most of its weight on this text." };
+  return {
+    measure: null,
+    title: "unclear",
+    value: null,
+    sentence: "No single pattern holds most of its weight on this text.",
+  };
 }
 
 function named(measure: string, value: number): HeadLabel {

@@ -17,7 +17,11 @@ export function nextAt(next: Probabilities, tokens: Tokens | undefined, position
   const [, many = 0] = next.arrays.ids.shape;
   const candidates = Array.from({ length: many }, (_, rank) => {
     const id = next.arrays.ids.values[position * many + rank] ?? 0;
-    return { id, text: next.texts[id] ?? `⟨${id}⟩`, probability: next.arrays.probabilities.values[position * many + rank] ?? 0 };
+    return {
+      id,
+      text: next.texts[id] ?? `⟨${id}⟩`,
+      probability: next.arrays.probabilities.values[position * many + rank] ?? 0,
+    };
   });
   const id = tokens?.arrays.ids.values[position + 1];
   if (id === undefined) return { candidates, follower: null };

@@ -28,7 +28,9 @@ function tellingHead(run: Run): HeadRef | null {
   for (const site of sites) {
     if (isPair && parseSite(site.site)?.kind !== "cross") continue;
     for (let head = 0; head < site.heads; head++) {
-      const value = isPair ? -(measureOf(site, head, "entropy") ?? Infinity) : measureOf(site, head, "induction") ?? -1;
+      const value = isPair
+        ? -(measureOf(site, head, "entropy") ?? Infinity)
+        : (measureOf(site, head, "induction") ?? -1);
       if (!best || value > best.value) best = { site: site.site, head, value };
     }
   }

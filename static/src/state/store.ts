@@ -34,3 +34,26 @@ export class Store<T> {
 export function watch(stores: readonly { subscribe(listener: () => void): Unsubscribe }[], listener: () => void): void {
   for (const store of stores) store.subscribe(listener);
 }
+
+/** A store that follows others. It changes only when what `compute` gives differs, field by field. */
+export function derive<T>(
+  stores: readonly { subscribe(listener: () => void): Unsubscribe }[],
+  compute: () => T,
+): Store<T> {
+  const derived = new Store(compute());
+  watch(stores, () => {
+    const next = compute();
+    if (!sameFields(derived.value, next)) derived.set(next);
+  });
+  return derived;
+}
+
+function sameFields(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  const [fields, others] = [Object.entries(a), Object.entries(b)];
+  return (
+    fields.length === others.length &&
+    fields.every(([name, value]) => Object.is(value, (b as Record<string, unknown>)[name]))
+  );
+}

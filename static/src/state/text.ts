@@ -66,7 +66,9 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** The direction in which a text runs, from its first letter that has one. */
 export function directionOf(text: string): "ltr" | "rtl" {
   const first = /\p{L}/u.exec(text)?.[0] ?? "";
-  return /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first) ? "rtl" : "ltr";
+  return /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first)
+    ? "rtl"
+    : "ltr";
 }
 
 /** Characters of the longest name of a token. */

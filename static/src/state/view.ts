@@ -35,6 +35,8 @@ export interface View {
 
 export const DEFAULT_VIEW: View = { site: null, head: 0, token: null, scale: "sqrt", sink: false, frame: null };
 
+/** Browsers refuse an address that changes with every movement; it follows when the hand rests. */
+const QUIET_MS = 200;
 const SCALES: Scale[] = ["linear", "sqrt", "log"];
 
 export function readView(search: string): View {
@@ -69,26 +71,44 @@ export function writeView(view: View): string {
   return text ? `?${text}` : "";
 }
 
-export function openView(window: Window): Store<View> {
+export interface ViewAddress {
+  view: Store<View>;
+  /** Goes to another page of the site with a view of its own, in one step. */
+  enter(path: string, view: View): void;
+}
+
+export function openView(window: Window): ViewAddress {
+  const { history } = window;
   const view = new Store(readView(window.location.search));
   let shown = view.value;
-  let fromHistory = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  /** The address says it already. */
+  let isSaid = false;
 
-  window.addEventListener("popstate", () => {
-    fromHistory = true;
-    view.set(readView(window.location.search));
-    fromHistory = false;
-  });
+  function say(next: View): void {
+    clearTimeout(timer);
+    isSaid = true;
+    view.set(next);
+    isSaid = false;
+  }
+
+  window.addEventListener("popstate", () => say(readView(window.location.search)));
   view.subscribe((next) => {
     const isStep = isChoice(shown, next);
     shown = next;
-    if (fromHistory) return;
-    const address = window.location.pathname + writeView(next);
-    if (address === window.location.pathname + window.location.search) return;
-    if (isStep) window.history.pushState(null, "", address);
-    else window.history.replaceState(null, "", address);
+    if (isSaid) return;
+    clearTimeout(timer);
+    const address = () => window.location.pathname + writeView(view.value);
+    if (isStep) history.pushState(null, "", address());
+    else timer = setTimeout(() => history.replaceState(null, "", address()), QUIET_MS);
   });
-  return view;
+  return {
+    view,
+    enter(path, next) {
+      history.pushState(null, "", path + writeView(next));
+      say(next);
+    },
+  };
 }
 
 function isChoice(before: View, after: View): boolean {

@@ -66,7 +66,10 @@ export class Rectangles {
   }
 
   want(asker: string, map: HeadMap, areas: Area[]): void {
-    this.#wanted.set(asker, areas.map((area) => ({ key: keyOf(map, area), map, area })));
+    this.#wanted.set(
+      asker,
+      areas.map((area) => ({ key: keyOf(map, area), map, area })),
+    );
     const keys = new Set([...this.#wanted.values()].flat().map(({ key }) => key));
     for (const [key, controller] of this.#fetching) {
       if (!keys.has(key)) controller.abort();
@@ -92,7 +95,11 @@ export class Rectangles {
     const controller = new AbortController();
     this.#fetching.set(key, controller);
     try {
-      const { values, shape } = await this.read(map.run, { site: map.site, head: map.head, ...area }, controller.signal);
+      const { values, shape } = await this.read(
+        map.run,
+        { site: map.site, head: map.head, ...area },
+        controller.signal,
+      );
       const [height = 0, width = 0] = shape.slice(-2);
       this.#cache.set(key, { ...area, values, height, width }, values.byteLength);
     } catch (error) {

@@ -8,6 +8,9 @@ export function overviewSheet(run: string, site: Site): Sheet {
   return { key: `${run}/${site.site}/${site.seq}`, values: site.arrays.overview.values, width, height, layers };
 }
 
-export function weightsSheet({ run, site, head }: HeadMap, { cell, rows, cols, values, height, width }: Weights): Sheet {
+export function weightsSheet(
+  { run, site, head }: HeadMap,
+  { cell, rows, cols, values, height, width }: Weights,
+): Sheet {
   return { key: `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}`, values, width, height, layers: 1 };
 }

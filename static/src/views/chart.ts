@@ -17,37 +17,62 @@ import type { HeadRef } from "../state/selection";
 const SPREAD = 0.7;
 /** A chart of a thousand heads takes some milliseconds, and layers arrive faster than one can look. */
 const REDRAW_MS = 150;
-const SYMBOLS: Record<string, string> = { "encoder.self": "square", "decoder.self": "circle", "decoder.cross": "diamond" };
+const SYMBOLS: Record<string, string> = {
+  "encoder.self": "square",
+  "decoder.self": "circle",
+  "decoder.cross": "diamond",
+};
 
-export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Explorer, theme: Store<Theme>, address: string): void {
+export function mountChart(
+  host: HTMLElement,
+  tools: HTMLElement,
+  explorer: Explorer,
+  theme: Store<Theme>,
+  address: string,
+): void {
   let measure = MEASURES[0] as MeasureText;
+  let chosen: MeasureText | null = null;
   let plotly: Plotly | null = null;
   let isInSight = false;
   let lastDrawn = "";
   const menu = createMenu("Measure", (name) => {
-    measure = MEASURES.find((known) => known.name === name) ?? measure;
+    chosen = MEASURES.find((known) => known.name === name) ?? null;
     draw();
   });
   menu.root.classList.add("menu-right");
   tools.append(menu.root);
   const plot = element("div", { class: "chart" });
   const words = element("p", { class: "aside chart-words" }, "Fills layer by layer when a text runs.");
-  host.append(plot, words);
+  const legend = element("p", { class: "aside chart-legend", hidden: true }, "■ encoder  ● decoder  ◆ cross-attention");
+  host.append(plot, words, legend);
 
   const draw = atMostEvery(REDRAW_MS, () => {
     const sites = [...explorer.run.value.sites.values()];
     const offered = MEASURES.filter((known) => sites.some((site) => measuresOf(site).includes(known)));
-    if (offered.length && !offered.includes(measure)) measure = offered[0] as MeasureText;
-    menu.setChoices(offered.map(({ name, title, meaning }) => ({ value: name, label: title, detail: meaning })), measure.name);
+    if (!offered.includes(chosen ?? measure)) chosen = null;
+    const common = offered.find((known) => sites.every((site) => measuresOf(site).includes(known)));
+    measure = chosen ?? common ?? offered[0] ?? measure;
+    menu.setChoices(
+      offered.map(({ name, title, meaning }) => ({ value: name, label: title, detail: meaning })),
+      measure.name,
+    );
     menu.setLabel(measure.title);
     menu.setDisabled(offered.length === 0);
     plot.classList.toggle("chart-empty", sites.length === 0);
     words.hidden = sites.length > 0;
+    legend.hidden = !sites.some(({ stack }) => stack === "encoder");
     if (sites.length === 0) return;
     if (!plotly) return void (isInSight && load());
     const heads = dots();
-    const { selected } = explorer;
-    const drawn = [explorer.run.value.id, sites.length, measure.name, theme.value, selected?.site, selected?.head].join();
+    const selected = explorer.selection.value;
+    const drawn = [
+      explorer.run.value.id,
+      sites.length,
+      measure.name,
+      theme.value,
+      selected?.site,
+      selected?.head,
+    ].join();
     if (drawn === lastDrawn) return;
     lastDrawn = drawn;
     void plotly.react(plot, [trace(heads)], layout(heads), { displayModeBar: false, responsive: true });
@@ -59,7 +84,7 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
   }
 
   function trace(heads: Dot[]): object {
-    const { selected } = explorer;
+    const selected = explorer.selection.value;
     const isSelected = (dot: Dot) => dot.site === selected?.site && dot.head === selected.head;
     return {
       type: "scatter",
@@ -78,7 +103,16 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
   }
 
   function layout(heads: Dot[]): object {
-    const axis = { gridcolor: cssColour("--hairline"), linecolor: cssColour("--hairline"), zeroline: false, tickfont: { size: 12 }, ticks: "outside", ticklen: 4, tickcolor: "rgba(0,0,0,0)", fixedrange: true };
+    const axis = {
+      gridcolor: cssColour("--hairline"),
+      linecolor: cssColour("--hairline"),
+      zeroline: false,
+      tickfont: { size: 12 },
+      ticks: "outside",
+      ticklen: 4,
+      tickcolor: "rgba(0,0,0,0)",
+      fixedrange: true,
+    };
     const top = roundTop(Math.max(...heads.map(({ y }) => y || 0)));
     const unit = measure.unit === "share" ? "" : ` (${measure.unit})`;
     return {
@@ -87,9 +121,22 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: '"Inter Variable", system-ui, sans-serif', size: 12, color: cssColour("--ink-2") },
-      hoverlabel: { bgcolor: cssColour("--ink"), bordercolor: cssColour("--ink"), font: { color: cssColour("--paper"), size: 12 } },
-      xaxis: { ...axis, title: { text: "layer", standoff: 2, font: { size: 12 } }, dtick: heads.length > 200 ? 4 : 1, range: [-0.6, Math.max(...heads.map(({ layer }) => layer)) + 0.6] },
-      yaxis: { ...axis, title: { text: `${measure.title}${unit}`, standoff: 4, font: { size: 12 } }, ...(measure.unit === "share" ? { range: [-0.03 * top, 1.03 * top] } : { rangemode: "tozero" }) },
+      hoverlabel: {
+        bgcolor: cssColour("--ink"),
+        bordercolor: cssColour("--ink"),
+        font: { color: cssColour("--paper"), size: 12 },
+      },
+      xaxis: {
+        ...axis,
+        title: { text: "layer", standoff: 2, font: { size: 12 } },
+        dtick: heads.length > 200 ? 4 : 1,
+        range: [-0.6, Math.max(...heads.map(({ layer }) => layer)) + 0.6],
+      },
+      yaxis: {
+        ...axis,
+        title: { text: `${measure.title}${unit}`, standoff: 4, font: { size: 12 } },
+        ...(measure.unit === "share" ? { range: [-0.03 * top, 1.03 * top] } : { rangemode: "tozero" }),
+      },
       showlegend: false,
     };
   }
@@ -114,7 +161,7 @@ export function mountChart(host: HTMLElement, tools: HTMLElement, explorer: Expl
     isInSight = entries.some(({ isIntersecting }) => isIntersecting);
     draw();
   }).observe(host);
-  watch([explorer.run, explorer.view, explorer.models, theme], draw);
+  watch([explorer.run, explorer.selection, theme], draw);
 }
 
 interface PlotlyHost {

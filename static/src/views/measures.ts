@@ -18,13 +18,15 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
   host.append(name, label, sentence, list);
 
   const draw = oncePerFrame(() => {
-    const { selected } = explorer;
+    const selected = explorer.selection.value;
     const site = selected && explorer.run.value.sites.get(selected.site);
     host.classList.toggle("waiting", !site);
     name.textContent = selected ? headNameInWords(selected.site, selected.head) : "";
     if (!selected || !site) {
       label.textContent = "";
-      sentence.textContent = WAITING_PHASES.includes(explorer.run.value.phase) ? "Its measures come with its layer." : "Appears when a text has run.";
+      sentence.textContent = WAITING_PHASES.includes(explorer.run.value.phase)
+        ? "Its measures come with its layer."
+        : "Appears when a text has run.";
       list.replaceChildren();
       return;
     }
@@ -36,12 +38,18 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
         const value = measureOf(site, selected.head, measure);
         if (value === null) return [];
         const bar = unit === "share" ? element("span", { class: "bar-track" }, fill(value)) : element("span");
-        return element("div", { class: measure === found.measure ? "measure measure-found" : "measure", title: meaning }, element("dt", {}, title), bar, element("dd", {}, measured(value, unit)));
+        return element(
+          "div",
+          { class: measure === found.measure ? "measure measure-found" : "measure", title: meaning },
+          element("dt", {}, title),
+          bar,
+          element("dd", {}, measured(value, unit)),
+        );
       }),
     );
   });
 
-  watch([explorer.run, explorer.view, explorer.models], draw);
+  watch([explorer.run, explorer.selection], draw);
   draw();
 }
 

@@ -13,7 +13,10 @@ export function mountModels(host: HTMLElement, explorer: Explorer): void {
 
   function show(): void {
     const models = explorer.models.value ?? [];
-    menu.setChoices(models.map((model) => ({ value: model.id, label: model.name, detail: describe(model) })), explorer.model.value?.id);
+    menu.setChoices(
+      models.map((model) => ({ value: model.id, label: model.name, detail: describe(model) })),
+      explorer.model.value?.id,
+    );
     menu.setLabel(explorer.model.value?.name ?? "Model");
     menu.setDisabled(models.length === 0);
   }

@@ -2,7 +2,7 @@
  * Words where the map is or would be: a line above it that says what one sees, and a cover in its place while there
  * is nothing to see: no run yet, waiting, connection lost, failed.
  */
-import { button, element } from "../dom/element";
+import { button, element, setText } from "../dom/element";
 import type { Explorer } from "../state/explorer";
 import { labelOf } from "../state/labels";
 import { situationOf } from "../state/situation";
@@ -21,7 +21,12 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
   host.append(cover);
 
   function show(): void {
-    const situation = situationOf(explorer.run.value, explorer.connection.value, Date.now() - explorer.lastEventMs, explorer.selected);
+    const situation = situationOf(
+      explorer.run.value,
+      explorer.connection.value,
+      Date.now() - explorer.lastEventMs,
+      explorer.selection.value,
+    );
     cover.hidden = !situation?.covers;
     cover.className = `cover cover-${situation?.tone ?? "empty"}`;
     setText(title, situation?.title ?? "");
@@ -33,21 +38,17 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
     setText(lineText, situation ? (isLine ? `${situation.title}. ${situation.detail}` : "") : aboutHead(explorer));
   }
 
-  watch([explorer.run, explorer.connection, explorer.view, explorer.models], show);
+  watch([explorer.run, explorer.connection, explorer.selection], show);
   setInterval(show, TICK_MS);
   show();
 }
 
 /** What the model's card says of this very head on this very text, else what its label means. */
 function aboutHead(explorer: Explorer): string {
-  const { selected, notice } = explorer;
+  const { notice } = explorer;
+  const selected = explorer.selection.value;
   if (!selected) return "";
   if (notice && notice.site === selected.site && notice.head === selected.head) return notice.sentence;
   const site = explorer.run.value.sites.get(selected.site);
   return site ? labelOf(site, selected.head).sentence : "";
-}
-
-/** Screen readers speak a status again when it is written again, so equal text is left alone. */
-function setText(node: HTMLElement, text: string): void {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -17,7 +17,13 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     const name = element("span", { class: "bar-name token", dir: "auto" });
     const bar = element("span", { class: "bar" });
     const value = element("span", { class: "bar-value" });
-    const row = element("li", { class: "bar-row", hidden: true }, name, element("span", { class: "bar-track" }, bar), value);
+    const row = element(
+      "li",
+      { class: "bar-row", hidden: true },
+      name,
+      element("span", { class: "bar-track" }, bar),
+      value,
+    );
     bars.append(row);
     return { row, name, bar, value };
   });
@@ -29,18 +35,23 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     const { next, sequences, phase } = explorer.run.value;
     host.classList.toggle("waiting", next === null);
     if (!next) {
-      where.textContent = phase === "running" || phase === "queued" ? "Comes after the last layer." : "Appears when a text has run.";
+      where.textContent =
+        phase === "running" || phase === "queued" ? "Comes after the last layer." : "Appears when a text has run.";
       for (const { row } of rows) row.hidden = true;
       truth.textContent = "";
       scale.textContent = "";
       return;
     }
     const tokens = sequences[next.sequence];
-    const active = explorer.view.value.token ?? explorer.hover.value;
+    const active = explorer.active.value;
     const last = (next.arrays.ids.shape[0] ?? 1) - 1;
     const position = active?.sequence === next.sequence && active.index <= last ? active.index : last;
     const { candidates, follower } = nextAt(next, tokens, position);
-    where.replaceChildren("after ", element("b", { class: "token", dir: "auto" }, tokenName(tokens?.texts[position] ?? "")), ` (${position === last ? "the last token" : `position ${position}`})`);
+    where.replaceChildren(
+      "after ",
+      element("b", { class: "token", dir: "auto" }, tokenName(tokens?.texts[position] ?? "")),
+      ` (${position === last ? "the last token" : `position ${position}`})`,
+    );
     const top = roundTop(candidates[0]?.probability ?? 1);
     scale.textContent = top < 1 ? `bars end at ${share(top)}` : "";
     rows.forEach(({ row, name, bar, value }, rank) => {
@@ -55,11 +66,12 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     truth.replaceChildren(...(follower ? followerParts(follower.text, follower.rank, candidates.length) : []));
   });
 
-  watch([explorer.run, explorer.view, explorer.hover], draw);
+  watch([explorer.run, explorer.active], draw);
   draw();
 }
 
 function followerParts(text: string, rank: number | null, many: number): (Node | string)[] {
-  const place = rank === null ? `, not among the first ${many}` : rank === 0 ? ", the likeliest" : `, number ${rank + 1} of these`;
+  const place =
+    rank === null ? `, not among the first ${many}` : rank === 0 ? ", the likeliest" : `, number ${rank + 1} of these`;
   return ["here the text goes on with ", element("b", { class: "token", dir: "auto" }, tokenName(text)), place];
 }

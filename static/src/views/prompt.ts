@@ -9,10 +9,21 @@ const LONGEST_EXAMPLE = 90;
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const text = field("prompt-text", "Text", "Type a text and press Enter");
   const target = field("prompt-target", "Target, optional", "Target: left empty, the model writes it");
-  const run = element("button", { type: "submit", class: "primary", title: "Run (Enter)" }, "Run", element("kbd", { "aria-hidden": "true" }, "⏎"));
+  const run = element(
+    "button",
+    { type: "submit", class: "primary", title: "Run (Enter)" },
+    "Run",
+    element("kbd", { "aria-hidden": "true" }, "⏎"),
+  );
   const examples = createMenu("Examples", (id) => void tryExample(id));
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
-  const form = element("form", { class: "prompt" }, element("div", { class: "prompt-fields" }, text, target), run, examples.root);
+  const form = element(
+    "form",
+    { class: "prompt" },
+    element("div", { class: "prompt-fields" }, text, target),
+    run,
+    examples.root,
+  );
   host.append(form, problem);
   let typed = false;
   let isSubmitting = false;
@@ -65,7 +76,13 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   });
   explorer.models.subscribe((models) => {
     const withExample = (models ?? []).filter(({ example }) => example);
-    examples.setChoices(withExample.map(({ id, name, example }) => ({ value: id, label: shorten(example ?? "", LONGEST_EXAMPLE), detail: name })));
+    examples.setChoices(
+      withExample.map(({ id, name, example }) => ({
+        value: id,
+        label: shorten(example ?? "", LONGEST_EXAMPLE),
+        detail: name,
+      })),
+    );
     examples.setDisabled(withExample.length === 0);
   });
   explorer.problem.subscribe((error) => {
@@ -78,7 +95,16 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
 }
 
 function field(id: string, label: string, placeholder: string): HTMLTextAreaElement {
-  return element("textarea", { id, rows: 1, placeholder, "aria-label": label, dir: "auto", spellcheck: "false", autocomplete: "off", enterkeyhint: "go" });
+  return element("textarea", {
+    id,
+    rows: 1,
+    placeholder,
+    "aria-label": label,
+    dir: "auto",
+    spellcheck: "false",
+    autocomplete: "off",
+    enterkeyhint: "go",
+  });
 }
 
 function grow(input: HTMLTextAreaElement): void {

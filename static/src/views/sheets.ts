@@ -9,8 +9,12 @@ export interface SheetPanel {
 export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): void {
   const scrim = element("div", { class: "scrim", hidden: true });
   const tabs = sheets.map(({ label, panel }) => {
-    const tab = button(label, { class: "tab", "aria-expanded": "false" }, () => show(panel.dataset.open === "yes" ? null : panel));
-    const close = button("✕", { class: "sheet-close quiet", "aria-label": `Close ${label.toLowerCase()}` }, () => show(null));
+    const tab = button(label, { class: "tab", "aria-expanded": "false" }, () =>
+      show(panel.dataset.open === "yes" ? null : panel),
+    );
+    const close = button("✕", { class: "sheet-close quiet", "aria-label": `Close ${label.toLowerCase()}` }, () =>
+      show(null),
+    );
     panel.classList.add("sheet");
     panel.append(close);
     return { tab, panel };

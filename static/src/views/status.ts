@@ -20,7 +20,12 @@ const CONNECTIONS: Record<Connection["state"], string> = {
   done: "recorded",
   refused: "no stream",
 };
-const TIMING_NAMES: Record<string, string> = { queued_s: "queued", load_s: "loaded in", trace_s: "traced in", publish_s: "sent in" };
+const TIMING_NAMES: Record<string, string> = {
+  queued_s: "queued",
+  load_s: "loaded in",
+  trace_s: "traced in",
+  publish_s: "sent in",
+};
 
 const WORTH_SAYING_S = 0.0005;
 
@@ -50,7 +55,9 @@ function stateOf(run: Run): string {
 
 function factsOf({ started, finished, sequences, sites }: Run): string[] {
   if (!started) return [];
-  const tokens = Object.values(sequences).map(({ sequence, texts }) => (sequences.encoder ? `${texts.length} ${sequence === "encoder" ? "source" : "target"}` : String(texts.length)));
+  const tokens = Object.values(sequences).map(({ sequence, texts }) =>
+    sequences.encoder ? `${texts.length} ${sequence === "encoder" ? "source" : "target"}` : String(texts.length),
+  );
   const heads = [...sites.values()].reduce((sum, site) => sum + site.heads, 0);
   return [
     tokens.length ? `${tokens.join(" + ")} ${sequences.encoder || tokens[0] !== "1" ? "tokens" : "token"}` : "",
@@ -65,5 +72,7 @@ function kernelOf(implementation: string, device: string): string {
 }
 
 function timingsOf({ finished }: Run): string[] {
-  return Object.entries(finished?.timings ?? {}).flatMap(([name, seconds]) => (TIMING_NAMES[name] && seconds >= WORTH_SAYING_S ? `${TIMING_NAMES[name]} ${duration(seconds)}` : []));
+  return Object.entries(finished?.timings ?? {}).flatMap(([name, seconds]) =>
+    TIMING_NAMES[name] && seconds >= WORTH_SAYING_S ? `${TIMING_NAMES[name]} ${duration(seconds)}` : [],
+  );
 }

@@ -2,7 +2,10 @@ import { expect, test } from "vitest";
 import { luminance, rampColour, rampOf } from "../../../static/src/gl/ramp";
 import { rampShare, weightAt } from "../../../static/src/gl/scale";
 
-test.each([["light", -1], ["dark", 1]] as const)("the %s ramp goes one way in lightness", (theme, direction) => {
+test.each([
+  ["light", -1],
+  ["dark", 1],
+] as const)("the %s ramp goes one way in lightness", (theme, direction) => {
   const ramp = rampOf(theme);
   const steps = Array.from({ length: 33 }, (_, index) => luminance(rampColour(ramp, index / 32)));
   expect(steps.slice(1).every((step, index) => (step - (steps[index] as number)) * direction > 0)).toBe(true);

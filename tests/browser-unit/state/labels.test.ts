@@ -6,7 +6,10 @@ const measures = (values: Record<string, number>) =>
   siteEvent({ measures: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, [value]])) });
 
 test("a pattern that holds most of the weight names the head", () => {
-  expect(labelOf(measures({ previous_token: 0.8, first_token: 0.05 }), 0)).toMatchObject({ title: "previous token", measure: "previous_token" });
+  expect(labelOf(measures({ previous_token: 0.8, first_token: 0.05 }), 0)).toMatchObject({
+    title: "previous token",
+    measure: "previous_token",
+  });
 });
 
 test("the first token is taken out before a pattern is looked for", () => {
@@ -18,11 +21,17 @@ test("a head that rests nearly always is named by its rest", () => {
 });
 
 test("two patterns alike are unclear", () => {
-  expect(labelOf(measures({ previous_token: 0.45, diagonal: 0.45 }), 0)).toMatchObject({ title: "unclear", value: null });
+  expect(labelOf(measures({ previous_token: 0.45, diagonal: 0.45 }), 0)).toMatchObject({
+    title: "unclear",
+    value: null,
+  });
 });
 
 test("patterns within one text are not read between two", () => {
-  const site = siteEvent({ site: "decoder.cross.0", measures: { previous_token: [0.9], diagonal: [0.05], entropy: [1] } });
+  const site = siteEvent({
+    site: "decoder.cross.0",
+    measures: { previous_token: [0.9], diagonal: [0.05], entropy: [1] },
+  });
   expect(labelOf(site, 0).title).toBe("unclear");
   expect(measuresOf(site).map(({ name }) => name)).toEqual(["diagonal", "entropy"]);
 });

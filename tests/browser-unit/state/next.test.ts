@@ -2,7 +2,17 @@ import { expect, test } from "vitest";
 import { nextAt } from "../../../static/src/state/next";
 import { probabilitiesEvent, tokensEvent } from "../made";
 
-const next = probabilitiesEvent([[1, 5], [5, 6]], [[0.6, 0.1], [0.5, 0.2]], { 1: " b", 5: " x", 6: " y" });
+const next = probabilitiesEvent(
+  [
+    [1, 5],
+    [5, 6],
+  ],
+  [
+    [0.6, 0.1],
+    [0.5, 0.2],
+  ],
+  { 1: " b", 5: " x", 6: " y" },
+);
 const tokens = tokensEvent(["a", " b", " c"]);
 
 test("candidates come in order, and the token that follows knows its rank", () => {

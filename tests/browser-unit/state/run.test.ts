@@ -5,7 +5,12 @@ import { siteEvent, startedEvent, tokensEvent } from "../made";
 const queued = queuedRun({ id: "r1", model: "quill", text: "a b", target: null });
 
 test("events build up a run until it is finished", () => {
-  const events = [startedEvent(), tokensEvent(["a", " b"]), siteEvent(), { type: "finished", seq: 4, implementation: "cpu", timings: { trace_s: 0.1 } } as const];
+  const events = [
+    startedEvent(),
+    tokensEvent(["a", " b"]),
+    siteEvent(),
+    { type: "finished", seq: 4, implementation: "cpu", timings: { trace_s: 0.1 } } as const,
+  ];
   const run = events.reduce(fold, queued);
   expect(run.phase).toBe("finished");
   expect(run.sequences.decoder?.texts).toEqual(["a", " b"]);

@@ -6,16 +6,22 @@ import type { Run } from "../../../static/src/state/run";
 import { siteEvent, startedEvent } from "../made";
 
 const shown = { site: "decoder.self.0", head: 0 };
-const situationOf = (run: Run, connection: Connection | null, silent_ms: number) => situationFor(run, connection, silent_ms, shown);
+const situationOf = (run: Run, connection: Connection | null, silent_ms: number) =>
+  situationFor(run, connection, silent_ms, shown);
 const queued = queuedRun({ id: "r1", model: null, text: "a", target: null });
 const running = fold(queued, startedEvent());
 const live = { state: "live" } as const;
 
 test("every state without a map has words", () => {
   expect(situationOf(EMPTY_RUN, null, 0)?.title).toBe("No text has run yet");
-  expect(situationOf(queued, live, 4_000)).toMatchObject({ title: "Waiting for a worker", detail: expect.stringContaining("4 s") });
+  expect(situationOf(queued, live, 4_000)).toMatchObject({
+    title: "Waiting for a worker",
+    detail: expect.stringContaining("4 s"),
+  });
   expect(situationOf(running, live, 0)?.title).toBe("Reading the text");
-  expect(situationOf(fold(running, { type: "failed", seq: 2, code: "x", message: "Too long." }), live, 0)).toMatchObject({ tone: "trouble", detail: "Too long." });
+  expect(
+    situationOf(fold(running, { type: "failed", seq: 2, code: "x", message: "Too long." }), live, 0),
+  ).toMatchObject({ tone: "trouble", detail: "Too long." });
 });
 
 test("a map in sight is never covered by a lost connection", () => {
@@ -34,7 +40,9 @@ test("a finished run needs no words, even without a connection", () => {
 });
 
 test("a run that does not exist says so", () => {
-  expect(situationOf(queued, { state: "refused", reason: "There is no run at this address." }, 0)?.detail).toContain("no run");
+  expect(situationOf(queued, { state: "refused", reason: "There is no run at this address." }, 0)?.detail).toContain(
+    "no run",
+  );
 });
 
 test("a head whose layer is still to come, or that does not exist, is said to be so", () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { DEFAULT_VIEW, openView, readView, type View, writeView } from "../../../static/src/state/view";
 
 const full: View = {
@@ -18,7 +18,8 @@ function fakeWindow(address: string) {
     addEventListener: (_: string, listener: () => void) => listeners.push(listener),
     history: {
       pushState: (_: unknown, __: string, to: string) => entries.push((window.location = new URL(to, "http://host"))),
-      replaceState: (_: unknown, __: string, to: string) => entries.splice(-1, 1, (window.location = new URL(to, "http://host"))),
+      replaceState: (_: unknown, __: string, to: string) =>
+        entries.splice(-1, 1, (window.location = new URL(to, "http://host"))),
     },
   };
   const back = () => {
@@ -38,17 +39,42 @@ test("the default view leaves the address bare", () => {
   expect(readView("")).toEqual(DEFAULT_VIEW);
 });
 
-test.each(["?site=<script>&head=-1", "?token=decoder.x&at=1_2", "?scale=cubic&at=a_b_c", "?head=99999999&at=-1_0_5"])("nonsense in an address (%s) is the default", (search) => {
-  expect(readView(search)).toEqual(DEFAULT_VIEW);
-});
+test.each(["?site=<script>&head=-1", "?token=decoder.x&at=1_2", "?scale=cubic&at=a_b_c", "?head=99999999&at=-1_0_5"])(
+  "nonsense in an address (%s) is the default",
+  (search) => {
+    expect(readView(search)).toEqual(DEFAULT_VIEW);
+  },
+);
 
 test("another head is a step that back undoes; a zoom is not", () => {
   const { window, entries, back } = fakeWindow("/runs/r1?site=decoder.self.0&head=1");
-  const view = openView(window);
+  const { view } = openView(window);
   view.set({ ...view.value, head: 2 });
   view.set({ ...view.value, frame: { row: 0, col: 0, cell_px: 9 } });
   expect(entries).toHaveLength(2);
   back();
   expect(view.value).toMatchObject({ site: "decoder.self.0", head: 1, frame: null });
   expect(entries).toHaveLength(1);
+});
+
+test("another run is one step, with its own view", () => {
+  const { window, entries, back } = fakeWindow("/runs/r1?site=decoder.self.0&head=1&token=decoder.4");
+  const { view, enter } = openView(window);
+  enter("/runs/r2", { ...view.value, token: null });
+  expect(entries).toHaveLength(2);
+  expect(entries[1]?.pathname + (entries[1]?.search ?? "")).toBe("/runs/r2?site=decoder.self.0&head=1");
+  back();
+  expect(view.value.token).toEqual({ sequence: "decoder", index: 4 });
+});
+
+test("many movements change the address once, when they rest", () => {
+  vi.useFakeTimers();
+  const { window } = fakeWindow("/runs/r1");
+  const { view } = openView(window);
+  const replace = vi.spyOn(window.history, "replaceState");
+  for (let row = 1; row <= 50; row++) view.set({ ...view.value, frame: { row, col: 0, cell_px: 9 } });
+  vi.runAllTimers();
+  vi.useRealTimers();
+  expect(replace).toHaveBeenCalledTimes(1);
+  expect(window.location.search).toContain("at=50.0");
 });

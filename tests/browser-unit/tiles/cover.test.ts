@@ -6,12 +6,17 @@ test("a value is never narrower than half a pixel nor, above cell 1, wider than 
 });
 
 test("a small map is one tile, as large as the map", () => {
-  expect(coveringTiles({ rows: 20, cols: 30 }, { rows: [0, 20], cols: [0, 30] }, 1)).toEqual([{ cell: 1, rows: [0, 20], cols: [0, 30] }]);
+  expect(coveringTiles({ rows: 20, cols: 30 }, { rows: [0, 20], cols: [0, 30] }, 1)).toEqual([
+    { cell: 1, rows: [0, 20], cols: [0, 30] },
+  ]);
 });
 
 test("tiles cover the area and nothing else, on borders of the grid", () => {
   const tiles = coveringTiles({ rows: 2_000, cols: 2_000 }, { rows: [500, 600], cols: [0, 100] }, 1);
-  expect(tiles.map(({ rows }) => rows).sort()).toEqual([[256, 512], [512, 768]]);
+  expect(tiles.map(({ rows }) => rows).sort()).toEqual([
+    [256, 512],
+    [512, 768],
+  ]);
   expect(tiles.every(({ cols }) => cols[0] === 0 && cols[1] === 256)).toBe(true);
 });
 

@@ -53,7 +53,10 @@ test("a refusal is kept with its words and not asked for again until retry", asy
 
 test("workers that are away are asked again by themselves", async () => {
   vi.useFakeTimers();
-  const read = vi.fn().mockRejectedValueOnce(new ApiError("No worker answered.", "workers_away", 503)).mockResolvedValue({ values: new Float32Array(2), shape: [1, 2] });
+  const read = vi
+    .fn()
+    .mockRejectedValueOnce(new ApiError("No worker answered.", "workers_away", 503))
+    .mockResolvedValue({ values: new Float32Array(2), shape: [1, 2] });
   const rectangles = new Rectangles(read);
   rectangles.want("map", map, [area(0)]);
   await vi.runAllTimersAsync();

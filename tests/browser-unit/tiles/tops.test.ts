@@ -10,7 +10,14 @@ test("the first token does not set the top of the scale, unless it is asked to",
 
 test("special tokens do not set it either, nor does the first token between two texts", () => {
   const site = siteEvent({ site: "decoder.cross.0", overview: [102, 255, 102, 255] });
-  const keys = tokensEvent(["a", "</s>"], [[0, 1], [0, 0]], [false, true]);
+  const keys = tokensEvent(
+    ["a", "</s>"],
+    [
+      [0, 1],
+      [0, 0],
+    ],
+    [false, true],
+  );
   expect(topsOf(site, keys, false)[0]).toBeCloseTo(0.16);
 });
 

@@ -4,7 +4,15 @@ import { shades } from "../../../static/src/views/strip/shading";
 import { strongest } from "../../../static/src/views/strip/caption";
 
 test("a probability has no nought before its point and no more digits than it needs", () => {
-  expect([0, 0.00001, 0.0123, 0.0996, 0.61, 0.999, 1].map(share)).toEqual(["0", "<.001", ".012", ".10", ".61", "1.00", "1.00"]);
+  expect([0, 0.00001, 0.0123, 0.0996, 0.61, 0.999, 1].map(share)).toEqual([
+    "0",
+    "<.001",
+    ".012",
+    ".10",
+    ".61",
+    "1.00",
+    "1.00",
+  ]);
 });
 
 test("a hover shows the digits that a float32 can tell", () => {

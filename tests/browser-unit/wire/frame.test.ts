@@ -14,17 +14,25 @@ function bytesOf(name: string): ArrayBuffer {
 function nested(values: ArrayLike<number>, shape: readonly number[], start = 0): unknown {
   const [size = 0, ...rest] = shape;
   const stride = rest.reduce((product, length) => product * length, 1);
-  return Array.from({ length: size }, (_, index) => (rest.length ? nested(values, rest, start + index * stride) : values[start + index]));
+  return Array.from({ length: size }, (_, index) =>
+    rest.length ? nested(values, rest, start + index * stride) : values[start + index],
+  );
 }
 
-const names = readdirSync(GOLDEN).filter((file) => file.endsWith(".frame")).map((file) => file.replace(".frame", ""));
+const names = readdirSync(GOLDEN)
+  .filter((file) => file.endsWith(".frame"))
+  .map((file) => file.replace(".frame", ""));
 
 describe.each(names)("the golden frame %s", (name) => {
   test("gives the event and the arrays that Python wrote", () => {
     const expected = JSON.parse(readFileSync(join(GOLDEN, `${name}.json`), "utf-8"));
-    const { arrays, ...event } = decode(bytesOf(name)) as unknown as { arrays: Record<string, { values: Float32Array; shape: number[] }> };
+    const { arrays, ...event } = decode(bytesOf(name)) as unknown as {
+      arrays: Record<string, { values: Float32Array; shape: number[] }>;
+    };
     expect(event).toEqual(expected.event);
-    const lists = Object.fromEntries(Object.entries(arrays).map(([key, { values, shape }]) => [key, nested(values, shape)]));
+    const lists = Object.fromEntries(
+      Object.entries(arrays).map(([key, { values, shape }]) => [key, nested(values, shape)]),
+    );
     expect(lists).toEqual(expected.arrays ?? {});
   });
 });

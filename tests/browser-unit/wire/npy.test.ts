@@ -12,7 +12,9 @@ function npy(header: string, values: number[]): ArrayBuffer {
 }
 
 test("a float32 array comes back with its shape", () => {
-  const { values, shape } = readNpy(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", [1, 2, 3, 4, 5, 6]));
+  const { values, shape } = readNpy(
+    npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", [1, 2, 3, 4, 5, 6]),
+  );
   expect(shape).toEqual([2, 3]);
   expect([...values]).toEqual([1, 2, 3, 4, 5, 6]);
 });

@@ -13,36 +13,52 @@ import type { Explorer } from "../../state/explorer";
 import { labelOf } from "../../state/labels";
 import { sequencesOf } from "../../state/run";
 import { groupSites, headName, headNameInWords, sitesOfModel } from "../../state/sites";
-import type { Store } from "../../state/store";
+import { derive, type Store, watch } from "../../state/store";
 import { overviewSheet } from "../../tiles/sheets";
 import { topsOf } from "../../tiles/tops";
 import { cellAt, type GridCell, type GridLayout, layOut, neighbour } from "./layout";
 import { drawGridInk } from "./ink";
 
-const STEPS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const STEPS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
 
 export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ramp>): void {
   const heat = element("canvas", { class: "layer", "aria-hidden": "true" });
   const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
-  const option = element("div", { id: "head-option", role: "option", "aria-selected": "true", class: "visually-hidden" });
+  const option = element("div", {
+    id: "head-option",
+    role: "option",
+    "aria-selected": "true",
+    class: "visually-hidden",
+  });
   const window_ = element("div", { class: "grid-window" }, heat, ink, option);
   const spacer = element("div", { class: "grid-spacer" });
   const scroller = element(
     "div",
-    { class: "grid-scroller", tabindex: 0, role: "listbox", "aria-label": "Attention heads by layer; arrow keys walk, the map follows", "aria-activedescendant": "head-option" },
+    {
+      class: "grid-scroller",
+      tabindex: 0,
+      role: "listbox",
+      "aria-label": "Attention heads by layer; arrow keys walk, the map follows",
+      "aria-activedescendant": "head-option",
+    },
     window_,
     spacer,
   );
   host.append(scroller);
 
   let size: HostSize = { width: 0, height: 0, ratio: 1 };
-  let layout: GridLayout = layOut([], () => 0, 0);
+  let layout: GridLayout = layOut([], () => 0, 0, 0);
   let hovered: GridCell | null = null;
   const surface = openSurface(heat, () => draw());
 
   const draw = oncePerFrame(() => {
     if (size.width === 0) return;
-    const selected = explorer.selected;
+    const selected = explorer.selection.value;
     surface.resize(Math.round(size.width * size.ratio), Math.round(size.height * size.ratio));
     surface.draw({ quads: visibleQuads(), scale: "sqrt", ramp: ramp.value });
     const context = clearedContext(ink, size);
@@ -64,7 +80,12 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
       return {
         sheet: overviewSheet(id ?? "", site),
         layer: head,
-        place: [Math.round(x * size.ratio), Math.round((y - scrollTop) * size.ratio), (px * cols) / longer, (px * rows) / longer],
+        place: [
+          Math.round(x * size.ratio),
+          Math.round((y - scrollTop) * size.ratio),
+          (px * cols) / longer,
+          (px * rows) / longer,
+        ],
         part: [0, 0, cols, rows],
         gain: site.arrays.scale.values[head] ?? 0,
         top: tops[head] ?? 1,
@@ -77,10 +98,19 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
 
   function arrange(): void {
     const { run, models } = explorer;
-    const model = models.value?.find(({ id }) => id === run.value.model) ?? (run.value.phase === "empty" ? explorer.model.value : null);
+    const model =
+      models.value?.find(({ id }) => id === run.value.model) ??
+      (run.value.phase === "empty" ? explorer.model.value : null);
     const names = [...(model ? sitesOfModel(model) : []), ...run.value.sites.keys()];
-    layout = layOut(groupSites(names), (site) => run.value.sites.get(site)?.heads ?? model?.heads ?? 0, size.width);
+    const before = layout.height;
+    layout = layOut(
+      groupSites(names),
+      (site) => run.value.sites.get(site)?.heads ?? model?.heads ?? 0,
+      size.width,
+      size.height,
+    );
     spacer.style.height = `${Math.max(0, layout.height - size.height)}px`;
+    if (layout.height !== before) keepSelectedInSight();
     draw();
   }
 
@@ -117,27 +147,33 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
   scroller.addEventListener("scroll", draw, { passive: true });
   scroller.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
-    const { selected } = explorer;
-    const from = layout.cells.find(({ site, head }) => site === selected?.site && head === selected.head) ?? layout.cells[0];
+    const selected = explorer.selection.value;
+    const from =
+      layout.cells.find(({ site, head }) => site === selected?.site && head === selected.head) ?? layout.cells[0];
     if (!step || !from) return;
     event.preventDefault();
     const next = neighbour(layout, from, ...step);
     explorer.select(next);
-    keepInSight(next);
   });
+
+  function keepSelectedInSight(): void {
+    const selected = explorer.selection.value;
+    const cell = layout.cells.find(({ site, head }) => site === selected?.site && head === selected.head);
+    if (cell) keepInSight(cell);
+    draw();
+  }
 
   function keepInSight({ y }: GridCell): void {
     if (y < scroller.scrollTop) scroller.scrollTop = y - layout.cell_px;
-    else if (y + layout.cell_px > scroller.scrollTop + size.height) scroller.scrollTop = y + 2 * layout.cell_px - size.height;
+    else if (y + layout.cell_px > scroller.scrollTop + size.height)
+      scroller.scrollTop = y + 2 * layout.cell_px - size.height;
   }
 
   watchSize(scroller, (next) => {
     size = next;
     arrange();
   });
-  explorer.run.subscribe(arrange);
-  explorer.models.subscribe(arrange);
-  explorer.model.subscribe(arrange);
-  explorer.view.subscribe(draw);
-  ramp.subscribe(draw);
+  watch([explorer.run, explorer.models, explorer.model], arrange);
+  explorer.selection.subscribe(keepSelectedInSight);
+  watch([derive([explorer.view], () => explorer.view.value.sink), ramp], draw);
 }

@@ -28,14 +28,28 @@ export function guttersFor(labels: AxisLabels, box: Box, band_px: number): Gutte
   return { left: side(labels.rows, box.width * 0.24), top: side(labels.cols, box.height * 0.24) + band_px };
 }
 
-export function drawAxes(context: CanvasRenderingContext2D, plot: Plot, labels: AxisLabels, marks: AxisMarks, gutters: Gutters, band_px: number): void {
+export function drawAxes(
+  context: CanvasRenderingContext2D,
+  plot: Plot,
+  labels: AxisLabels,
+  marks: AxisMarks,
+  gutters: Gutters,
+  band_px: number,
+): void {
   context.font = FONT.token;
   context.textBaseline = "middle";
+  context.direction = "ltr";
   drawRows(context, plot, labels.rows, marks.row, gutters.left);
   drawColumns(context, plot, labels.cols, marks.col, gutters.top - band_px, band_px);
 }
 
-function drawRows(context: CanvasRenderingContext2D, plot: Plot, texts: readonly string[], marked: number | null, gutter: number): void {
+function drawRows(
+  context: CanvasRenderingContext2D,
+  plot: Plot,
+  texts: readonly string[],
+  marked: number | null,
+  gutter: number,
+): void {
   const right = plot.x - PAD_PX;
   const room = gutter - PAD_PX - 2;
   context.textAlign = "right";
@@ -43,12 +57,18 @@ function drawRows(context: CanvasRenderingContext2D, plot: Plot, texts: readonly
     const y = plot.y + (row + 0.5 - plot.row) * plot.cell_px;
     if (y < plot.y || y > plot.y + plot.height) continue;
     context.fillStyle = cssColour(row === marked ? "--looks-at-ink" : "--ink-2");
-    context.direction = directionOf(texts[row] ?? "");
-    context.fillText(fitted(context, texts[row] ?? "", room), right, y);
+    write(context, texts[row] ?? "", room, right, y);
   }
 }
 
-function drawColumns(context: CanvasRenderingContext2D, plot: Plot, texts: readonly string[], marked: number | null, gutter: number, band_px: number): void {
+function drawColumns(
+  context: CanvasRenderingContext2D,
+  plot: Plot,
+  texts: readonly string[],
+  marked: number | null,
+  gutter: number,
+  band_px: number,
+): void {
   const isLevel = plot.cell_px >= LEVEL_PX;
   const room = isLevel ? plot.cell_px - 4 : gutter - PAD_PX - 2;
   for (const col of shown(plot.col, plot.width, plot.cell_px, texts.length, marked)) {
@@ -59,8 +79,7 @@ function drawColumns(context: CanvasRenderingContext2D, plot: Plot, texts: reado
     context.fillStyle = cssColour(col === marked ? "--looked-by-ink" : "--ink-2");
     context.textAlign = isLevel ? "center" : "left";
     if (!isLevel) context.rotate(-Math.PI / 2);
-    context.direction = directionOf(texts[col] ?? "");
-    context.fillText(fitted(context, texts[col] ?? "", room), 0, isLevel ? -PAD_PX / 2 : 0);
+    write(context, texts[col] ?? "", room, 0, isLevel ? -PAD_PX / 2 : 0);
     context.restore();
   }
 }
@@ -83,11 +102,31 @@ function stepFor(cell_px: number): number {
   }
 }
 
-function fitted(context: CanvasRenderingContext2D, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  for (let length = Math.min(LONGEST_NAME, Math.floor(room / 6)); length > 1; length--) {
-    const cut = shorten(text, length);
-    if (context.measureText(cut).width <= room) return cut;
-  }
-  return "…";
+interface FittedText {
+  text: string;
+  direction: "ltr" | "rtl";
+}
+
+const fitted = new Map<string, FittedText>();
+const MOST_FITTED = 10_000;
+
+/** Cost: measuring a text and finding its direction is slow, so each answer is kept. */
+function fit(context: CanvasRenderingContext2D, text: string, room: number): FittedText {
+  const key = `${Math.floor(room)} ${text}`;
+  const known = fitted.get(key);
+  if (known) return known;
+  if (fitted.size > MOST_FITTED) fitted.clear();
+  let cut = text;
+  for (let length = LONGEST_NAME; length > 1 && context.measureText(cut).width > room; length--)
+    cut = shorten(text, length);
+  const answer = { text: cut, direction: directionOf(text) };
+  fitted.set(key, answer);
+  return answer;
+}
+
+function write(context: CanvasRenderingContext2D, text: string, room: number, x: number, y: number): void {
+  const label = fit(context, text, room);
+  // Setting a direction makes the canvas look its font up again, even an equal one.
+  if (context.direction !== label.direction) context.direction = label.direction;
+  context.fillText(label.text, x, y);
 }

@@ -38,13 +38,22 @@ export function drawNumbers(
       if (weight < SMALLEST_WRITTEN || !exact) continue;
       const colour = rampColour(ramp, rampShare(weight, top, scale));
       context.fillStyle = luminance(colour) > MIDDLE_LUMINANCE ? "#000" : "#fff";
-      context.fillText(share(weight), plot.x + (col + 0.5 - plot.col) * plot.cell_px, plot.y + (row + 0.5 - plot.row) * plot.cell_px);
+      context.fillText(
+        share(weight),
+        plot.x + (col + 0.5 - plot.col) * plot.cell_px,
+        plot.y + (row + 0.5 - plot.row) * plot.cell_px,
+      );
     }
   }
   context.restore();
 }
 
-export function drawCrosshair(context: CanvasRenderingContext2D, plot: Plot, marks: AxisMarks, pointed: { row: number; col: number } | null): void {
+export function drawCrosshair(
+  context: CanvasRenderingContext2D,
+  plot: Plot,
+  marks: AxisMarks,
+  pointed: { row: number; col: number } | null,
+): void {
   context.lineWidth = 1;
   context.strokeStyle = cssColour("--hairline");
   context.strokeRect(plot.x - 0.5, plot.y - 0.5, plot.width + 1, plot.height + 1);

@@ -1,5 +1,5 @@
 /** The frame around the map: which head this is, exact or pooled, the colour scale with its legend, and fit. */
-import { button, element } from "../../dom/element";
+import { button, element, setText } from "../../dom/element";
 import { createMenu } from "../../dom/menu";
 import { share } from "../../dom/numbers";
 import type { Ramp } from "../../gl/ramp";
@@ -7,7 +7,7 @@ import { weightAt } from "../../gl/scale";
 import type { Explorer } from "../../state/explorer";
 import { labelOf } from "../../state/labels";
 import { headName, parseSite } from "../../state/sites";
-import type { Store } from "../../state/store";
+import { derive, type Store, watch } from "../../state/store";
 import type { Scale } from "../../state/view";
 import type { Rectangles } from "../../tiles/rectangles";
 import type { MapState } from "./map";
@@ -19,58 +19,83 @@ const SCALES: { value: Scale; label: string; detail: string }[] = [
 ];
 const KINDS = { "encoder.self": "encoder", "decoder.self": "", "decoder.cross": "cross-attention" };
 
-export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Explorer, ramp: Store<Ramp>, rectangles: Rectangles, state: Store<MapState | null>): void {
+export function mountMapFrame(
+  head: HTMLElement,
+  foot: HTMLElement,
+  explorer: Explorer,
+  ramp: Store<Ramp>,
+  rectangles: Rectangles,
+  state: Store<MapState | null>,
+): void {
   const name = element("h2", { class: "map-name" });
   const kind = element("span", { class: "map-kind" });
   const label = element("span", { class: "map-label" });
   const badge = element("span", { class: "badge" });
-  const scale = createMenu("Colour scale", (value) => explorer.view.update((view) => ({ ...view, scale: value as Scale })));
-  const fit = button("Fit", { class: "quiet map-fit", title: "Show the whole map (0, or double-click)" }, () => explorer.view.update((view) => ({ ...view, frame: null })));
+  const scale = createMenu("Colour scale", (value) =>
+    explorer.view.update((view) => ({ ...view, scale: value as Scale })),
+  );
+  const fit = button("Fit", { class: "quiet map-fit", title: "Show the whole map (0, or double-click)" }, () =>
+    explorer.view.update((view) => ({ ...view, frame: null })),
+  );
   head.append(name, kind, label, element("span", { class: "spring" }), badge, scale.root, fit);
 
   const bar = element("canvas", { class: "legend-bar", width: 256, height: 1, "aria-hidden": "true" });
   const [low, middle, high] = [element("span"), element("span"), element("span")];
   const sink = element("button", { type: "button", class: "quiet legend-sink" });
   sink.addEventListener("click", () => explorer.view.update((view) => ({ ...view, sink: !view.sink })));
-  const legend = element("div", { class: "legend" }, element("div", { class: "legend-scale" }, bar, element("div", { class: "legend-ticks" }, low, middle, high)), sink);
+  const legend = element(
+    "div",
+    { class: "legend" },
+    element("div", { class: "legend-scale" }, bar, element("div", { class: "legend-ticks" }, low, middle, high)),
+    sink,
+  );
   const note = element("span", { class: "map-note", role: "status" });
   const again = button("Try again", { class: "quiet", hidden: true }, () => rectangles.retry());
   foot.append(legend, note, again);
 
   function show(): void {
     const now = state.value;
-    const { scale: scaleName, sink: sinkCounts } = explorer.view.value;
-    const chosen = explorer.selected;
+    const { scale: shownScale, sink: sinkCounts } = explorer.view.value;
+    const chosen = explorer.selection.value;
     head.classList.toggle("waiting", now === null);
     foot.classList.toggle("waiting", now === null);
-    name.textContent = chosen ? headName(chosen.site, chosen.head) : "Map";
+    setText(name, chosen ? headName(chosen.site, chosen.head) : "Map");
     const site = chosen && parseSite(chosen.site);
     const isPair = [...explorer.run.value.sites.keys()].some((other) => other.startsWith("encoder"));
-    kind.textContent = site ? (isPair && KINDS[`${site.stack}.${site.kind}` as keyof typeof KINDS]) || (isPair ? "decoder" : "") : "";
-    scale.setChoices(SCALES, scaleName);
-    scale.setLabel(SCALES.find(({ value }) => value === scaleName)?.label ?? scaleName);
+    setText(
+      kind,
+      site ? (isPair && KINDS[`${site.stack}.${site.kind}` as keyof typeof KINDS]) || (isPair ? "decoder" : "") : "",
+    );
     if (!now) {
-      label.textContent = "";
+      setText(label, "");
       return;
     }
     const found = labelOf(now.site, now.head);
-    label.textContent = found.value === null ? found.title : `${found.title} ${share(found.value)}`;
+    setText(label, found.value === null ? found.title : `${found.title} ${share(found.value)}`);
     label.title = found.sentence;
     showBadge(now);
     fit.disabled = !now.zoomed;
-    low.textContent = scaleName === "log" ? share(weightAt(0, now.top, "log")) : "0";
-    middle.textContent = share(weightAt(0.5, now.top, scaleName));
-    high.textContent = share(now.top);
-    sink.textContent = sinkCounts ? "all tokens in the scale" : now.site.kind === "self" ? "first token not in the scale" : "special tokens not in the scale";
-    sink.title = "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.";
+    setText(low, shownScale === "log" ? share(weightAt(0, now.top, "log")) : "0");
+    setText(middle, share(weightAt(0.5, now.top, shownScale)));
+    setText(high, share(now.top));
+    setText(
+      sink,
+      sinkCounts
+        ? "all tokens in the scale"
+        : now.site.kind === "self"
+          ? "first token not in the scale"
+          : "special tokens not in the scale",
+    );
+    sink.title =
+      "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.";
     sink.setAttribute("aria-pressed", String(sinkCounts));
-    note.textContent = now.failure ? `Exact values did not come. ${now.failure}` : "";
+    setText(note, now.failure ? `Exact values did not come. ${now.failure}` : "");
     again.hidden = now.failure === null;
   }
 
   function showBadge({ cell, sharp }: MapState): void {
     const isExact = cell === 1 && sharp;
-    badge.textContent = isExact ? "exact" : cell === 1 ? "8-bit" : `max of ${cell} × ${cell}`;
+    setText(badge, isExact ? "exact" : cell === 1 ? "8-bit" : `max of ${cell} × ${cell}`);
     badge.title = isExact
       ? "Every weight in sight is the exact float32 value."
       : cell === 1
@@ -84,9 +109,16 @@ export function mountMapFrame(head: HTMLElement, foot: HTMLElement, explorer: Ex
     context?.putImageData(new ImageData(new Uint8ClampedArray(ramp.value.bytes), 256, 1), 0, 0);
   }
 
-  state.subscribe(show);
-  explorer.view.subscribe(show);
-  explorer.run.subscribe(show);
+  function showScale(): void {
+    const { value } = scaleName;
+    scale.setChoices(SCALES, value);
+    scale.setLabel(SCALES.find((known) => known.value === value)?.label ?? value);
+  }
+
+  const scaleName = derive([explorer.view], () => explorer.view.value.scale);
+  scaleName.subscribe(showScale);
+  showScale();
+  watch([state, explorer.view, explorer.run, explorer.selection], show);
   ramp.subscribe(paintLegend);
   paintLegend();
   show();

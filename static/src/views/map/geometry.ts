@@ -57,7 +57,15 @@ export function placePlot(frame: Frame | null, size: MapSize, box: Box, gutters:
 }
 
 /** Zooms so that the weight under a point stays under it. */
-export function zoomAt(plot: Plot, factor: number, x: number, y: number, size: MapSize, box: Box, gutters: Gutters): Frame | null {
+export function zoomAt(
+  plot: Plot,
+  factor: number,
+  x: number,
+  y: number,
+  size: MapSize,
+  box: Box,
+  gutters: Gutters,
+): Frame | null {
   const row = plot.row + (clamp(y, plot.y, plot.y + plot.height) - plot.y) / plot.cell_px;
   const col = plot.col + (clamp(x, plot.x, plot.x + plot.width) - plot.x) / plot.cell_px;
   const fit = fitCell(size, box, gutters);
@@ -82,7 +90,10 @@ export function areaInSight(plot: Plot, size: MapSize): MapArea {
 /** The weight under a point, or null outside the plot. */
 export function weightUnder(plot: Plot, x: number, y: number): { row: number; col: number } | null {
   if (x < plot.x || y < plot.y || x >= plot.x + plot.width || y >= plot.y + plot.height) return null;
-  return { row: Math.floor(plot.row + (y - plot.y) / plot.cell_px), col: Math.floor(plot.col + (x - plot.x) / plot.cell_px) };
+  return {
+    row: Math.floor(plot.row + (y - plot.y) / plot.cell_px),
+    col: Math.floor(plot.col + (x - plot.x) / plot.cell_px),
+  };
 }
 
 function within(plot: Plot, size: MapSize, row: number, col: number): Frame {

@@ -58,7 +58,8 @@ export function listenToGestures(host: HTMLElement, gestures: Gestures): void {
   function pinch(id: number, before: { x: number; y: number }, now: { x: number; y: number }): void {
     const other = [...fingers].find(([finger]) => finger !== id)?.[1];
     if (!other) return;
-    const factor = Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+    const factor =
+      Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
     const box = host.getBoundingClientRect();
     gestures.zoom(factor, (now.x + other.x) / 2 - box.left, (now.y + other.y) / 2 - box.top);
     gestures.pan((now.x - before.x) / 2, (now.y - before.y) / 2);

@@ -20,7 +20,7 @@ import { drawCrosshair, drawNumbers } from "./crosshair";
 import { fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
 import { listenToGestures } from "./gestures";
 import { pictureOf } from "./picture";
-import { readWeight, type Reading } from "./reading";
+import { readWeight } from "./reading";
 import { drawTotals, totalsHeight } from "./totals";
 
 /** What the panel's frame around the map says about it. */
@@ -32,7 +32,6 @@ export interface MapState {
   cell: number;
   sharp: boolean;
   zoomed: boolean;
-  reading: Reading | null;
   failure: string | null;
 }
 
@@ -47,7 +46,13 @@ interface Shown {
 
 const KEY_ZOOM = 1.4;
 
-export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rectangles, ramp: Store<Ramp>, state: Store<MapState | null>): void {
+export function mountMap(
+  host: HTMLElement,
+  explorer: Explorer,
+  rectangles: Rectangles,
+  ramp: Store<Ramp>,
+  state: Store<MapState | null>,
+): void {
   const heat = element("canvas", { class: "layer", "aria-hidden": "true" });
   const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
   host.append(heat, ink);
@@ -79,13 +84,20 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
     drawCrosshair(context, plot, marks, pointed);
     host.classList.toggle("zoomed", view.value.frame !== null);
     const failure = rectangles.failureOf(map)?.message ?? null;
-    const reading = pointed && weightAt(pointed.row, pointed.col);
-    state.set({ site, head: map.head, top, cell: picture.cell, sharp: picture.sharp, zoomed: view.value.frame !== null, reading, failure });
+    state.set({
+      site,
+      head: map.head,
+      top,
+      cell: picture.cell,
+      sharp: picture.sharp,
+      zoomed: view.value.frame !== null,
+      failure,
+    });
   });
 
   function arrange(): Shown | null {
     const run = explorer.run.value;
-    const { selected } = explorer;
+    const selected = explorer.selection.value;
     const site = selected && run.sites.get(selected.site);
     if (!site || !run.id || selected.head >= site.heads || box.width === 0) return null;
     const size = { rows: site.queries, cols: site.keys };
@@ -96,7 +108,7 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
   }
 
   function activeRow(site: Site): number | null {
-    const token = explorer.view.value.token ?? explorer.hover.value;
+    const token = explorer.active.value;
     return token?.sequence === sequencesOf(site).rows && token.index < site.queries ? token.index : null;
   }
 
@@ -108,7 +120,8 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
       const { site, map, labels } = shown;
       const reading = readWeight(site, map, at.row, at.col, rectangles);
       const pair = `${labels.rows[at.row] ?? at.row} → ${labels.cols[at.col] ?? at.col}`;
-      if (event && event.pointerType !== "touch") showTooltip(event.clientX, event.clientY, reading.text, pair, `row ${at.row}, column ${at.col}`);
+      if (event && event.pointerType !== "touch")
+        showTooltip(event.clientX, event.clientY, reading.text, pair, `row ${at.row}, column ${at.col}`);
       else announce(`${pair}: ${reading.text}`);
     } else hideTooltip();
     draw();
@@ -154,7 +167,8 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
     if (step) {
       const row = Math.min(size.rows - 1, Math.max(0, from.row + (step[0] ?? 0)));
       point({ row, col: Math.min(size.cols - 1, Math.max(0, from.col + (step[1] ?? 0))) }, null);
-    } else if (event.key === "+" || event.key === "=") setFrame(zoomAt(plot, KEY_ZOOM, ...middle, size, box, shown.gutters));
+    } else if (event.key === "+" || event.key === "=")
+      setFrame(zoomAt(plot, KEY_ZOOM, ...middle, size, box, shown.gutters));
     else if (event.key === "-") setFrame(zoomAt(plot, 1 / KEY_ZOOM, ...middle, size, box, shown.gutters));
     else if (event.key === "0") setFrame(null);
     else if (event.key === "Enter" && pointed) toggleLock(site, pointed.row);
@@ -167,7 +181,7 @@ export function mountMap(host: HTMLElement, explorer: Explorer, rectangles: Rect
     box = next;
     draw();
   });
-  watch([explorer.run, explorer.view, explorer.hover, explorer.models, ramp], draw);
+  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp], draw);
   rectangles.onArrival(draw);
 }
 

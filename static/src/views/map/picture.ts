@@ -14,7 +14,14 @@ export interface MapPicture {
   sharp: boolean;
 }
 
-export function pictureOf(site: Site, map: HeadMap, plot: Plot, ratio: number, top: number, rectangles: Rectangles): MapPicture {
+export function pictureOf(
+  site: Site,
+  map: HeadMap,
+  plot: Plot,
+  ratio: number,
+  top: number,
+  rectangles: Rectangles,
+): MapPicture {
   const size: MapSize = { rows: site.queries, cols: site.keys };
   const reach = site.causal ? site.keys - site.queries : null;
   const area = areaInSight(plot, size);
@@ -53,7 +60,13 @@ export function pictureOf(site: Site, map: HeadMap, plot: Plot, ratio: number, t
   }
 
   /** The part of a sheet that lies inside the plot, and its place in device pixels. */
-  function clipped(row: number, col: number, height: number, width: number, sheetCell: number): Pick<Quad, "place" | "part"> {
+  function clipped(
+    row: number,
+    col: number,
+    height: number,
+    width: number,
+    sheetCell: number,
+  ): Pick<Quad, "place" | "part"> {
     const bottomRow = plot.row + plot.height / plot.cell_px;
     const rightCol = plot.col + plot.width / plot.cell_px;
     const [top_, left] = [Math.max(row, plot.row), Math.max(col, plot.col)];
@@ -61,7 +74,12 @@ export function pictureOf(site: Site, map: HeadMap, plot: Plot, ratio: number, t
     const right = Math.min(col + width * sheetCell, rightCol, site.keys);
     const px = plot.cell_px * ratio;
     return {
-      place: [plot.x * ratio + (left - plot.col) * px, plot.y * ratio + (top_ - plot.row) * px, (right - left) * px, (bottom - top_) * px],
+      place: [
+        plot.x * ratio + (left - plot.col) * px,
+        plot.y * ratio + (top_ - plot.row) * px,
+        (right - left) * px,
+        (bottom - top_) * px,
+      ],
       part: [(left - col) / sheetCell, (top_ - row) / sheetCell, (right - col) / sheetCell, (bottom - row) / sheetCell],
     };
   }

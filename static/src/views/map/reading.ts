@@ -18,7 +18,8 @@ export function readWeight(site: Site, map: HeadMap, row: number, col: number, r
   const exact = exactWeight(site, map, row, col, rectangles);
   if (exact !== null) return { weight: exact, exact: true, text: exactShare(exact) };
   const weight = overviewAt(site, map.head, row, col);
-  const text = site.cell === 1 ? `about ${share(weight)}` : `at most ${share(weight)} within ${site.cell} × ${site.cell} tokens`;
+  const text =
+    site.cell === 1 ? `about ${share(weight)}` : `at most ${share(weight)} within ${site.cell} × ${site.cell} tokens`;
   return { weight, exact: false, text };
 }
 

@@ -17,7 +17,15 @@ export function totalsHeight(site: Site): number {
   return wholeMap(site) ? TOTALS_PX + GAP_PX : 0;
 }
 
-export function drawTotals(context: CanvasRenderingContext2D, plot: Plot, site: Site, map: HeadMap, rectangles: Rectangles, isSink: (col: number) => boolean, marked: number | null): void {
+export function drawTotals(
+  context: CanvasRenderingContext2D,
+  plot: Plot,
+  site: Site,
+  map: HeadMap,
+  rectangles: Rectangles,
+  isSink: (col: number) => boolean,
+  marked: number | null,
+): void {
   const totals = columnTotals(site, map, rectangles);
   if (!totals) return;
   const most = totals.reduce((top, total, col) => (isSink(col) ? top : Math.max(top, total)), 0) || Math.max(...totals);
@@ -40,7 +48,10 @@ export function columnTotals(site: Site, map: HeadMap, rectangles: Rectangles): 
   const weights = wholeMap(site) && rectangles.get(map, columnArea(site, 0));
   if (!weights) return null;
   const totals = known.get(weights) ?? new Float32Array(weights.width);
-  if (!known.has(weights)) weights.values.forEach((weight, index) => (totals[index % weights.width] = (totals[index % weights.width] ?? 0) + weight));
+  if (!known.has(weights))
+    weights.values.forEach(
+      (weight, index) => (totals[index % weights.width] = (totals[index % weights.width] ?? 0) + weight),
+    );
   known.set(weights, totals);
   return totals;
 }

@@ -28,7 +28,7 @@ export function captionParts(caption: Caption): (Node | string)[] {
   const { looksAt, lookedBy, pointed } = caption;
   return [
     element("b", { class: "token", dir: "auto" }, caption.token),
-    element("span", {}, String(caption.position)),
+    element("span", {}, `position ${caption.position}`),
     ...(looksAt ? side("role-at", "looks at", looksAt) : []),
     ...(lookedBy ? side("role-by", "looked at by", lookedBy) : []),
     !looksAt && !lookedBy && element("span", {}, `${caption.head} does not work on this text`),
@@ -48,8 +48,14 @@ export function strongest(weights: Float32Array, many = NAMED): number[] {
 
 function side(role: string, verb: string, { line, texts }: CaptionSide): HTMLElement[] {
   const links = strongest(line.values);
-  const list = links.flatMap((index) => [named(tokenName(texts[index] ?? String(index))), ` ${share(line.values[index] ?? 0)}  `]);
-  return [element("span", { class: role }, verb), element("span", { class: "links" }, ...(list.length ? list : ["nothing much"]))];
+  const list = links.flatMap((index) => [
+    named(tokenName(texts[index] ?? String(index))),
+    ` ${share(line.values[index] ?? 0)}  `,
+  ]);
+  return [
+    element("span", { class: role }, verb),
+    element("span", { class: "links" }, ...(list.length ? list : ["nothing much"])),
+  ];
 }
 
 function pointedParts({ at, by }: NonNullable<Caption["pointed"]>): Node[] {

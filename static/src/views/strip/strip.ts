@@ -43,7 +43,7 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     for (const word of host.querySelectorAll(".word-active")) word.classList.remove("word-active");
     links = readLinks();
     caption.replaceChildren(...describe());
-    const active = explorer.view.value.token ?? explorer.hover.value;
+    const active = explorer.active.value;
     const word = active && strips.get(active.sequence)?.tokens[active.index];
     word?.classList.add("word-active");
     if (word && !host.matches(":hover")) word.scrollIntoView({ block: "nearest" });
@@ -71,12 +71,17 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
   function section(name: SequenceName, words: Words, isPair: boolean): HTMLElement {
     const origin = explorer.run.value.sequences[name]?.origin;
     const title = `${TITLES[name]}${origin === "generated" ? ", written by the model" : ""}`;
-    return element("section", { class: "strip", "aria-label": isPair ? title : "Tokens" }, isPair && element("h3", {}, title), words.root);
+    return element(
+      "section",
+      { class: "strip", "aria-label": isPair ? title : "Tokens" },
+      isPair && element("h3", {}, title),
+      words.root,
+    );
   }
 
   function readLinks(): Links | null {
-    const active = explorer.view.value.token ?? explorer.hover.value;
-    const { selected } = explorer;
+    const active = explorer.active.value;
+    const selected = explorer.selection.value;
     const { id, sites } = explorer.run.value;
     const site = selected && sites.get(selected.site);
     if (!active || !site || !id) return null;
@@ -84,7 +89,10 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const { rows, columns } = sequencesOf(site);
     const isRow = active.sequence === rows && active.index < site.queries;
     const isColumn = active.sequence === columns && active.index < site.keys;
-    rectangles.want("strip", map, [...(isRow ? [rowArea(site, active.index)] : []), ...(isColumn ? [columnArea(site, active.index)] : [])]);
+    rectangles.want("strip", map, [
+      ...(isRow ? [rowArea(site, active.index)] : []),
+      ...(isColumn ? [columnArea(site, active.index)] : []),
+    ]);
     return {
       active,
       looksAt: isRow ? { line: rowOf(site, map, active.index, rectangles), sequence: columns } : null,
@@ -96,30 +104,47 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const words = strips.get(sequence)?.tokens ?? [];
     const isSink = (index: number) => index === 0 || explorer.run.value.sequences[sequence]?.special[index] === true;
     shades(line.values, isSink).forEach((strength, index) => {
-      const word = words[index];
-      const before = Number.parseFloat(word?.style.getPropertyValue(property) || "0");
-      if (!word || strength * 100 <= before) return;
+      const word = strength > 0 ? words[index] : undefined;
+      if (!word || strength * 100 <= Number.parseFloat(word.style.getPropertyValue(property) || "0")) return;
       word.style.setProperty(property, `${Math.round(strength * 100)}%`);
       shaded.push(word);
     });
   }
 
   function describe(): (Node | string)[] {
-    const { selected } = explorer;
+    const selected = explorer.selection.value;
     const head = selected ? headName(selected.site, selected.head) : "a head";
-    if (!links) return [strips.size ? `${CHOOSE} to see its links in ${head}.` : "The text stands here, token by token, when it has been read."];
+    if (!links)
+      return [
+        strips.size
+          ? `${CHOOSE} to see its links in ${head}.`
+          : "The text stands here, token by token, when it has been read.",
+      ];
     const { active, looksAt, lookedBy } = links;
     const locked = explorer.view.value.token !== null;
     const side = (part: LinkSide | null) => part && { line: part.line, texts: textsOf(part.sequence) };
     const token = tokenName(textsOf(active.sequence)[active.index] ?? "");
-    return captionParts({ token, position: active.index, head, looksAt: side(looksAt), lookedBy: side(lookedBy), locked, pointed: locked ? readPointed(links) : null });
+    return captionParts({
+      token,
+      position: active.index,
+      head,
+      looksAt: side(looksAt),
+      lookedBy: side(lookedBy),
+      locked,
+      pointed: locked ? readPointed(links) : null,
+    });
   }
 
   function readPointed({ active, looksAt, lookedBy }: Links): Caption["pointed"] {
     const token = explorer.hover.value;
     if (!token || (token.sequence === active.sequence && token.index === active.index)) return null;
-    const valueOf = (part: LinkSide | null) => (part?.sequence === token.sequence ? (part.line.values[token.index] ?? null) : null);
-    return { token: tokenName(textsOf(token.sequence)[token.index] ?? ""), at: valueOf(looksAt), by: valueOf(lookedBy) };
+    const valueOf = (part: LinkSide | null) =>
+      part?.sequence === token.sequence ? (part.line.values[token.index] ?? null) : null;
+    return {
+      token: tokenName(textsOf(token.sequence)[token.index] ?? ""),
+      at: valueOf(looksAt),
+      by: valueOf(lookedBy),
+    };
   }
 
   function textsOf(sequence: SequenceName): readonly string[] {
@@ -134,7 +159,8 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
 
   host.addEventListener("pointermove", (event) => {
     const token = tokenUnder(event);
-    if (token?.index !== explorer.hover.value?.index || token?.sequence !== explorer.hover.value?.sequence) explorer.hover.set(token);
+    if (token?.index !== explorer.hover.value?.index || token?.sequence !== explorer.hover.value?.sequence)
+      explorer.hover.set(token);
   });
   host.addEventListener("pointerleave", () => explorer.hover.set(null));
   host.addEventListener("click", (event) => {
@@ -151,6 +177,6 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     explorer.lock({ sequence: from.sequence, index: Math.min(length - 1, Math.max(0, from.index + step)) });
   });
 
-  watch([explorer.run, explorer.view, explorer.hover, explorer.models], draw);
+  watch([explorer.run, explorer.selection, explorer.active, explorer.hover], draw);
   rectangles.onArrival(draw);
 }

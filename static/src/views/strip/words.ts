@@ -13,7 +13,10 @@ export interface Words {
  * Tokens stand without padding, so that letters join and marks combine across their borders as in the plain text.
  */
 export function buildWords(sequence: Tokens, text: string | null): Words {
-  const words: Words = { root: element("p", { class: "words", dir: "auto", "data-sequence": sequence.sequence }), tokens: [] };
+  const words: Words = {
+    root: element("p", { class: "words", dir: "auto", "data-sequence": sequence.sequence }),
+    tokens: [],
+  };
   for (const piece of cutIntoPieces(text, sequence)) {
     if (piece.tokens.length === 0) {
       words.root.append(...withMarks(piece.text));
@@ -42,10 +45,13 @@ function buildWord({ tokens, text }: Piece, isSpecial: boolean): HTMLElement {
 }
 
 function withMarks(text: string): (Node | string)[] {
-  return text.split(/( |\t|\r?\n)/).filter(Boolean).flatMap((part): (Node | string)[] => {
-    if (part === " ") return [element("wbr"), element("span", { class: "mark" }, "·")];
-    if (part === "\t") return [element("span", { class: "mark" }, "⇥"), element("wbr")];
-    if (/\n/.test(part)) return [element("span", { class: "mark" }, "⏎"), element("br")];
-    return [part];
-  });
+  return text
+    .split(/( |\t|\r?\n)/)
+    .filter(Boolean)
+    .flatMap((part): (Node | string)[] => {
+      if (part === " ") return [element("wbr"), element("span", { class: "mark" }, "·")];
+      if (part === "\t") return [element("span", { class: "mark" }, "⇥"), element("wbr")];
+      if (/\n/.test(part)) return [element("span", { class: "mark" }, "⏎"), element("br")];
+      return [part];
+    });
 }
