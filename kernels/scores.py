@@ -84,9 +84,8 @@ def load_rows(p_head, o_rows, stop, stride_row, stride_width, WIDTH: tl.constexp
 
 @triton.jit
 def load_normaliser(p_lse, o_q, stop):
-    """log2 of each row's sum, [q]; +inf for padding and for rows without keys, so that they weigh 0."""
-    b_lse = tl.load(p_lse + o_q, mask=o_q < stop, other=float("inf"))
-    return tl.where(b_lse == float("-inf"), float("inf"), b_lse * LOG2E)
+    """log2 of each row's sum, [q]; +inf past `stop`, so that padding weighs 0 even where nothing is masked."""
+    return tl.load(p_lse + o_q, mask=o_q < stop, other=float("inf")) * LOG2E
 
 
 @triton.jit

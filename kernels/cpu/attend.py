@@ -90,7 +90,7 @@ def _forward(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec
     out, lse = q.new_empty(q.shape), q.new_empty(q.shape[:-1], dtype=dtype)
 
     for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
-        k_pairs, v_pairs = k[pairs, 0].to(dtype), v[pairs, 0].to(dtype)
+        k_pairs, v_pairs = (x[pairs, 0].to(dtype).contiguous() for x in (k, v))
         padding = None if lengths is None else lengths[pairs]
         for rows in _row_chunks(q[pairs], keys):
             here = (pairs, slice(None), slice(rows.start, rows.stop))
@@ -134,7 +134,7 @@ def _backward(
     d_k, d_v = (k.new_zeros(k[:, 0].shape, dtype=dtype) for _ in range(2))
 
     for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
-        k_pairs, v_pairs = k[pairs, 0].to(dtype), v[pairs, 0].to(dtype)
+        k_pairs, v_pairs = (x[pairs, 0].to(dtype).contiguous() for x in (k, v))
         padding = None if lengths is None else lengths[pairs]
         for rows in _row_chunks(q[pairs], keys):
             here = (pairs, slice(None), slice(rows.start, rows.stop))

@@ -75,7 +75,7 @@ def map_pool(
 
     chunk_scores = q.shape[1] * min(len(rows), POOL_ROWS) * min(len(cols), POOL_COLS)
     for pairs in pairs_at_once(q.shape[0], chunk_scores):
-        k_pairs = k[pairs].to(dtype)
+        k_pairs = k[pairs].to(dtype).contiguous()
         padding = None if lengths is None else lengths[pairs]
         for row_chunk in spans(rows, POOL_ROWS):
             here = (pairs, slice(None), slice(row_chunk.start, row_chunk.stop))

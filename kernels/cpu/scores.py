@@ -117,5 +117,7 @@ def _gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
     """a b^T for each pair. One large pair goes through oneDNN, which has no batched entry."""
     large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] > CHUNK_SCORES // 8
     if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and gemm_route() == "onednn":
-        return torch.ops.mkldnn._linear_pointwise(a_NMD[0], b_NKD[0], None, "none", [], "")[None]
+        # Rows apart in memory, as heads after tokens leave them, are a thousand times slower here.
+        b_KD = b_NKD[0].contiguous()
+        return torch.ops.mkldnn._linear_pointwise(a_NMD[0], b_KD, None, "none", [], "")[None]
     return torch.bmm(a_NMD, b_NKD.transpose(1, 2))

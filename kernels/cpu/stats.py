@@ -64,6 +64,7 @@ def _sums(
     queries, keys = q_GRQD.shape[2], k_GKD.shape[1]
     shift = keys - queries if spec.causal else 0
     dtype = compute_dtype(q_GRQD.dtype)
+    k = k_GKD.to(dtype).contiguous()
     normaliser = log2_normaliser(lse_GRQ, dtype)[..., None]
     sums = q_GRQD.new_zeros(5 if token_ids_K is None else 7, *q_GRQD.shape[:2], dtype=dtype)
 
@@ -76,7 +77,7 @@ def _sums(
         weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
         for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols)):
             here = (heads, slice(None), slice(rows.start, rows.stop))
-            scores = log2_scores(q_GRQD[here].to(dtype), k_GKD[heads, cols.start : cols.stop].to(dtype), spec)
+            scores = log2_scores(q_GRQD[here].to(dtype), k[heads, cols.start : cols.stop], spec)
             padding = None if key_lengths_G is None else key_lengths_G[heads]
             hide(scores, spec, queries, keys, rows, cols, padding)
             log2_map = scores.sub_(normaliser[here])

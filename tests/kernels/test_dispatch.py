@@ -46,6 +46,21 @@ def test_matrix_products_are_the_same_without_onednn(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(scores._gemm(a, b), through_onednn, atol=1e-4, rtol=1e-5)
 
 
+def test_onednn_gets_its_second_operand_contiguous(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With keys as a projection leaves them, heads after tokens, one product took 474 ms instead of 0.4."""
+    seen = []
+
+    def product(a: torch.Tensor, b: torch.Tensor, *_: object) -> torch.Tensor:
+        seen.append(b.is_contiguous())
+        return a @ b.T
+
+    monkeypatch.setattr(scores, "gemm_route", lambda: "onednn")
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", product)
+    q, k = (torch.randn(1, 600, 4, 16).transpose(1, 2) for _ in range(2))
+    scores._gemm(q[:, 1], k[:, 1])
+    assert seen == [True]
+
+
 def test_torch_without_the_private_operator_takes_plain_products(monkeypatch: pytest.MonkeyPatch) -> None:
     def moved(*_: object) -> None:
         raise RuntimeError("no such operator")
