@@ -74,32 +74,46 @@ def trace(
     An encoder-decoder without a target writes one first, greedily, and is then traced reading it.
     Raises: RequestError, at the first step, where the request and the model do not fit.
     """
-    source = read_source(request, config, tokenizer)
+    ids: dict[StackName, Tensor] = {}
+    for read in read_sequences(model, config, request, tokenizer):
+        yield read
+        ids[read.sequence] = as_batch(read, model)
     maps: list[AttentionMap] = []
-    if isinstance(model, EncoderDecoder):
-        given = read_target(request, config, tokenizer) if request.has_target else None
-        yield TokensRead("encoder", "given", source)
-        source_1N = _ids(source, model)
-        target = given or label_ids(generate_greedily(model, source_1N), tokenizer)
-        yield TokensRead("decoder", "given" if given else "generated", target)
-        ids = {"encoder": source_1N, "decoder": _ids(target, model)}
-        layers = model.layerwise(ids["encoder"], ids["decoder"], tap=maps.append)
-    else:
-        if request.has_target:
-            raise RequestError("no_target", "This model reads one text only; leave the target out.")
-        yield TokensRead("decoder", "given", source)
-        ids = {"decoder": _ids(source, model)}
-        layers = model.layerwise(ids["decoder"], tap=maps.append)
+    layers = model.layerwise(*ids.values(), tap=maps.append)
     logits_1NV = yield from _sites(layers, maps, ids)
     yield _next_tokens(logits_1NV[0])
 
 
-def _ids(encoding: Encoding, model: Transformer) -> Tensor:
-    return torch.tensor([encoding.ids], device=model.tokens.weight.device)
+def read_sequences(
+    model: Transformer, config: ModelConfig, request: TraceRequest, tokenizer: Tokenizer | None
+) -> Iterator[TokensRead]:
+    """The sequences that the model will read, in the order of its arguments.
+
+    Raises: RequestError, before anything is yielded.
+    """
+    source = read_source(request, config, tokenizer)
+    if not isinstance(model, EncoderDecoder):
+        if request.has_target:
+            raise RequestError("no_target", "This model reads one text only; leave the target out.")
+        yield TokensRead("decoder", "given", source)
+        return
+    target = read_target(request, config, tokenizer) if request.has_target else None
+    read = TokensRead("encoder", "given", source)
+    yield read
+    if target is None:
+        written = label_ids(generate_greedily(model, as_batch(read, model)), tokenizer)
+        yield TokensRead("decoder", "generated", written)
+    else:
+        yield TokensRead("decoder", "given", target)
+
+
+def as_batch(read: TokensRead, model: Transformer) -> Tensor:
+    """The sequence as a batch of one on the model's device, int64 (1, N)."""
+    return torch.tensor([read.encoding.ids], device=model.tokens.weight.device)
 
 
 def _sites(
-    layers: Layerwise[Tensor], maps: list[AttentionMap], ids: dict[str, Tensor]
+    layers: Layerwise[Tensor], maps: list[AttentionMap], ids: dict[StackName, Tensor]
 ) -> Generator[SiteTraced, None, Tensor]:
     """Advances the model layer by layer, yields what the tap put into `maps`, and returns the logits."""
     started = time.perf_counter()

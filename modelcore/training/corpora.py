@@ -21,7 +21,7 @@ _BASE64 = {
 }
 
 
-class MissingPackage(RuntimeError):
+class MissingPackageError(RuntimeError):
     """A text that is not installed; the message names the package that brings it."""
 
 
@@ -90,4 +90,4 @@ def _unwrapped(text: str) -> str:
 
 def _require(path: Path, package: str) -> None:
     if not path.exists():
-        raise MissingPackage(f"This recipe reads Debian's package {package}; run: apt-get install {package}")
+        raise MissingPackageError(f"This recipe reads Debian's package {package}; run: apt-get install {package}")

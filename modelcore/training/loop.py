@@ -27,6 +27,8 @@ class Optimisation:
     epsilon: float = 1e-9
     weight_decay: float = 0.1
     gradient_norm: float = 1.0
+    # Below float32, matrix products are rounded to it; weights, gradients and the loss stay float32.
+    product_dtype: torch.dtype = torch.float32
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,15 @@ def train(
     """Trains in place, pausing after every step. The model is in train mode while the generator lives."""
     optimiser = _optimiser(model, optimisation)
     parameters = list(model.parameters())
+    device, rounds = parameters[0].device.type, optimisation.product_dtype != torch.float32
     model.train()
     started = time.monotonic()
     for step, batch in zip(range(1, steps + 1), batches, strict=False):
         rate = schedule(step)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = objective(model, batch)
+        with torch.autocast(device, optimisation.product_dtype, enabled=rounds):
+            loss = objective(model, batch)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, optimisation.gradient_norm)
         optimiser.step()

@@ -22,15 +22,3 @@ def warmup_cosine(peak: float, warmup: int, steps: int, floor: float = 0.1) -> S
         return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     return rate
-
-
-def noam(width: int, warmup: int) -> Schedule:
-    """The paper's rate: linear warm-up, then falling with the square root of the step.
-
-    Source: Vaswani et al. 2017, section 5.3.
-    """
-
-    def rate(step: int) -> float:
-        return width**-0.5 * min(step**-0.5, step * warmup**-1.5)
-
-    return rate

@@ -22,7 +22,7 @@ from modelcore.tokenizer import Tokenizer, train_byte_level_bpe
 from modelcore.training.loop import Optimisation, StepDone, train
 from modelcore.training.objectives import target_given_source
 from modelcore.training.pairs import IGNORED, draw_many, pair_batch, pair_batches
-from modelcore.training.schedules import noam
+from modelcore.training.schedules import warmup_cosine
 from modelcore.training.tasks import HELD_OUT_OF, Example, draw_date, draw_example
 
 PAD, END = "<pad>", "</s>"
@@ -42,13 +42,14 @@ CONFIG = ModelConfig(
     pad_token=0,
 )
 BATCH = 96
-STEPS = 6000
-WARMUP = 800
-SAVE_EVERY = 500
+STEPS = 1800
+PEAK_RATE = 1.5e-3
+WARMUP = 300
+SAVE_EVERY = 300
 TOKENIZER_EXAMPLES = 20_000
 HELD_OUT_EXAMPLES = 2000
 ALIGNMENT_EXAMPLES = 200
-# Vaswani et al. 2017, section 5.3, without decay.
+# Vaswani et al. 2017, section 5.3.
 ADAM = Optimisation(betas=(0.9, 0.98), epsilon=1e-9, weight_decay=0.0)
 
 
@@ -68,7 +69,7 @@ def train_numbers(out: Path, *, steps: int = STEPS, seed: int = 0) -> Iterator[S
     model = build(CONFIG)
     assert isinstance(model, EncoderDecoder)
     batches = pair_batches(draw_example, tokenizer, CONFIG, batch=BATCH, seed=seed)
-    schedule = noam(CONFIG.width, WARMUP)
+    schedule = warmup_cosine(PEAK_RATE, WARMUP, steps, floor=0.02)
     for done in train(model, batches, target_given_source, schedule, steps, ADAM):
         yield done
         if done.step % SAVE_EVERY == 0 or done.step == steps:

@@ -1,0 +1,115 @@
+"""The committed checkpoints: they open outside with the same logits, and show what their cards claim."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from modelcore.analysis.heads import score_heads
+from modelcore.analysis.trace import SiteTraced, TokensRead, TraceRequest, trace
+from modelcore.checkpoints.reader import Checkpoint, describe, open_checkpoint
+from modelcore.config import AttentionSite
+from modelcore.training.pairs import draw_many
+from modelcore.training.recipes.numbers import measure_accuracy
+from modelcore.training.tasks import draw_example
+
+ZOO = Path(__file__).resolve().parents[2] / "modelcore" / "zoo"
+NAMES = ("numbers", "prose")
+FILE_LIMIT_BYTES = 25_000_000
+
+
+def card(name: str) -> dict:
+    return json.loads((ZOO / name / "card.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def checkpoints() -> dict[str, Checkpoint]:
+    return {name: open_checkpoint(ZOO / name) for name in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_checkpoint_is_small_and_whole(name):
+    manifest = describe(ZOO / name)
+    assert manifest["size_bytes"] <= FILE_LIMIT_BYTES
+    assert manifest["has_tokenizer"]
+    assert manifest["unused"] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_points_at_a_head_that_exists_and_an_example_that_fits(name, checkpoints):
+    config, notice = checkpoints[name].config, card(name)["notice"]
+    site = AttentionSite.parse(notice["site"])
+    assert site in config.sites()
+    assert 0 <= notice["head"] < config.stack(site.stack).heads
+    assert card(name)["id"] == name
+    assert len(checkpoints[name].tokenizer.encode(card(name)["example"])) <= config.positions
+
+
+def test_prose_opens_outside_with_the_same_logits(checkpoints):
+    ids = torch.tensor([checkpoints["prose"].tokenizer.encode(card("prose")["example"]).ids])
+    outside = transformers.GPT2LMHeadModel.from_pretrained(ZOO / "prose").eval()
+    _assert_same_logits(checkpoints["prose"].load()(ids), outside(ids).logits)
+
+
+def test_numbers_opens_outside_with_the_same_logits(checkpoints):
+    tokenizer = checkpoints["numbers"].tokenizer
+    source = torch.tensor([tokenizer.encode(card("numbers")["example"]).ids])
+    target = torch.tensor([[0, *tokenizer.encode("1789-07-14").ids[:-1]]])
+    outside = transformers.MarianMTModel.from_pretrained(ZOO / "numbers").eval()
+    _assert_same_logits(checkpoints["numbers"].load()(source, target), outside(source, decoder_input_ids=target).logits)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tokenizer_opens_outside_with_the_same_ids(name, checkpoints):
+    outside = transformers.PreTrainedTokenizerFast(tokenizer_file=str(ZOO / name / "tokenizer.json"))
+    text = card(name)["example"] + " ✅"
+    assert outside(text).input_ids == checkpoints[name].tokenizer.encode(text).ids
+
+
+def test_prose_has_an_induction_head_and_a_previous_token_head_below_it(checkpoints):
+    """On random tokens that come twice: what the card claims, measured again on other tokens."""
+    scores = score_heads(checkpoints["prose"].load(), seed=1)
+    induction = max((value, score.site.layer) for score in scores for value in score.induction)
+    previous = max((value, score.site.layer) for score in scores for value in score.previous_token)
+    assert induction[0] > 0.5
+    assert previous[0] > 0.5
+    assert previous[1] < induction[1]
+    assert induction[0] == pytest.approx(card("prose")["measured"]["induction"]["score"], abs=0.1)
+
+
+def test_prose_repeats_what_it_read(checkpoints):
+    """The card's head, on the card's example: the second mention looks at what followed the first."""
+    checkpoint, notice = checkpoints["prose"], card("prose")["notice"]
+    events = list(trace(checkpoint.load(), checkpoint.config, TraceRequest(text=card("prose")["example"]),
+                        checkpoint.tokenizer))  # fmt: skip
+    site = next(event for event in events if isinstance(event, SiteTraced) and str(event.map.site) == notice["site"])
+    ids = events[0].encoding.ids
+    map_NN = site.map.tile(heads=[notice["head"]])[0, 0]
+    rows = [row for row in range(1, len(ids)) if ids[row] in ids[:row] and ids[row - 1] in ids[: row - 1]]
+    followed = [map_NN[row, ids.index(ids[row]) + 1].item() for row in rows]
+    assert sum(followed) / len(followed) > 0.3
+
+
+def test_numbers_writes_held_out_examples(checkpoints):
+    model = checkpoints["numbers"].load()
+    examples = draw_many(draw_example, random.Random("tests"), 300, held_out=True)
+    accuracy = measure_accuracy(model, checkpoints["numbers"].tokenizer, examples)
+    assert accuracy >= 0.95
+    assert accuracy == pytest.approx(card("numbers")["measured"]["held_out_accuracy"], abs=0.04)
+
+
+def test_numbers_writes_the_day_the_bastille_fell(checkpoints):
+    checkpoint = checkpoints["numbers"]
+    request = TraceRequest(text="the fourteenth of july seventeen eighty-nine")
+    events = list(trace(checkpoint.load(), checkpoint.config, request, checkpoint.tokenizer))
+    written = next(event for event in events if isinstance(event, TokensRead) and event.origin == "generated")
+    assert "".join(written.encoding.texts[1:]) == "1789-07-14"
+
+
+def _assert_same_logits(logits, expected):
+    assert (logits - expected).abs().max() <= 1e-4 * expected.abs().max()
