@@ -112,7 +112,7 @@ export function openView(window: Window): ViewAddress {
 }
 
 function isChoice(before: View, after: View): boolean {
-  const headChanged = before.site !== null && (before.site !== after.site || before.head !== after.head);
+  const headChanged = before.site !== after.site || before.head !== after.head;
   return headChanged || before.token?.index !== after.token?.index || before.token?.sequence !== after.token?.sequence;
 }
 

@@ -114,7 +114,7 @@ export function mountChart(
       fixedrange: true,
     };
     const top = roundTop(Math.max(...heads.map(({ y }) => y || 0)));
-    const unit = measure.unit === "share" ? "" : ` (${measure.unit})`;
+    const unit = measure.unit === "share" ? "" : measure.unit;
     return {
       autosize: true,
       margin: { l: 44, r: 8, t: 8, b: 34 },
@@ -134,7 +134,7 @@ export function mountChart(
       },
       yaxis: {
         ...axis,
-        title: { text: `${measure.title}${unit}`, standoff: 4, font: { size: 12 } },
+        title: { text: unit, standoff: 4, font: { size: 12 } },
         ...(measure.unit === "share" ? { range: [-0.03 * top, 1.03 * top] } : { rangemode: "tozero" }),
       },
       showlegend: false,

@@ -2,9 +2,6 @@
 import { element } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import type { Explorer } from "../state/explorer";
-import { shorten } from "../state/text";
-
-const LONGEST_EXAMPLE = 90;
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const text = field("prompt-text", "Text", "Type a text and press Enter");
@@ -79,7 +76,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     examples.setChoices(
       withExample.map(({ id, name, example }) => ({
         value: id,
-        label: shorten(example ?? "", LONGEST_EXAMPLE),
+        label: example ?? "",
         detail: name,
       })),
     );

@@ -49,8 +49,7 @@ export function mountStatus(host: HTMLElement, explorer: Explorer): void {
 function stateOf(run: Run): string {
   const attempt = run.started?.attempt ?? 1;
   const again = attempt > 1 ? `, taken over by another worker (attempt ${attempt})` : "";
-  const layers = run.phase === "running" && run.sites.size ? `, ${counted(run.sites.size, "site")} so far` : "";
-  return PHASES[run.phase] + layers + again;
+  return PHASES[run.phase] + again;
 }
 
 function factsOf({ started, finished, sequences, sites }: Run): string[] {

@@ -172,6 +172,7 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
   watchSize(scroller, (next) => {
     size = next;
     arrange();
+    keepSelectedInSight();
   });
   watch([explorer.run, explorer.models, explorer.model], arrange);
   explorer.selection.subscribe(keepSelectedInSight);
