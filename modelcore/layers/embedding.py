@@ -22,7 +22,6 @@ class TokenEmbedding(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(config.vocabulary, config.width))
-        nn.init.normal_(self.weight, std=config.width**-0.5 if config.scale_embeddings else 0.02)
         self.scale = config.width**0.5 if config.scale_embeddings else 1.0
         self.bias = nn.Parameter(torch.zeros(config.vocabulary)) if config.logits_bias else None
 

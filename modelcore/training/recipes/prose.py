@@ -35,7 +35,7 @@ CONFIG = ModelConfig(
     decoder=StackConfig(layers=4, heads=8, feedforward_width=1024),
     end_token=0,
 )
-PEAK_RATE = 2e-3
+PEAK_RATE = 1e-3
 WARMUP = 100
 SAVE_EVERY = 100
 # oneDNN's bfloat16 products take a CPU of this kind 0.6 s a step instead of 0.9 s.
@@ -57,8 +57,8 @@ class Phase:
 
 # In short windows attention starts out less diluted, so that heads form in fewer steps.
 PHASES = (
-    Phase(steps=800, length=64, batch=32, repetition=Repetition(share=0.6, random_share=0.7)),
-    Phase(steps=1400, length=256, batch=8, repetition=Repetition(share=0.35, random_share=0.5)),
+    Phase(steps=700, length=64, batch=32, repetition=Repetition(share=0.6, random_share=0.7)),
+    Phase(steps=1000, length=256, batch=8, repetition=Repetition(share=0.35, random_share=0.5)),
 )
 HELD_OUT_PHASE = Phase(steps=6, length=256, batch=8, repetition=Repetition(share=0.0, random_share=0.0))
 TOKENS_A_STEP = 2048  # in each phase
