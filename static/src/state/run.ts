@@ -4,6 +4,7 @@
  * `fold` is pure: the arrays of an event are kept as they came, and every change gives a new Run, so that
  * a view can tell by identity whether its part changed.
  */
+import { tokenNames } from "./text";
 import type { Finished, Probabilities, RunEvent, Site, Started, Tokens } from "../wire/messages";
 
 export type { Probabilities, Site, Tokens } from "../wire/messages";
@@ -83,6 +84,26 @@ export function fold(run: Run, event: RunEvent): Run {
 /** Which sequence asks (the rows of a map) and which is looked at (its columns). */
 export function sequencesOf(site: Pick<Site, "stack" | "kind">): { rows: SequenceName; columns: SequenceName } {
   return { rows: site.stack, columns: site.kind === "cross" ? "encoder" : site.stack };
+}
+
+/** The text of a sequence as it was typed; null where the model wrote it, or where ids were given. */
+export function textOf(run: Run, name: SequenceName): string | null {
+  if (run.sequences[name]?.origin !== "given") return null;
+  return name === "decoder" && run.sequences.encoder ? run.target : run.text;
+}
+
+const named = new WeakMap<Tokens, { text: string | null; names: string[] }>();
+
+/** How each token of a sequence is called on axes and in lists. Cost: cuts the text, once for each text. */
+export function namesOf(run: Run, name: SequenceName): readonly string[] {
+  const tokens = run.sequences[name];
+  if (!tokens) return [];
+  const text = textOf(run, name);
+  const known = named.get(tokens);
+  if (known?.text === text) return known.names;
+  const names = tokenNames(text, tokens);
+  named.set(tokens, { text, names });
+  return names;
 }
 
 /** The measure of one head, or null where the run did not compute it. */

@@ -88,3 +88,13 @@ export function shorten(text: string, longest: number): string {
   const head = longest - 1 - tail;
   return [...characters.slice(0, head), "…", ...(tail ? characters.slice(-tail) : [])].join("");
 }
+
+/** Names of all tokens. A byte of a character is called by the character and its place in it: "🙂 2/4". */
+export function tokenNames(text: string | null, tokens: TokenTexts): string[] {
+  const names = tokens.texts.map(tokenName);
+  for (const { text: shared, tokens: parts } of cutIntoPieces(text, tokens)) {
+    if (parts.length > 1)
+      parts.forEach((token, place) => (names[token] = `${tokenName(shared)} ${place + 1}/${parts.length}`));
+  }
+  return names;
+}

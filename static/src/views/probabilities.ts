@@ -5,6 +5,7 @@ import { roundTop, share } from "../dom/numbers";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
 import { nextAt } from "../state/next";
+import { namesOf } from "../state/run";
 import { tokenName } from "../state/text";
 
 const SHOWN = 10;
@@ -49,7 +50,7 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     const { candidates, follower } = nextAt(next, tokens, position);
     where.replaceChildren(
       "after ",
-      element("b", { class: "token", dir: "auto" }, tokenName(tokens?.texts[position] ?? "")),
+      element("b", { class: "token", dir: "auto" }, namesOf(explorer.run.value, next.sequence)[position] ?? ""),
       ` (${position === last ? "the last token" : `position ${position}`})`,
     );
     const top = roundTop(candidates[0]?.probability ?? 1);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutIntoPieces, directionOf, shorten, unitIndex, visible } from "../../../static/src/state/text";
+import { cutIntoPieces, directionOf, shorten, tokenNames, unitIndex, visible } from "../../../static/src/state/text";
 import { tokensEvent } from "../made";
 
 const textsOf = (text: string | null, tokens: ReturnType<typeof tokensEvent>) =>
@@ -90,6 +90,18 @@ test("pieces put together are the text again, whatever the script", () => {
 
 test("a text's direction is that of its first letter", () => {
   expect([" مرحبا", "·abc", "12", " שלום"].map(directionOf)).toEqual(["rtl", "ltr", "ltr", "rtl"]);
+});
+
+test("a byte of a character is called by the character and its place", () => {
+  const tokens = tokensEvent(
+    ["⟨D9⟩", "⟨85⟩", " a"],
+    [
+      [0, 1],
+      [0, 1],
+      [1, 3],
+    ],
+  );
+  expect(tokenNames("م a", tokens)).toEqual(["م 1/2", "م 2/2", "·a"]);
 });
 
 test("spaces and line ends can be seen", () => {

@@ -9,9 +9,8 @@ import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import type { Explorer } from "../../state/explorer";
-import { type Run, sequencesOf, type Site, type Tokens } from "../../state/run";
+import { namesOf, type Run, sequencesOf, type Site } from "../../state/run";
 import { type Store, watch } from "../../state/store";
-import { tokenName } from "../../state/text";
 import type { MapSize } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 import { isSink, topsOf } from "../../tiles/tops";
@@ -57,7 +56,6 @@ export function mountMap(
   const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
   host.append(heat, ink);
   const surface = openSurface(heat, () => draw());
-  const labelsOf = rememberLabels();
   let box: HostSize = { width: 0, height: 0, ratio: 1 };
   let shown: Shown | null = null;
   let pointed: { row: number; col: number } | null = null;
@@ -185,17 +183,10 @@ export function mountMap(
   rectangles.onArrival(draw);
 }
 
-/** Labels are cut once for each pair of sequences, not for each frame. */
-function rememberLabels(): (run: Run, site: Site) => AxisLabels {
-  const known = new WeakMap<Tokens, string[]>();
-  const side = (tokens: Tokens | undefined, length: number) => {
-    if (!tokens || tokens.texts.length !== length) return Array.from({ length }, (_, index) => String(index));
-    const texts = known.get(tokens) ?? tokens.texts.map(tokenName);
-    known.set(tokens, texts);
-    return texts;
-  };
-  return (run, site) => {
-    const { rows, columns } = sequencesOf(site);
-    return { rows: side(run.sequences[rows], site.queries), cols: side(run.sequences[columns], site.keys) };
-  };
+/** A sequence that does not fit its map, which should not happen, is numbered rather than named wrongly. */
+function labelsOf(run: Run, site: Site): AxisLabels {
+  const { rows, columns } = sequencesOf(site);
+  const side = (names: readonly string[], length: number) =>
+    names.length === length ? names : Array.from({ length }, (_, index) => String(index));
+  return { rows: side(namesOf(run, rows), site.queries), cols: side(namesOf(run, columns), site.keys) };
 }

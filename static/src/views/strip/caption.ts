@@ -1,13 +1,12 @@
 /** The line above the tokens: which token, what it looks at most, who looks at it most, and how to let go. */
 import { element } from "../../dom/element";
 import { share } from "../../dom/numbers";
-import { tokenName } from "../../state/text";
 import type { Line } from "../../tiles/links";
 
 export interface CaptionSide {
   line: Line;
-  /** Texts of the sequence that the line runs along. */
-  texts: readonly string[];
+  /** Of the sequence that the line runs along. */
+  names: readonly string[];
 }
 
 export interface Caption {
@@ -46,10 +45,11 @@ export function strongest(weights: Float32Array, many = NAMED): number[] {
     .slice(0, many);
 }
 
-function side(role: string, verb: string, { line, texts }: CaptionSide): HTMLElement[] {
+function side(role: string, verb: string, { line, names }: CaptionSide): HTMLElement[] {
   const links = strongest(line.values);
   const list = links.flatMap((index) => [
-    named(tokenName(texts[index] ?? String(index))),
+    named(names[index] ?? String(index)),
+    element("sub", {}, String(index)),
     ` ${share(line.values[index] ?? 0)}  `,
   ]);
   return [

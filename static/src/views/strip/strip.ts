@@ -6,9 +6,8 @@ import { element } from "../../dom/element";
 import { oncePerFrame } from "../../dom/schedule";
 import type { Explorer } from "../../state/explorer";
 import { watch } from "../../state/store";
-import { type Run, type SequenceName, sequencesOf } from "../../state/run";
+import { namesOf, type Run, type SequenceName, sequencesOf, textOf } from "../../state/run";
 import { headName } from "../../state/sites";
-import { tokenName } from "../../state/text";
 import type { TokenRef } from "../../state/view";
 import { columnArea, columnOf, type Line, rowArea, rowOf } from "../../tiles/links";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
@@ -61,9 +60,7 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const isPair = sequences.encoder !== undefined;
     for (const name of ["encoder", "decoder"] as const) {
       const tokens = sequences[name];
-      if (!tokens) continue;
-      const given = isPair && name === "decoder" ? target : text;
-      strips.set(name, buildWords(tokens, tokens.origin === "given" ? given : null));
+      if (tokens) strips.set(name, buildWords(tokens, textOf(explorer.run.value, name)));
     }
     host.replaceChildren(...[...strips].map(([name, words]) => section(name, words, isPair)));
   }
@@ -122,8 +119,9 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
       ];
     const { active, looksAt, lookedBy } = links;
     const locked = explorer.view.value.token !== null;
-    const side = (part: LinkSide | null) => part && { line: part.line, texts: textsOf(part.sequence) };
-    const token = tokenName(textsOf(active.sequence)[active.index] ?? "");
+    const side = (part: LinkSide | null) =>
+      part && { line: part.line, names: namesOf(explorer.run.value, part.sequence) };
+    const token = namesOf(explorer.run.value, active.sequence)[active.index] ?? "";
     return captionParts({
       token,
       position: active.index,
@@ -141,14 +139,10 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const valueOf = (part: LinkSide | null) =>
       part?.sequence === token.sequence ? (part.line.values[token.index] ?? null) : null;
     return {
-      token: tokenName(textsOf(token.sequence)[token.index] ?? ""),
+      token: namesOf(explorer.run.value, token.sequence)[token.index] ?? "",
       at: valueOf(looksAt),
       by: valueOf(lookedBy),
     };
-  }
-
-  function textsOf(sequence: SequenceName): readonly string[] {
-    return explorer.run.value.sequences[sequence]?.texts ?? [];
   }
 
   function tokenUnder({ target, clientX }: MouseEvent): TokenRef | null {
