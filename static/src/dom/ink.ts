@@ -1,10 +1,10 @@
 /** Colours and type of css/tokens.css, for what is drawn on a canvas. */
-const SANS = '"Inter Variable", system-ui, sans-serif';
+export const FONT_FAMILY = '"Inter Variable", system-ui, sans-serif';
 const MONO = '"JetBrains Mono Variable", ui-monospace, monospace';
 
 export const FONT = {
-  small: `12px ${SANS}`,
-  strong: `600 12px ${SANS}`,
+  small: `12px ${FONT_FAMILY}`,
+  strong: `600 12px ${FONT_FAMILY}`,
   token: `12px ${MONO}`,
 } as const;
 

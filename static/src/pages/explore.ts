@@ -49,7 +49,7 @@ function openPage(app: HTMLElement): void {
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
-  mountChart(places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
+  mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, explorer, rectangles);
   mountStatus(places.status, explorer);
   mountSheets(places.tabs, [

@@ -20,6 +20,7 @@ export interface Places {
   measuresPanel: HTMLElement;
   chart: HTMLElement;
   chartTools: HTMLElement;
+  chartPanel: HTMLDetailsElement;
   tokens: HTMLElement;
   tokensCaption: HTMLElement;
   status: HTMLElement;
@@ -39,12 +40,14 @@ export function layOutPage(app: HTMLElement): Places {
   const heads = element("div", { class: "panel-body heads-body" });
   const chart = element("div", { class: "panel-body chart-body" });
   const chartTools = element("div", { class: "panel-tools" });
-  const headsPanel = element(
-    "div",
-    { class: "column" },
-    panel("heads", "Heads", heads),
-    panel("chart", "Heads by layer", chart, chartTools),
+  const chartPanel = element(
+    "details",
+    { class: "panel-chart" },
+    element("summary", {}, element("h2", {}, "Heads by layer")),
+    chartTools,
+    chart,
   );
+  const headsPanel = element("div", { class: "column" }, panel("heads", "Heads", heads), chartPanel);
 
   const mapHead = element("header", { class: "map-head" });
   const mapLine = element("p", { class: "map-line" });
@@ -128,6 +131,7 @@ export function layOutPage(app: HTMLElement): Places {
     measuresPanel,
     chart,
     chartTools,
+    chartPanel,
     tokens,
     tokensCaption,
     status,

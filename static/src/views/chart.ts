@@ -1,8 +1,8 @@
-/** One measure of every head by layer, as a Plotly chart; a press on a dot shows that head. Loaded when first in sight. */
+/** One measure of every head by layer, as a Plotly chart; a press on a dot shows that head. Loaded when it is opened. */
 import { element } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import { roundTop } from "../dom/numbers";
-import { loadPlotly, type Plotly } from "../dom/plotly";
+import { CHART_CONFIG, chartLayout, loadPlotly, type Plotly, type PlotlyHost } from "../dom/plotly";
 import { cssColour } from "../dom/ink";
 import { atMostEvery } from "../dom/schedule";
 import type { Explorer } from "../state/explorer";
@@ -13,6 +13,8 @@ import { type Store, watch } from "../state/store";
 import type { Theme } from "../state/theme";
 import type { HeadRef } from "../state/selection";
 
+const MOST_TICKS = 16;
+const OPEN = "headlight-chart-open";
 /** Heads of one layer stand side by side within this part of the layer's width. */
 const SPREAD = 0.7;
 /** A chart of a thousand heads takes some milliseconds, and layers arrive faster than one can look. */
@@ -24,6 +26,7 @@ const SYMBOLS: Record<string, string> = {
 };
 
 export function mountChart(
+  panel: HTMLDetailsElement,
   host: HTMLElement,
   tools: HTMLElement,
   explorer: Explorer,
@@ -33,8 +36,8 @@ export function mountChart(
   let measure = MEASURES[0] as MeasureText;
   let chosen: MeasureText | null = null;
   let plotly: Plotly | null = null;
-  let isInSight = false;
   let lastDrawn = "";
+  let isLoading = false;
   const menu = createMenu("Measure", (name) => {
     chosen = MEASURES.find((known) => known.name === name) ?? null;
     draw();
@@ -58,11 +61,12 @@ export function mountChart(
     );
     menu.setLabel(measure.title);
     menu.setDisabled(offered.length === 0);
+    if (!panel.open) return;
     plot.classList.toggle("chart-empty", sites.length === 0);
     words.hidden = sites.length > 0;
     legend.hidden = !sites.some(({ stack }) => stack === "encoder");
     if (sites.length === 0) return;
-    if (!plotly) return void (isInSight && load());
+    if (!plotly) return void load();
     const heads = dots();
     const selected = explorer.selection.value;
     const drawn = [
@@ -75,7 +79,7 @@ export function mountChart(
     ].join();
     if (drawn === lastDrawn) return;
     lastDrawn = drawn;
-    void plotly.react(plot, [trace(heads)], layout(heads), { displayModeBar: false, responsive: true });
+    void plotly.react(plot, [trace(heads)], layout(heads), CHART_CONFIG);
   });
 
   function dots(): Dot[] {
@@ -103,69 +107,40 @@ export function mountChart(
   }
 
   function layout(heads: Dot[]): object {
-    const axis = {
-      gridcolor: cssColour("--hairline"),
-      linecolor: cssColour("--hairline"),
-      zeroline: false,
-      tickfont: { size: 12 },
-      ticks: "outside",
-      ticklen: 4,
-      tickcolor: "rgba(0,0,0,0)",
-      fixedrange: true,
-    };
     const top = roundTop(Math.max(...heads.map(({ y }) => y || 0)));
-    const unit = measure.unit === "share" ? "" : measure.unit;
-    return {
-      autosize: true,
-      margin: { l: 44, r: 8, t: 8, b: 34 },
-      paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
-      font: { family: '"Inter Variable", system-ui, sans-serif', size: 12, color: cssColour("--ink-2") },
-      hoverlabel: {
-        bgcolor: cssColour("--ink"),
-        bordercolor: cssColour("--ink"),
-        font: { color: cssColour("--paper"), size: 12 },
-      },
-      xaxis: {
-        ...axis,
-        title: { text: "layer", standoff: 2, font: { size: 12 } },
-        dtick: heads.length > 200 ? 4 : 1,
-        range: [-0.6, Math.max(...heads.map(({ layer }) => layer)) + 0.6],
-      },
-      yaxis: {
-        ...axis,
-        title: { text: unit, standoff: 4, font: { size: 12 } },
-        ...(measure.unit === "share" ? { range: [-0.03 * top, 1.03 * top] } : { rangemode: "tozero" }),
-      },
-      showlegend: false,
-    };
+    const isShare = measure.unit === "share";
+    const lastLayer = Math.max(...heads.map(({ layer }) => layer));
+    return chartLayout({
+      x: { title: "layer", range: [-0.6, lastLayer + 0.6], dtick: lastLayer > MOST_TICKS ? 4 : 1 },
+      y: { title: isShare ? "" : measure.unit, range: isShare ? [-0.03 * top, 1.03 * top] : null },
+    });
   }
 
   async function load(): Promise<void> {
+    if (isLoading) return;
+    isLoading = true;
     try {
-      plotly = await loadPlotly(address);
+      const loaded = await loadPlotly(address);
+      await loaded.newPlot(plot, [], {}, CHART_CONFIG);
+      plotly = loaded;
     } catch {
       words.textContent = "The chart's library did not load. Reload the page to try again.";
       words.hidden = false;
       return;
     }
-    draw();
-    await plotly.newPlot(plot, [], layout(dots()), { displayModeBar: false, responsive: true });
     (plot as unknown as PlotlyHost).on("plotly_click", ({ points }) => {
       const dot = dots()[points[0]?.pointNumber ?? -1];
       if (dot) explorer.select(dot);
     });
+    draw();
   }
 
-  new IntersectionObserver((entries) => {
-    isInSight = entries.some(({ isIntersecting }) => isIntersecting);
+  panel.open = window.localStorage.getItem(OPEN) === "yes";
+  panel.addEventListener("toggle", () => {
+    window.localStorage.setItem(OPEN, panel.open ? "yes" : "no");
     draw();
-  }).observe(host);
+  });
   watch([explorer.run, explorer.selection, theme], draw);
-}
-
-interface PlotlyHost {
-  on(name: "plotly_click", listener: (event: { points: { pointNumber: number }[] }) => void): void;
 }
 
 interface Dot extends HeadRef {

@@ -15,7 +15,7 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
   const bars = element("ol", { class: "bars", "aria-label": "Most likely next tokens" });
   const truth = element("p", { class: "aside" });
   const rows = Array.from({ length: SHOWN }, () => {
-    const name = element("span", { class: "bar-name token", dir: "auto" });
+    const name = element("span", { class: "bar-name token-name", dir: "auto" });
     const bar = element("span", { class: "bar" });
     const value = element("span", { class: "bar-value" });
     const row = element(
@@ -50,7 +50,11 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     const { candidates, follower } = nextAt(next, tokens, position);
     where.replaceChildren(
       "after ",
-      element("b", { class: "token", dir: "auto" }, namesOf(explorer.run.value, next.sequence)[position] ?? ""),
+      element(
+        "span",
+        { class: "token-name token-strong", dir: "auto" },
+        namesOf(explorer.run.value, next.sequence)[position] ?? "",
+      ),
       ` (${position === last ? "the last token" : `position ${position}`})`,
     );
     const top = roundTop(candidates[0]?.probability ?? 1);
@@ -74,5 +78,9 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
 function followerParts(text: string, rank: number | null, many: number): (Node | string)[] {
   const place =
     rank === null ? `, not among the first ${many}` : rank === 0 ? ", the likeliest" : `, number ${rank + 1} of these`;
-  return ["here the text goes on with ", element("b", { class: "token", dir: "auto" }, tokenName(text)), place];
+  return [
+    "here the text goes on with ",
+    element("span", { class: "token-name token-strong", dir: "auto" }, tokenName(text)),
+    place,
+  ];
 }

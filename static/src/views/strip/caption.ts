@@ -26,7 +26,7 @@ const WORTH_NAMING = 0.01;
 export function captionParts(caption: Caption): (Node | string)[] {
   const { looksAt, lookedBy, pointed } = caption;
   return [
-    element("b", { class: "token", dir: "auto" }, caption.token),
+    element("span", { class: "token-name token-strong", dir: "auto" }, caption.token),
     element("span", {}, `position ${caption.position}`),
     ...(looksAt ? side("role-at", "looks at", looksAt) : []),
     ...(lookedBy ? side("role-by", "looked at by", lookedBy) : []),
@@ -46,15 +46,18 @@ export function strongest(weights: Float32Array, many = NAMED): number[] {
 }
 
 function side(role: string, verb: string, { line, names }: CaptionSide): HTMLElement[] {
-  const links = strongest(line.values);
-  const list = links.flatMap((index) => [
-    named(names[index] ?? String(index)),
-    element("sub", {}, String(index)),
-    ` ${share(line.values[index] ?? 0)}  `,
-  ]);
+  const links = strongest(line.values).map((index) =>
+    element(
+      "span",
+      { class: "link" },
+      named(names[index] ?? String(index)),
+      element("sub", {}, String(index)),
+      ` ${share(line.values[index] ?? 0)}`,
+    ),
+  );
   return [
     element("span", { class: role }, verb),
-    element("span", { class: "links" }, ...(list.length ? list : ["nothing much"])),
+    element("span", { class: "links" }, ...(links.length ? links : ["nothing much"])),
   ];
 }
 
@@ -66,5 +69,5 @@ function pointedParts({ at, by }: NonNullable<Caption["pointed"]>): Node[] {
 }
 
 function named(text: string): HTMLElement {
-  return element("span", { class: "token", dir: "auto" }, text);
+  return element("span", { class: "token-name", dir: "auto" }, text);
 }

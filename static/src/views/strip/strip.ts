@@ -39,12 +39,12 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     build();
     for (const word of shaded) word.removeAttribute("style");
     shaded = [];
-    for (const word of host.querySelectorAll(".word-active")) word.classList.remove("word-active");
+    for (const word of host.querySelectorAll(".token-active")) word.classList.remove("token-active");
     links = readLinks();
     caption.replaceChildren(...describe());
     const active = explorer.active.value;
     const word = active && strips.get(active.sequence)?.tokens[active.index];
-    word?.classList.add("word-active");
+    word?.classList.add("token-active");
     if (word && !host.matches(":hover")) word.scrollIntoView({ block: "nearest" });
     host.classList.toggle("locked", explorer.view.value.token !== null);
     if (!links) return;

@@ -39,7 +39,7 @@ export function tokenAt(word: HTMLElement, clientX: number): number {
 
 function buildWord({ tokens, text }: Piece, isSpecial: boolean): HTMLElement {
   const isShared = tokens.length > 1;
-  const name = ["word", isSpecial && "word-special", isShared && "word-shared"].filter(Boolean).join(" ");
+  const name = ["token", isSpecial && "token-special", isShared && "token-shared"].filter(Boolean).join(" ");
   const attributes = { class: name, "data-token": tokens[0] ?? 0, "data-tokens": isShared ? tokens.length : null };
   return element("span", attributes, ...(isSpecial ? [text] : withMarks(text)));
 }
