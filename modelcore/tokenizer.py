@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import tokenizers
-from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 GPT2_END_OF_TEXT = "<|endoftext|>"
 
@@ -50,7 +50,8 @@ class Tokenizer:
         self._is_byte_level = (parts["decoder"] or {}).get("type") == "ByteLevel"
         self._added = {token["id"]: token for token in parts["added_tokens"]}
         # A normaliser, or a token that swallows the spaces beside it, may shorten a text without bound.
-        self._may_shrink_text = parts["normalizer"] is not None or any(
+        normalizer = (parts["normalizer"] or {}).get("type")
+        self._may_shrink_text = normalizer not in (None, "Lowercase") or any(
             token["lstrip"] or token["rstrip"] for token in self._added.values()
         )
 
@@ -141,12 +142,14 @@ def train_byte_level_bpe(
     vocabulary: int,
     *,
     special: Iterable[str] = (),
+    lowercase: bool = False,
     digits_apart: bool = False,
     end_token: str | None = None,
 ) -> Tokenizer:
     """Learns byte-level BPE (Sennrich et al. 2016 over bytes, as in GPT-2).
 
-    `digits_apart` makes every digit a token of its own; `end_token` is appended to every encoded text.
+    `lowercase` reads every letter as small; `digits_apart` makes every digit a token of its own;
+    `end_token` is appended to every encoded text.
     """
     inner = tokenizers.Tokenizer(models.BPE())
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -154,6 +157,8 @@ def train_byte_level_bpe(
         inner.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
     else:
         inner.pre_tokenizer = byte_level
+    if lowercase:
+        inner.normalizer = normalizers.Lowercase()
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,

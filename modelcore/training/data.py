@@ -19,10 +19,12 @@ class Repetition:
     """Which share of the windows repeats a span, and which share of those spans is random tokens.
 
     A repeated span rewards the induction head (Olsson et al. 2022): after "A B … A", B follows.
+    A `periodic` window is nothing but its span, again and again.
     """
 
     share: float
     random_share: float
+    periodic: bool = False
     shortest_span: int = 8
 
 
@@ -60,9 +62,12 @@ def repeat_span(window_N: np.ndarray, vocabulary: int, repetition: Repetition, g
     … [ span ] …gap… [ span ] …        the span may first be replaced by random tokens
     """
     length = len(window_N)
-    span = generator.integers(repetition.shortest_span, length // 2 + 1)
-    first = generator.integers(0, length - 2 * span + 1)
-    second = generator.integers(first + span, length - span + 1)
+    span = int(generator.integers(repetition.shortest_span, length // 2 + 1))
+    first = 0 if repetition.periodic else int(generator.integers(0, length - 2 * span + 1))
     if generator.random() < repetition.random_share:
         window_N[first : first + span] = generator.integers(0, vocabulary, size=span)
+    if repetition.periodic:
+        window_N[:] = np.resize(window_N[:span], length)
+        return
+    second = int(generator.integers(first + span, length - span + 1))
     window_N[second : second + span] = window_N[first : first + span]

@@ -67,6 +67,14 @@ def test_digits_stand_apart_and_the_end_token_is_special():
     assert encoding.offsets == [(0, 1), (1, 2), (2, 3), (3, 4), (0, 0)]
 
 
+def test_capitals_can_be_read_as_small_letters_at_their_own_places():
+    tokenizer = train_byte_level_bpe(PROSE, 300, lowercase=True)
+    encoding = tokenizer.encode("İ The HOUSE")  # the first letter becomes two code points
+    assert encoding.texts[-2:] == [" the", " house"]
+    assert encoding.offsets[-2:] == [(1, 5), (5, 11)]
+    assert tokenizer.longest_token is not None
+
+
 def test_vocabulary_and_merges_give_the_tokens_of_tokenizer_json(tokenizer, tmp_path):
     tokenizer.save(tmp_path / "tokenizer.json")
     model = json.loads((tmp_path / "tokenizer.json").read_text())["model"]

@@ -94,7 +94,9 @@ def measure_accuracy(model: EncoderDecoder, tokenizer: Tokenizer, examples: list
 def _train_tokenizer(generator: random.Random) -> Tokenizer:
     examples = [draw_example(generator) for _ in range(TOKENIZER_EXAMPLES)]
     texts = (text for example in examples for text in (example.source, example.target))
-    return train_byte_level_bpe(texts, CONFIG.vocabulary, special=[PAD, END], digits_apart=True, end_token=END)
+    return train_byte_level_bpe(
+        texts, CONFIG.vocabulary, special=[PAD, END], lowercase=True, digits_apart=True, end_token=END
+    )
 
 
 def _save(out: Path, model: EncoderDecoder, tokenizer: Tokenizer, done: StepDone) -> Saved:
