@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -19,16 +21,15 @@ DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
-    """The key in the data folder, made on the first start. Creating is exclusive, so two processes agree."""
+    """The key in the data folder, made on the first start. It appears whole, and once: two processes agree on it."""
     path = DATA / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(50)
-        file.write(key)
-    return key
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=DATA, prefix=".secret_key.") as file:
+            file.write(secrets.token_urlsafe(50))
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
+    return path.read_text()
 
 
 SECRET_KEY = env.str("HEADLIGHT_SECRET_KEY", default="") or _secret_key()

@@ -140,3 +140,12 @@ def test_run_lost_on_its_way_is_sent_again(broker: redis.Redis, run: Run, sent: 
     broker.delete("interactive")
     keeper.send_waiting()
     assert [job.attempt for job in sent] == [2]
+
+
+def test_run_that_was_never_sent_is_sent_once_by_an_emptied_broker(
+    broker: redis.Redis, run: Run, sent: list[TraceJob]
+) -> None:
+    """Every first start: it was sent as never sent, and then again as forgotten by the new broker."""
+    Run.objects.update(created_at=timezone.now() - timedelta(seconds=5))
+    keeper.send_waiting()
+    assert [job.attempt for job in sent] == [1]

@@ -87,13 +87,13 @@ def send_waiting() -> None:
     """Send what was never sent, what got lost on its way, and everything that an emptied broker has forgotten."""
     forgotten = dispatch.broker_came_back_empty()
     waiting = Run.objects.filter(state=Run.State.QUEUED)
-    for run in waiting.filter(dispatched_at=None, created_at__lt=timezone.now() - timedelta(seconds=1)):
-        send(run)
     late = Q() if forgotten else Q(dispatched_at__lt=timezone.now() - timedelta(seconds=RESEND_AFTER_S))
     lost = waiting.filter(late, dispatched_at__isnull=False)
     if lost.exists() and (forgotten or dispatch.queue_length() == 0):
         for run in lost:
             _queue_again(run)
+    for run in waiting.filter(dispatched_at=None, created_at__lt=timezone.now() - timedelta(seconds=1)):
+        send(run)
     if forgotten:
         # Whoever was running when Redis went has lost its place there; its lease decides.
         log.info("the broker came back empty and was filled again")
