@@ -4,7 +4,7 @@ import type { Picture, Quad, Sheet, Surface } from "./surface";
 import type { Ramp } from "./ramp";
 import { ByteCache } from "./byte_cache";
 
-const TEXTURE_BYTES = 192 * 2 ** 20;
+const TEXTURE_BYTES = 64 * 2 ** 20;
 const NO_LIMIT = 1e9;
 const UNIFORMS = ["canvas_size", "sheet", "ramp", "scale", "squared", "masked"] as const;
 

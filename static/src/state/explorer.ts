@@ -70,8 +70,9 @@ export class Explorer {
     this.problem.set(null);
     try {
       const created = await createRun({ kind: "trace", model: model.id, text, ...(target ? { target } : {}) });
-      // A head that the person chose stays chosen; a place in the old text does not.
-      const { site, head } = this.run.value.model === model.id ? this.view.value : { site: null, head: 0 };
+      // The head in sight stays in sight; a place in the old text does not.
+      const isSameModel = this.run.value.model === model.id;
+      const { site, head } = (isSameModel && this.selection.value) || { site: null, head: 0 };
       this.hover.set(null);
       this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
       this.#address.enter(created.page, { ...this.view.value, site, head, token: null, frame: null });
@@ -95,13 +96,17 @@ export class Explorer {
     this.view.update((view) => ({ ...view, token }));
   }
 
-  /** What the model's card says one should notice; it speaks of the card's own example. */
+  /** The head that the model's card points at, and what it says of it on the card's own example. */
   get notice(): Notice | null {
+    const { model } = this.run.value;
+    const { site, head, sentence } = this.models.value?.find(({ id }) => id === model)?.notice ?? {};
+    return site && head !== undefined && sentence ? { site, head, sentence } : null;
+  }
+
+  /** Whether the card's sentence is about this very text. */
+  get isExample(): boolean {
     const { model, text } = this.run.value;
-    const card = this.models.value?.find(({ id }) => id === model);
-    const { site, head, sentence } = card?.notice ?? {};
-    if (!site || head === undefined || !sentence || text !== card?.example) return null;
-    return { site, head, sentence };
+    return this.models.value?.find(({ id }) => id === model)?.example === text;
   }
 
   reconnect(): void {
@@ -122,9 +127,11 @@ export class Explorer {
   async #open(id: string): Promise<void> {
     this.#follow({ id, model: null, text: null, target: null }, `/ws/runs/${encodeURIComponent(id)}`);
     try {
-      const { model, text, target } = await readRun(id);
+      const { model, text, target, error } = await readRun(id);
       if (this.run.value.id !== id) return;
       this.run.update((run) => ({ ...run, model, text, target }));
+      // A run that failed before a worker had it sends no frames.
+      if (error) this.run.update((run) => ({ ...run, phase: "failed", failure: error }));
       this.#chooseModelOfRun();
     } catch (error) {
       // An unknown run is told by its socket, in the map's place.

@@ -45,7 +45,7 @@ export function situationOf(
   if (run.phase === "queued") {
     const detail =
       silent_ms > WAITING_AFTER_MS
-        ? `Queued for ${Math.round(silent_ms / 1000)} s. It starts as soon as a worker is free.`
+        ? `This page has waited ${Math.round(silent_ms / 1000)} s. The run starts as soon as a worker is free.`
         : "The text is on its way.";
     return { tone: "waiting", title: "Waiting for a worker", detail, covers: !hasMap, canReconnect: false };
   }

@@ -33,7 +33,7 @@ const AT_ONCE = 4;
 /** No worker, or no server: that passes by itself. */
 const AWAY = [0, 503];
 const AGAIN_AFTER_MS = 2_000;
-const CACHE_BYTES = 64 * 2 ** 20;
+const CACHE_BYTES = 32 * 2 ** 20;
 
 export class Rectangles {
   readonly #cache: ByteCache<Weights>;

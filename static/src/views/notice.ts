@@ -48,7 +48,8 @@ function aboutHead(explorer: Explorer): string {
   const { notice } = explorer;
   const selected = explorer.selection.value;
   if (!selected) return "";
-  if (notice && notice.site === selected.site && notice.head === selected.head) return notice.sentence;
+  if (explorer.isExample && notice && notice.site === selected.site && notice.head === selected.head)
+    return notice.sentence;
   const site = explorer.run.value.sites.get(selected.site);
   return site ? labelOf(site, selected.head).sentence : "";
 }
