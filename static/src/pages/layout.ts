@@ -141,8 +141,8 @@ export function layOutPage(app: HTMLElement): Places {
 
 function panel(name: string, title: string, body: HTMLElement, tools?: HTMLElement): HTMLElement {
   return element(
-    "section",
-    { class: `panel panel-${name}`, "aria-label": title },
+    "div",
+    { class: `panel panel-${name}`, role: "group", "aria-label": title },
     element("header", { class: "panel-head" }, element("h2", {}, title), tools ?? null),
     body,
   );

@@ -83,6 +83,8 @@ const FOUND_SHARE = 0.12;
 /** The next pattern must hold this much less. */
 const MARGIN = 0.15;
 const REST_SHARE = 0.6;
+/** Between two texts: the weight lies on so few tokens (e to the entropy) that each row points somewhere. */
+const FOCUSED_TOKENS = 2;
 
 export function labelOf(site: Site, head: number): HeadLabel {
   const resting = site.kind === "self" ? (measureOf(site, head, "first_token") ?? 0) : 0;
@@ -100,6 +102,11 @@ export function labelOf(site: Site, head: number): HeadLabel {
     return named(best.name, best.value);
   }
   if (resting >= REST_SHARE) return named("first_token", resting);
+  const spread = Math.exp(measureOf(site, head, "entropy") ?? Infinity);
+  if (site.kind === "cross" && spread <= FOCUSED_TOKENS) {
+    const sentence = `Each token looks at about ${spread.toFixed(1)} tokens of the other text.`;
+    return { measure: "entropy", title: "focused", value: null, sentence };
+  }
   return {
     measure: null,
     title: "unclear",

@@ -27,6 +27,14 @@ test("two patterns alike are unclear", () => {
   });
 });
 
+test("a head between two texts that points at one token each time is focused", () => {
+  const site = siteEvent({ site: "decoder.cross.0", measures: { diagonal: [0.05], entropy: [0.28] } });
+  expect(labelOf(site, 0)).toMatchObject({
+    title: "focused",
+    sentence: "Each token looks at about 1.3 tokens of the other text.",
+  });
+});
+
 test("patterns within one text are not read between two", () => {
   const site = siteEvent({
     site: "decoder.cross.0",
