@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.running import RunningSite
 
@@ -24,6 +24,9 @@ ARGUMENTS = [
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 ]
+# A loaded machine is slow, not wrong.
+TIMEOUT_MS = 20_000
+expect.set_options(timeout=TIMEOUT_MS)
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -53,7 +56,7 @@ def context(browser: Browser, site: RunningSite, request: pytest.FixtureRequest)
 def page(context: BrowserContext, site: RunningSite) -> Iterator[Page]:
     """A page that may not complain: no error, no failed request, nothing from elsewhere."""
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(TIMEOUT_MS)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("console", lambda line: complaints.append(line.text) if _is_fault(line) else None)
