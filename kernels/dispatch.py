@@ -4,6 +4,7 @@
     CUDA            triton      torch                   triton               torch
     the CPU         cpu         cpu                     cpu                  cpu
 
+The Triton kernels know bands, key lengths and softcap; on CUDA every other field of AttentionSpec takes "torch".
 "cpu" and "torch" are one code (kernels/cpu) on two devices. "reference" runs only when asked for by name.
 """
 
@@ -17,15 +18,8 @@ import torch
 from torch import Tensor
 
 from kernels import cpu, reference
-from kernels.spec import (
-    Attended,
-    AttentionSpec,
-    Pooled,
-    check_lse,
-    check_queries_and_keys,
-    check_span,
-    check_values,
-)
+from kernels.checks import check_lse, check_queries_and_keys, check_span, check_values
+from kernels.spec import Attended, AttentionSpec, Pooled
 
 # B batch, H query heads, G key/value heads (H a multiple of G), Q queries, K keys, D head width
 # R and C rows and columns of cells
@@ -41,7 +35,11 @@ class Choice(NamedTuple):
     reason: str
 
 
-def chosen(device: torch.device | str, operation: Operation = "attend") -> Choice:
+# What the Triton kernels know of AttentionSpec; head_gate comes after them.
+TRITON_KNOWS = {"causal", "window", "key_lengths", "softcap", "head_gate"}
+
+
+def chosen(device: torch.device | str, operation: Operation = "attend", spec: AttentionSpec | None = None) -> Choice:
     """What runs an operation on tensors of this device, unless a call names another."""
     kind = torch.device(device).type
     if kind == "cpu":
@@ -53,6 +51,11 @@ def chosen(device: torch.device | str, operation: Operation = "attend") -> Choic
         return Choice("torch", "Triton is not installed; torch in chunks")
     if operation not in ("attend", "map_tile", "map_pool"):
         return Choice("torch", f"no Triton kernel for {operation} yet; torch in chunks")
+    unknown = set() if spec is None else spec.used - TRITON_KNOWS
+    if spec is not None and spec.window is not None and not spec.causal:
+        unknown = unknown | {"a window without causal"}
+    if unknown:
+        return Choice("torch", f"no Triton kernel for {operation} with {', '.join(sorted(unknown))}; torch in chunks")
     return Choice("triton", "CUDA device")
 
 
@@ -66,26 +69,31 @@ def attend(
 ) -> Attended:
     """Attention in O(n) memory, with the log-sum-exp of each row, from which any part of the map follows.
 
-    Differentiable in q, k and v, not through lse. Under "cpu" and "torch" the backward pass recomputes
-    the map chunk by chunk.
+    Differentiable in q, k, v, and the spec's t5_bias, sinks and head_gate; not through lse. Under "cpu" and
+    "torch" the backward pass recomputes the map chunk by chunk.
 
     Shapes: out (B, H, Q, D) in the dtype of q. lse (B, H, Q) in nats, float32 (float64 for float64
-        operands). A row that sees no key has out 0 and lse -inf.
+        operands), sinks included. A row that sees no key has out 0 and lse -inf.
     Raises: ValueError if shapes, dtypes or devices do not fit, or the implementation cannot run here.
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_values(k_BGKD, v_BGKD)
-    gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (q_BHQD, k_BGKD, v_BGKD))
+    learned = (q_BHQD, k_BGKD, v_BGKD, spec.t5_bias, spec.sinks)
+    gradients = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in learned)
     operation: Operation = "attend with gradients" if gradients else "attend"
-    name = _implementation(implementation, operation, q_BHQD.device)
+    name = _implementation(implementation, operation, q_BHQD.device, spec)
     if name == "reference":
-        return reference.attention(q_BHQD, k_BGKD, v_BGKD, spec)
-    if name == "triton":
+        out, lse, _ = reference.attention(q_BHQD, k_BGKD, v_BGKD, spec)
+    elif name == "triton":
         from kernels import flash_forward  # imports Triton, which only CUDA machines need
 
         with torch.cuda.device_of(q_BHQD):
-            return Attended(*flash_forward.attend(q_BHQD, k_BGKD, v_BGKD, spec), name)
-    return Attended(*cpu.attend(q_BHQD, k_BGKD, v_BGKD, spec), name)
+            out, lse = flash_forward.attend(q_BHQD, k_BGKD, v_BGKD, spec)
+    else:
+        out, lse = cpu.attend(q_BHQD, k_BGKD, v_BGKD, spec)
+    if spec.head_gate is not None:
+        out = out * spec.head_gate.to(out.dtype)[:, None, None]
+    return Attended(out, lse, name)
 
 
 def map_tile(
@@ -102,7 +110,8 @@ def map_tile(
     """Attention probabilities of one rectangle, exactly, without forming the rest of the map.
 
     Shapes: (B, len(heads) or H, len(rows), len(cols)), float32; "reference" keeps float64. Rows of the
-        whole map sum to 1; a row that sees no key is all zero.
+        whole map sum to 1, to less where there are sinks, to anything where edges are scaled; a row that
+        sees no key is all zero.
     Raises: ValueError if the rectangle or a head leaves the map.
     Source: FlashAttention-2 (arXiv 2307.08691), Algorithm 2: p = exp(score - lse).
     """
@@ -112,7 +121,7 @@ def map_tile(
     check_span("cols", cols, k_BGKD.shape[2])
     if heads is not None and (not len(heads) or not all(0 <= head < q_BHQD.shape[1] for head in heads)):
         raise ValueError(f"heads must name some of 0:{q_BHQD.shape[1]}, got {list(heads)}")
-    name = _implementation(implementation, "map_tile", q_BHQD.device)
+    name = _implementation(implementation, "map_tile", q_BHQD.device, spec)
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
         if name == "triton":
             from kernels import map_tile as triton_tile
@@ -151,7 +160,7 @@ def map_pool(
         check_span(side, span, size)
         if span.start % cell:
             raise ValueError(f"{side} must start at a multiple of the cell {cell}, got {span.start}")
-    name = _implementation(implementation, "map_pool", q_BHQD.device)
+    name = _implementation(implementation, "map_pool", q_BHQD.device, spec)
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
         if name == "triton":
             from kernels import map_pool as triton_pool
@@ -172,13 +181,14 @@ def map_stats(
 ) -> dict[str, Tensor]:
     """Measures of each head: means over the query rows that see at least one key (0 if there is none).
 
-    Query i stands at key s = i + (K - Q) when causal, else at s = i. For p, a row of the map:
+    Query i stands at key s = i + (K - Q) where the spec speaks of positions (`AttentionSpec.positional`), else
+    at s = i. For p, a row of the map, which sinks and edge_scale leave short of 1:
 
         entropy          -sum p_j ln p_j, in nats                    Clark et al. 2019 (1906.04341), 3.3
         distance         sum p_j |s - j|, in tokens                  Vig & Belinkov 2019 (1906.04284)
         diagonal         p_s, attention to itself                    Clark et al. 2019, 3.1
         previous_token   p_(s-1)                                     Clark et al. 2019, 3.1
-        first_token      p_0, the usual sink                         Xiao et al. 2023 (2309.17453), 3.1
+        first_token      p_0 (of key_starts), the usual sink         Xiao et al. 2023 (2309.17453), 3.1
         duplicate_token  mass on earlier copies of the own token:    Wang et al. 2022 (2211.00593), 3
                          j < i with ids[j] == ids[i]
         induction        mass on what followed earlier copies:       Olsson et al. 2022 (2209.11895)
@@ -194,15 +204,17 @@ def map_stats(
     shape = (k_BGKD.shape[0], k_BGKD.shape[2])
     if token_ids_BK is not None and token_ids_BK.shape != shape:
         raise ValueError(f"token_ids must have one id for each key, {shape}, got {tuple(token_ids_BK.shape)}")
-    name = _implementation(implementation, "map_stats", q_BHQD.device)
+    name = _implementation(implementation, "map_stats", q_BHQD.device, spec)
     path = reference if name == "reference" else cpu
     with torch.no_grad():
         return path.map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK)
 
 
-def _implementation(named: Implementation | None, operation: Operation, device: torch.device) -> Implementation:
+def _implementation(
+    named: Implementation | None, operation: Operation, device: torch.device, spec: AttentionSpec
+) -> Implementation:
     """The named implementation if it can run, else an error: never another one instead."""
-    default = chosen(device, operation).implementation
+    default = chosen(device, operation, spec).implementation
     able = {default, "reference"} if default == "cpu" else {default, "torch", "reference"}
     if named is not None and named not in able:
         raise ValueError(

@@ -1,11 +1,12 @@
-"""Which keys a query may see, for the fast paths: the hull to compute, the edge to mask, the pairs to count.
+"""Bands: masks that a query's position bounds on both sides. What to compute, what to mask, what to count.
 
 A causal window over four keys of context, rows 2 and 3 in one chunk ('#' visible):
 
     row 2  . # # .        hull   keys_seen    = columns 1..3, what has to be computed at all
     row 3  . . # #        edge   hidden_spans = columns 1 and 3, where some pair of the hull is hidden
 
-`reference` builds its own masks on purpose: the two check each other.
+Padding on either side may lie over a band. What is no band is kernels/cpu/pattern.py. `reference` builds its
+own masks on purpose: they check each other.
 """
 
 from __future__ import annotations
@@ -18,25 +19,39 @@ from kernels.spec import AttentionSpec
 # B batch, R and C edges of rows and columns
 
 
+def is_band(spec: AttentionSpec) -> bool:
+    """Whether causality, a window and padding are all that hides anything."""
+    return not spec.used & NO_BAND
+
+
+NO_BAND = {"documents", "prefix", "stride", "global_tokens", "random_blocks", "block", "bias", "edge_queries"}
+
+
+def reach(spec: AttentionSpec) -> tuple[int | None, int | None]:
+    """How many keys before and after its own a query sees; None is no bound."""
+    if spec.causal:
+        return (None if spec.window is None else spec.window - 1), 0
+    return spec.window, spec.window
+
+
 def keys_seen(spec: AttentionSpec, queries: int, keys: int, rows: range) -> range:
     """The shortest run of keys outside of which these rows see nothing (padding is not looked at)."""
-    if not spec.causal:
-        return range(keys)
+    before, after = reach(spec)
     offset = keys - queries
-    stop = min(max(rows.stop + offset, 0), keys)
-    start = 0 if spec.window is None else min(max(rows.start + offset - spec.window + 1, 0), stop)
+    stop = keys if after is None else min(max(rows.stop + offset + after, 0), keys)
+    start = 0 if before is None else min(max(rows.start + offset - before, 0), stop)
     return range(start, stop)
 
 
 def hidden_spans(spec: AttentionSpec, queries: int, keys: int, rows: range, cols: range) -> list[range]:
     """The runs of columns in which causality or the window hides some pair of rows x cols."""
-    if not spec.causal:
-        return []
+    before, after = reach(spec)
     offset = keys - queries
-    left = range(cols.start, cols.start)
-    if spec.window is not None:
-        left = range(cols.start, min(max(rows.stop + offset - spec.window, cols.start), cols.stop))
-    right = range(min(max(rows.start + offset + 1, left.stop), cols.stop), cols.stop)
+    left, right = range(cols.start, cols.start), range(cols.stop, cols.stop)
+    if before is not None:
+        left = range(cols.start, min(max(rows.stop - 1 + offset - before, cols.start), cols.stop))
+    if after is not None:
+        right = range(min(max(rows.start + offset + after + 1, left.stop), cols.stop), cols.stop)
     if left.stop == right.start and left and right:
         return [cols]
     return [span for span in (left, right) if span]
@@ -44,11 +59,14 @@ def hidden_spans(spec: AttentionSpec, queries: int, keys: int, rows: range, cols
 
 def visible(spec: AttentionSpec, queries: int, keys: int, rows: range, cols: range, device: torch.device) -> Tensor:
     """Where causality and the window let rows see cols, bool [len(rows), len(cols)]."""
+    before, after = reach(spec)
     position = torch.arange(rows.start, rows.stop, device=device)[:, None] + (keys - queries)
     j = torch.arange(cols.start, cols.stop, device=device)
-    seen = j <= position
-    if spec.window is not None:
-        seen &= j > position - spec.window
+    seen = torch.ones((), dtype=torch.bool, device=device)
+    if after is not None:
+        seen = j <= position + after
+    if before is not None:
+        seen = seen & (j >= position - before)
     return seen
 
 
@@ -63,15 +81,15 @@ def visible_counts(spec: AttentionSpec, queries: int, keys: int, row_edges_R: Te
     Cells lie between consecutive edges. Counted as a difference of corners, each corner being the number
     of visible pairs above and left of it, which the sum of an arithmetic series gives.
     """
+    before, after = reach(spec)
     rows, cols = row_edges_R[:, None], col_edges_C[None, :]
     if spec.key_lengths is not None:
         cols = cols.minimum(spec.key_lengths.clamp(min=0)[:, None, None])
-    if not spec.causal:
-        corner = rows * cols
-    else:
-        corner = _pairs_below(rows, cols, keys - queries)
-        if spec.window is not None:
-            corner = corner - _pairs_below(rows, cols, keys - queries - spec.window)
+    if spec.key_starts is not None:
+        cols = cols.maximum(spec.key_starts[:, None, None])
+    corner = rows * cols if after is None else _pairs_below(rows, cols, keys - queries + after)
+    if before is not None:
+        corner = corner - _pairs_below(rows, cols, keys - queries - before - 1)
     counts = corner.diff(dim=-1).diff(dim=-2)
     return counts.view(-1, 1, *counts.shape[-2:])
 

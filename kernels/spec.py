@@ -1,9 +1,10 @@
-"""What the attention kernels take and return: AttentionSpec, Attended, Pooled, and their checks."""
+"""What the attention kernels take and return: AttentionSpec, Attended, Pooled."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -11,21 +12,64 @@ from torch import Tensor
 # R and C rows and columns of cells
 
 
-@dataclass(frozen=True, eq=False)  # eq would compare key_lengths, and a tensor has no single truth value
+@dataclass(frozen=True, eq=False)  # eq would compare tensors, and a tensor has no single truth value
 class AttentionSpec:
-    """Which keys a query may see, and how scores are made: softcap(scale * q.k), then softmax.
+    """Which keys a query may see, how scores are made, and what is edited. A field left alone is not used.
 
-    Queries are the last Q of K positions when `causal` (bottom-right aligned, as with a KV cache):
-    query i stands at key i + (K - Q) and sees it and what precedes it.
+    Positions: key j stands at j; query i stands at p = i + (K - Q), so queries are the last Q of K
+    positions (bottom-right aligned, as with a KV cache), in every rule that compares the two.
 
+        probability = exp(score - lse), score = softcap(scale * q.k) + biases, over the keys seen:
+        key_starts[b] <= j < key_lengths[b], and documents agree, and
+        (j in the prefix, or (j <= p where causal, and the pattern holds j where there is one))
+
+    Scores
         scale         factor of q.k, positive
-        causal        hide the keys after the query's own position
-        window        with causal: see only the last `window` keys, the own one included
-        key_lengths   [B] int64: keys at or past it are padding
         softcap       squash scores into (-softcap, softcap): softcap * tanh(score / softcap)
+        alibi_slopes  [H] float: adds -slope * |p - j|. No gradient flows to them.
+        t5_bias       [buckets, H] float: adds t5_bias[bucket(j - p), h]; `kernels.distance_bias` has the
+                      buckets. t5_bidirectional tells keys before from keys after (encoders); without it,
+                      all that follow share bucket 0 (decoders). From t5_max_distance on, one bucket.
+        bias          [1 or B, 1 or H, Q, K] float, added as it is; -inf hides. It is as large as the map:
+                      for what no other field can say.
+        sinks         [H] float: a logit that joins the softmax's denominator and takes no value. lse
+                      contains it, so the rows of a map sum to less than 1, and nothing renormalises them.
+
+    Padding and packing
+        key_lengths   [B] int: keys at or past it are padding
+        key_starts    [B] int: keys before it are padding (left-padded batches)
+        documents     [B, K] int: a query sees keys of its own document only, that of its position
+
+    Causality
+        causal        hide the keys after the query's own position
+        prefix        with causal: the first `prefix` keys (from key_starts on) are seen by every query,
+                      whatever causality and pattern say
+
+    Pattern: a key is in it if any of the given rules holds it; with causal, the future stays hidden.
+        window        causal: the last `window` keys, the own one included, 0 <= p - j < window;
+                      else symmetric: `window` keys on each side of the own, |p - j| <= window
+        stride        the own key and every stride-th from it: (p - j) % stride == 0
+        global_tokens these see and are seen by all: the first so many (from key_starts on), or an int
+                      tensor of positions, [T] or [B, T] (repeat one to fill a row)
+        random_blocks [1 or H, blocks, r] int: the key blocks that a query of each block sees besides;
+                      `kernels.random_blocks` draws them from a seed
+        block         count window, stride and random_blocks in blocks of so many tokens: p // block and
+                      j // block take the place of p and j
+
+    Edits
+        head_gate     [H] float: factor of a head's output. The map does not change.
+        edge_queries, edge_keys   [1 or B, 1 or H, Q] and [..., K] int32: up to 32 sets of edges; edge
+                      (i, j) is in set s if bit s is set in both
+        edge_bias     [S] float: added to the scores of set s; -inf knocks its edges out, which hides them
+        edge_scale    [S] float, not negative: factor of the probabilities of set s after the softmax;
+                      rows are not renormalised
 
     Raises: ValueError for a combination that means nothing.
-    Source: softcap: Gemma 2 (arXiv 2408.00118), section 2. window: Longformer (arXiv 2004.05150), 3.1.
+    Source: softcap: Gemma 2 (arXiv 2408.00118), section 2. Causal window: Mistral 7B (2310.06825), 2.
+        Symmetric window and global tokens: Longformer (2004.05150), 3.1; its attention_window is twice
+        ours. stride: Sparse Transformers (1904.10509), 4.2. random_blocks, block: BigBird (2007.14062), 2.
+        prefix: T5 (1910.10683), 3.2.1. alibi_slopes: Press et al. (2108.12409), 3. t5_bias: T5, 2.1.
+        sinks: gpt-oss (2508.10925), 2; StreamingLLM (2309.17453), equation 2.
     """
 
     scale: float
@@ -33,16 +77,85 @@ class AttentionSpec:
     window: int | None = None
     key_lengths: Tensor | None = None
     softcap: float | None = None
+    key_starts: Tensor | None = None
+    documents: Tensor | None = None
+    prefix: int = 0
+    stride: int | None = None
+    global_tokens: int | Tensor = 0
+    random_blocks: Tensor | None = None
+    block: int = 1
+    alibi_slopes: Tensor | None = None
+    t5_bias: Tensor | None = None
+    t5_bidirectional: bool = True
+    t5_max_distance: int = 128
+    bias: Tensor | None = None
+    sinks: Tensor | None = None
+    head_gate: Tensor | None = None
+    edge_queries: Tensor | None = None
+    edge_keys: Tensor | None = None
+    edge_bias: Tensor | None = None
+    edge_scale: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not self.scale > 0:
             raise ValueError(f"scale must be positive, got {self.scale}; the usual one is D ** -0.5")
-        if self.window is not None and not self.causal:
-            raise ValueError("window needs causal=True: it counts keys back from the query's own position")
-        if self.window is not None and self.window < 1:
-            raise ValueError(f"window must be at least 1 (the query's own key), got {self.window}")
         if self.softcap is not None and not self.softcap > 0:
             raise ValueError(f"softcap must be positive, got {self.softcap}; None switches it off")
+        for name in ("window", "stride", "block"):
+            size = getattr(self, name)
+            if size is not None and size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if self.prefix < 0 or (self.prefix and not self.causal):
+            raise ValueError(f"prefix needs causal=True and must not be negative, got {self.prefix}; see global_tokens")
+        if self.block > 1 and not self.used & {"window", "stride", "random_blocks"}:
+            raise ValueError("block counts window, stride or random_blocks: give one of them, or leave it 1")
+        if self.block > 1 and self.key_starts is not None:
+            raise ValueError("block and key_starts do not go together: left padding would shift the blocks")
+        if (self.edge_queries is None) != (self.edge_keys is None):
+            raise ValueError("edge_queries and edge_keys name the two ends of the edges: give both")
+        if (self.edge_keys is None) != (self.edge_bias is None and self.edge_scale is None):
+            raise ValueError("edges need edge_bias or edge_scale, and those need edge_queries and edge_keys")
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The optional fields that say something; those that only qualify another one are left out."""
+        return frozenset(name for name, unused in _UNUSED.items() if getattr(self, name) is not unused)
+
+    @property
+    def positional(self) -> bool:
+        """Whether a query's position means anything; without, queries and keys may be of different texts."""
+        return bool(self.used & _POSITIONAL)
+
+    def for_heads(self, heads: Sequence[int]) -> AttentionSpec:
+        """The spec for a choice of query heads, in that order, each with its own part of every [H] field."""
+        at: dict[str, Any] = {}
+        for name in ("alibi_slopes", "sinks", "head_gate", "random_blocks"):
+            field = getattr(self, name)
+            if field is not None and not (name == "random_blocks" and field.shape[0] == 1):
+                at[name] = field[list(heads)]
+        for name in ("t5_bias", "bias", "edge_queries", "edge_keys"):
+            field = getattr(self, name)
+            if field is not None and (name == "t5_bias" or field.shape[1] > 1):
+                at[name] = field[:, list(heads)]
+        return replace(self, **at) if at else self
+
+    def for_sequence(self, b: int) -> AttentionSpec:
+        """The spec for sequence b of the batch alone."""
+        at: dict[str, Any] = {}
+        for name in ("key_lengths", "key_starts", "documents", "bias", "edge_queries", "edge_keys", "global_tokens"):
+            field = getattr(self, name)
+            if isinstance(field, Tensor) and field.shape[0] > 1 and not (name == "global_tokens" and field.dim() == 1):
+                at[name] = field[b : b + 1]
+        return replace(self, **at) if at else self
+
+
+# What each optional field is when it says nothing; compared by identity, which small ints and None have.
+_UNUSED: dict[str, Any] = {
+    field.name: field.default
+    for field in AttentionSpec.__dataclass_fields__.values()
+    if field.name not in ("scale", "t5_bidirectional", "t5_max_distance")
+}
+_POSITIONAL = {"causal", "window", "documents", "stride", "global_tokens", "random_blocks", "alibi_slopes", "t5_bias"}
 
 
 class Attended(NamedTuple):
@@ -61,54 +174,3 @@ class Pooled(NamedTuple):
 
     maximum: Tensor
     mean: Tensor
-
-
-def check_queries_and_keys(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) -> None:
-    """Raises: ValueError where shapes, dtypes or devices do not fit together."""
-    if q_BHQD.dim() != 4 or k_BGKD.dim() != 4:
-        raise ValueError(
-            f"q and k must be [batch, heads, tokens, width], got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}"
-        )
-    batch, heads, queries, width = q_BHQD.shape
-    key_batch, key_heads, keys, key_width = k_BGKD.shape
-    if (batch, width) != (key_batch, key_width):
-        raise ValueError(f"q and k must agree in batch and width, got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}")
-    if not (queries and keys and width and key_heads) or heads % key_heads:
-        raise ValueError(
-            f"query heads must be a multiple of key heads and nothing may be empty, "
-            f"got {tuple(q_BHQD.shape)} and {tuple(k_BGKD.shape)}"
-        )
-    if q_BHQD.dtype != k_BGKD.dtype or q_BHQD.device != k_BGKD.device or not q_BHQD.is_floating_point():
-        raise ValueError(
-            "q and k must share one floating dtype and one device, "
-            f"got {q_BHQD.dtype} on {q_BHQD.device} and {k_BGKD.dtype} on {k_BGKD.device}"
-        )
-    lengths = spec.key_lengths
-    if lengths is not None and (lengths.shape != (batch,) or lengths.device != q_BHQD.device):
-        raise ValueError(
-            f"key_lengths must be [{batch}] on {q_BHQD.device}, got {tuple(lengths.shape)} on {lengths.device}"
-        )
-
-
-def check_values(k_BGKD: Tensor, v_BGKD: Tensor) -> None:
-    """Raises: ValueError unless v has k's shape, dtype and device."""
-    if (v_BGKD.shape, v_BGKD.dtype, v_BGKD.device) != (k_BGKD.shape, k_BGKD.dtype, k_BGKD.device):
-        raise ValueError(
-            f"v must be like k, {tuple(k_BGKD.shape)} {k_BGKD.dtype} on {k_BGKD.device}, "
-            f"got {tuple(v_BGKD.shape)} {v_BGKD.dtype} on {v_BGKD.device}"
-        )
-
-
-def check_lse(q_BHQD: Tensor, lse_BHQ: Tensor) -> None:
-    """Raises: ValueError unless lse has one number for each row of the map."""
-    if lse_BHQ.shape != q_BHQD.shape[:3] or lse_BHQ.device != q_BHQD.device:
-        raise ValueError(
-            f"lse must be {tuple(q_BHQD.shape[:3])} on {q_BHQD.device}, as attend returned it, "
-            f"got {tuple(lse_BHQ.shape)} on {lse_BHQ.device}"
-        )
-
-
-def check_span(name: str, span: range, size: int) -> None:
-    """Raises: ValueError unless the span is a non-empty run of 0..size, step 1."""
-    if span.step != 1 or not 0 <= span.start < span.stop <= size:
-        raise ValueError(f"{name} must be a non-empty range within 0:{size}, step 1, got {span}")

@@ -8,16 +8,14 @@ import torch
 from torch import Tensor
 
 from kernels import mask
+from kernels.cpu.chunk import Chunks
 from kernels.cpu.scores import (
     HIDDEN,
-    aligned,
     compute_dtype,
-    hide,
     log2_normaliser,
     log2_scores,
     pairs_at_once,
     per_key_head,
-    per_pair,
     spans,
 )
 from kernels.spec import AttentionSpec, Pooled
@@ -40,18 +38,22 @@ def map_tile(
     heads: Sequence[int] | None = None,
 ) -> Tensor:
     """Probabilities of one rectangle, float32 [B, heads, rows, cols]: p = exp2(log2 score - log2 lse)."""
-    queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
+    key_heads = k_BGKD.shape[1]
     dtype = compute_dtype(q_BHQD.dtype)
-    q, k = q_BHQD[:, :, rows.start : rows.stop], k_BGKD[:, :, cols.start : cols.stop]
-    lse = lse_BHQ[:, :, rows.start : rows.stop]
+    q, lse = q_BHQD, lse_BHQ
+    k = k_BGKD[:, :, cols.start : cols.stop]
     if heads is not None:
         shared = q_BHQD.shape[1] // key_heads
         q, lse = q[:, list(heads)], lse[:, list(heads)]
         k = k[:, [head // shared for head in heads]]
+        spec = spec.for_heads(heads)
     q, lse = per_key_head(q, k.shape[1]), per_key_head(lse, k.shape[1])
+    chunks = Chunks(spec, q, k_BGKD.shape[2], k.shape[1], dtype=dtype)
+    q, lse = (x[:, :, rows.start : rows.stop] for x in (q, lse))
+    everyone = slice(0, q.shape[0])
     scores = log2_scores(q.to(dtype), k.flatten(0, 1).to(dtype), spec)
-    hide(scores, spec, queries, keys, rows, cols, per_pair(spec.key_lengths, k.shape[1]))
-    tile = scores.sub_(log2_normaliser(lse, dtype)[..., None]).exp2_()
+    scores = chunks.finish(scores, rows, [cols], everyone).sub_(log2_normaliser(lse, dtype)[..., None])
+    tile = chunks.edge_scale(scores, rows, [cols], everyone).exp2_()
     return tile.view(q_BHQD.shape[0], -1, len(rows), len(cols)).float()
 
 
@@ -69,32 +71,34 @@ def map_pool(
     dtype = compute_dtype(q_BHQD.dtype)
     q, k = per_key_head(q_BHQD, key_heads), k_BGKD.flatten(0, 1)
     normaliser = log2_normaliser(per_key_head(lse_BHQ, key_heads), dtype)[..., None]
-    lengths = per_pair(spec.key_lengths, key_heads)
+    chunks = Chunks(spec, q, keys, key_heads, dtype=dtype)
     pixels = (-(-len(rows) // cell), -(-len(cols) // cell))
     maximum, total = (q.new_zeros(*q.shape[:2], *pixels, dtype=torch.float32) for _ in range(2))
+    counts = None if chunks.banded else total.new_zeros(total.shape, dtype=torch.int64)
 
     chunk_scores = q.shape[1] * min(len(rows), POOL_ROWS) * min(len(cols), POOL_COLS)
     for pairs in pairs_at_once(q.shape[0], chunk_scores):
         k_pairs = k[pairs].to(dtype).contiguous()
-        padding = None if lengths is None else lengths[pairs]
         for row_chunk in spans(rows, POOL_ROWS):
             here = (pairs, slice(None), slice(row_chunk.start, row_chunk.stop))
             q_rows = q[here].to(dtype)
-            seen = aligned(mask.keys_seen(spec, queries, keys, row_chunk), max(cell, 512), cols)
-            for col_chunk in spans(cols, POOL_COLS):
-                part = range(max(col_chunk.start, seen.start), min(col_chunk.stop, seen.stop))
-                if not part:
-                    continue
-                scores = log2_scores(q_rows, k_pairs[:, part.start : part.stop], spec)
-                hide(scores, spec, queries, keys, row_chunk, part, padding)
-                scores.sub_(normaliser[here])
-                at = (pairs, slice(None), _cells(row_chunk, rows, cell), _cells(part, cols, cell))
-                maximum[at] = maximum[at].maximum(_by_cell(scores, cell, "amax").exp2_())
-                total[at] += _by_cell(scores.exp2_(), cell, "sum")
+            for run in chunks.runs(row_chunk, pairs, cols, cell):
+                for part in spans(run, POOL_COLS):
+                    at = (pairs, slice(None), _cells(row_chunk, rows, cell), _cells(part, cols, cell))
+                    scores = log2_scores(q_rows, k_pairs[:, part.start : part.stop], spec)
+                    chunks.finish(scores, row_chunk, [part], pairs)
+                    if counts is not None:
+                        counts[at] += _by_cell(scores > HIDDEN / 2, cell, "sum")
+                    chunks.edge_scale(scores.sub_(normaliser[here]), row_chunk, [part], pairs)
+                    maximum[at] = maximum[at].maximum(_by_cell(scores, cell, "amax").exp2_())
+                    total[at] += _by_cell(scores.exp2_(), cell, "sum")
 
     shape = (*q_BHQD.shape[:2], *pixels)
-    row_edges, col_edges = (mask.cell_edges(side, cell, q.device) for side in (rows, cols))
-    counts = mask.visible_counts(spec, queries, keys, row_edges, col_edges)
+    if counts is None:
+        row_edges, col_edges = (mask.cell_edges(side, cell, q.device) for side in (rows, cols))
+        counts = mask.visible_counts(spec, queries, keys, row_edges, col_edges)
+    else:
+        counts = counts.view(shape)
     return Pooled(maximum.view(shape), total.view(shape).div_(counts.clamp(min=1)))
 
 

@@ -1,4 +1,4 @@
-"""Masked log2 scores of one chunk: what the forward pass, the maps and the measures are all made of."""
+"""log2 scores of one chunk and the GEMM under them, and how a call is cut into chunks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from kernels import mask
 from kernels.spec import AttentionSpec
 
 # N pairs of batch and key/value head, R query heads of each, Q queries, K keys, D head width
@@ -31,10 +30,6 @@ def per_key_head(x_BHQD: Tensor, key_heads: int) -> Tensor:
     """[B, H, ...] as [N, R, ...]: the R query heads that share a key head become rows of one GEMM."""
     batch, heads = x_BHQD.shape[:2]
     return x_BHQD.reshape(batch * key_heads, heads // key_heads, *x_BHQD.shape[2:])
-
-
-def per_pair(key_lengths_B: Tensor | None, key_heads: int) -> Tensor | None:
-    return None if key_lengths_B is None else key_lengths_B.repeat_interleave(key_heads)
 
 
 def pairs_at_once(pairs: int, scores_of_a_pair: int) -> Iterator[slice]:
@@ -69,25 +64,6 @@ def log2_scores(q_NRQD: Tensor, k_NKD: Tensor, spec: AttentionSpec) -> Tensor:
         scores = _gemm((q_NRQD * (spec.scale / spec.softcap)).flatten(1, 2), k_NKD)
         scores = scores.tanh_().mul_(spec.softcap * LOG2E)
     return scores.view(*q_NRQD.shape[:3], -1)
-
-
-def hide(
-    scores_NRQK: Tensor,
-    spec: AttentionSpec,
-    queries: int,
-    keys: int,
-    rows: range,
-    cols: range,
-    key_lengths_N: Tensor | None,
-) -> None:
-    """Set to HIDDEN, in place, what the rows of this chunk may not see among its columns."""
-    for span in mask.hidden_spans(spec, queries, keys, rows, cols):
-        seen = mask.visible(spec, queries, keys, rows, span, scores_NRQK.device)
-        edge = scores_NRQK[..., span.start - cols.start : span.stop - cols.start]
-        edge.masked_fill_(~seen, HIDDEN)
-    if key_lengths_N is not None:
-        j = torch.arange(cols.start, cols.stop, device=scores_NRQK.device)
-        scores_NRQK.masked_fill_((j >= key_lengths_N[:, None])[:, None, None], HIDDEN)
 
 
 def log2_normaliser(lse_NRQ: Tensor, dtype: torch.dtype) -> Tensor:

@@ -7,12 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from kernels import mask
+from kernels.cpu.chunk import Chunks
 from kernels.cpu.scores import (
     LN2,
-    aligned,
     compute_dtype,
-    hide,
     log2_normaliser,
     log2_scores,
     pairs_at_once,
@@ -38,8 +36,7 @@ def map_stats(
             per_key_head(q_BHQD[b : b + 1], key_heads),
             k_BGKD[b],
             per_key_head(lse_BHQ[b : b + 1], key_heads),
-            spec,
-            None if spec.key_lengths is None else spec.key_lengths[b].expand(key_heads),
+            spec.for_sequence(b),
             None if token_ids_BK is None else token_ids_BK[b],
         )
         for b in range(q_BHQD.shape[0])
@@ -57,39 +54,45 @@ def _sums(
     k_GKD: Tensor,
     lse_GRQ: Tensor,
     spec: AttentionSpec,
-    key_lengths_G: Tensor | None,
     token_ids_K: Tensor | None,
 ) -> Tensor:
     """Each measure summed over the rows of one sequence, [S, H] in the order of `map_stats`."""
     queries, keys = q_GRQD.shape[2], k_GKD.shape[1]
-    shift = keys - queries if spec.causal else 0
+    shift = keys - queries if spec.positional else 0
+    first_key = 0 if spec.key_starts is None else int(spec.key_starts[0])
     dtype = compute_dtype(q_GRQD.dtype)
     k = k_GKD.to(dtype).contiguous()
     normaliser = log2_normaliser(lse_GRQ, dtype)[..., None]
     sums = q_GRQD.new_zeros(5 if token_ids_K is None else 7, *q_GRQD.shape[:2], dtype=dtype)
+    chunks = Chunks(spec, q_GRQD, keys, q_GRQD.shape[0], dtype=dtype)
 
     shared = q_GRQD.shape[1]
+    everyone = slice(0, q_GRQD.shape[0])
     for rows in spans(range(queries), rows_at_once(shared * keys)):
-        cols = aligned(mask.keys_seen(spec, queries, keys, rows), 512, range(keys))
-        if not cols:
-            continue
-        diagonal = rows.start + shift - cols.start
-        weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
-        for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols)):
-            here = (heads, slice(None), slice(rows.start, rows.stop))
-            scores = log2_scores(q_GRQD[here].to(dtype), k[heads, cols.start : cols.stop], spec)
-            padding = None if key_lengths_G is None else key_lengths_G[heads]
-            hide(scores, spec, queries, keys, rows, cols, padding)
-            log2_map = scores.sub_(normaliser[here])
-            chunk = log2_map.exp2()
-            sums[0, heads] -= torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2)) * LN2
-            sums[1, heads] += chunk.diagonal(diagonal, -2, -1).sum(-1)
-            sums[2, heads] += chunk.diagonal(diagonal - 1, -2, -1).sum(-1)
-            if cols.start == 0:
-                sums[3, heads] += chunk[..., 0].sum(-1)
-            linear = weights_WQK.flatten(1) @ chunk.flatten(2).flatten(0, 1).T
-            sums[4:, heads] += linear.view(-1, *chunk.shape[:2])
+        for cols in chunks.runs(rows, everyone):
+            diagonal = rows.start + shift - cols.start
+            weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
+            for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols)):
+                here = (heads, slice(None), slice(rows.start, rows.stop))
+                scores = log2_scores(q_GRQD[here].to(dtype), k[heads, cols.start : cols.stop], spec)
+                chunks.finish(scores, rows, [cols], heads).sub_(normaliser[here])
+                log2_map = chunks.edge_scale(scores, rows, [cols], heads)
+                chunk = log2_map.exp2()
+                sums[0, heads] -= torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2)) * LN2
+                sums[1, heads] += _diagonal_sum(chunk, diagonal)
+                sums[2, heads] += _diagonal_sum(chunk, diagonal - 1)
+                if first_key in cols:
+                    sums[3, heads] += chunk[..., first_key - cols.start].sum(-1)
+                linear = weights_WQK.flatten(1) @ chunk.flatten(2).flatten(0, 1).T
+                sums[4:, heads] += linear.view(-1, *chunk.shape[:2])
     return sums.flatten(1)
+
+
+def _diagonal_sum(chunk_GRQK: Tensor, diagonal: int) -> Tensor:
+    """0 where the diagonal passes the chunk by, which torch takes for an error."""
+    if not -chunk_GRQK.shape[-2] < diagonal < chunk_GRQK.shape[-1]:
+        return chunk_GRQK.new_zeros(())
+    return chunk_GRQK.diagonal(diagonal, -2, -1).sum(-1)
 
 
 def _weights(rows: range, cols: range, shift: int, token_ids_K: Tensor | None, like: Tensor) -> Tensor:

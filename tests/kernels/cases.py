@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from kernels.random_blocks import draw_random_blocks
 from kernels.spec import AttentionSpec
 from tests.kernels import float64
 
@@ -38,9 +39,7 @@ class Case:
 
     @cached_property
     def spec(self) -> AttentionSpec:
-        masks = dict(self.masks)
-        if "key_lengths" in masks:
-            masks["key_lengths"] = torch.tensor(masks["key_lengths"])
+        masks = {name: torch.tensor(rule) if isinstance(rule, list) else rule for name, rule in self.masks.items()}
         return AttentionSpec(scale=2 * self.width**-0.5, **masks)
 
     @cached_property
@@ -51,7 +50,7 @@ class Case:
         return self.name
 
 
-CASES = [
+BANDS = [
     Case("one token", 1, 1, masks={"causal": True}),
     Case("full", 63, 63),
     Case("causal", 129, 129, masks={"causal": True}),
@@ -72,7 +71,78 @@ CASES = [
     Case("more queries than keys: rows without keys", 129, 40, masks={"causal": True}),
     Case("rows without keys, windowed", 70, 33, masks={"causal": True, "window": 8}),
     Case("cross attention", 63, 17),
+    Case("symmetric window", 129, 129, masks={"window": 17}),
+    Case("symmetric window, more keys than queries", 33, 65, masks={"window": 9}),
+    Case("symmetric window, more queries than keys", 65, 33, masks={"window": 9}),
+    Case("left padding", 63, 63, batch=3, masks={"causal": True, "key_starts": [0, 13, 63]}),
+    Case("padding on both sides, windowed", 33, 63, batch=2,
+         masks={"window": 20, "key_starts": [9, 0], "key_lengths": [50, 63]}),
 ]  # fmt: skip
+
+
+def numbers(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def bits(*shape: int, sets: int, seed: int = 0) -> Tensor:
+    return torch.randint(0, 2**sets, shape, generator=torch.Generator().manual_seed(seed), dtype=torch.int32)
+
+
+PATTERNS = [
+    Case("prefix", 63, 63, masks={"causal": True, "prefix": 20}),
+    Case("prefix, windowed and left padded", 40, 63, batch=2,
+         masks={"causal": True, "prefix": 7, "window": 5, "key_starts": [0, 6]}),
+    Case("stride alone", 63, 63, masks={"causal": True, "stride": 8}),
+    Case("stride and window", 33, 65, heads=2, masks={"causal": True, "stride": 8, "window": 8}),
+    Case("symmetric stride", 63, 63, masks={"stride": 5, "window": 2}),
+    Case("first tokens global", 63, 63, batch=2, masks={"window": 4, "global_tokens": 2, "key_starts": [0, 5]}),
+    Case("global tokens of each text, causal", 63, 65, batch=2,
+         masks={"causal": True, "window": 3, "global_tokens": [[0, 40], [17, 17]]}),
+    Case("global tokens of all texts", 63, 63, masks={"window": 6, "global_tokens": [0, 1, 40]}),
+    Case("window in blocks", 63, 63, masks={"window": 1, "block": 8}),
+    Case("big bird", 129, 129, heads=2, groups=1,
+         masks={"window": 1, "block": 16, "global_tokens": [0, 128], "random_blocks": draw_random_blocks(9, 2, 3)}),
+    Case("random blocks of each head, causal, rows without keys", 40, 33, heads=4, groups=2, batch=2,
+         masks={"causal": True, "block": 8, "random_blocks": draw_random_blocks(5, 1, 5, heads=4)}),
+    Case("documents", 33, 33, batch=2, masks={"causal": True, "documents": [[0] * 20 + [1] * 13, [4, 2, 2] * 11]}),
+    Case("documents, windowed, last queries", 20, 63, masks={"window": 6, "documents": [[0] * 50 + [1] * 13]}),
+]  # fmt: skip
+
+BIASES = [
+    Case("alibi", 63, 63, masks={"causal": True, "alibi_slopes": [0.5, 0.0625]}),
+    Case("alibi, left padding", 63, 63, batch=2,
+         masks={"causal": True, "alibi_slopes": [0.5, 0.0625], "key_starts": [0, 40]}),
+    Case("symmetric alibi, more keys than queries", 20, 65, heads=4, groups=2, batch=2,
+         masks={"alibi_slopes": [0.5, 0.25, 0.125, 0.0625]}),
+    Case("t5 encoder, padded keys", 63, 63, batch=2,
+         masks={"t5_bias": numbers(16, 2), "t5_max_distance": 40, "key_lengths": [63, 20]}),
+    Case("t5 decoder, more keys than queries", 20, 129, heads=2, groups=1,
+         masks={"t5_bias": numbers(16, 2), "t5_bidirectional": False, "causal": True}),
+    Case("any bias, some of it -inf", 33, 40, heads=4, groups=2, batch=2,
+         masks={"bias": numbers(1, 4, 33, 40).masked_fill(numbers(33, 40, seed=1) > 1, -torch.inf)}),
+    Case("sinks", 63, 63, masks={"causal": True, "sinks": [1.0, -2.0]}),
+    Case("sinks, window, softcap, grouped", 63, 63, heads=4, groups=2,
+         masks={"causal": True, "window": 17, "softcap": 3.0, "sinks": [1.0, -2.0, 0.0, 4.0]}),
+    Case("sinks, rows without keys", 65, 33, masks={"causal": True, "sinks": [1.0, 3.0]}),
+    Case("t5, softcap, sinks, prefix, documents", 33, 33, batch=2,
+         masks={"causal": True, "softcap": 2.0, "t5_bias": numbers(8, 2), "t5_bidirectional": False,
+                "t5_max_distance": 20, "sinks": [0.5, 1.5], "prefix": 6, "documents": [[0] * 33, [0] * 15 + [1] * 18]}),
+]  # fmt: skip
+
+EDITS = [
+    Case("head gate", 63, 63, masks={"causal": True, "head_gate": [0.0, 1.5]}),
+    Case("edges knocked out", 31, 33, batch=2, heads=4, groups=2,
+         masks={"causal": True, "edge_queries": bits(2, 4, 31, sets=2), "edge_keys": bits(2, 4, 33, sets=2, seed=1),
+                "edge_bias": [-torch.inf, 0.7]}),
+    Case("rows knocked out", 20, 20, masks={"edge_queries": bits(1, 2, 20, sets=1), "sinks": [0.0, 1.0],
+                "edge_keys": torch.ones(1, 1, 20, dtype=torch.int32), "edge_bias": [-torch.inf]}),
+    Case("edges scaled, some to nothing", 33, 33, heads=4, groups=2,
+         masks={"window": 9, "edge_queries": bits(1, 1, 33, sets=3), "edge_keys": bits(1, 4, 33, sets=3, seed=1),
+                "edge_bias": [0.0, -1.0], "edge_scale": [0.5, 0.0, 3.0], "alibi_slopes": [0.5, 0.25, 0.125, 0.0625],
+                "sinks": [0.0, 1.0, 2.0, 3.0], "head_gate": [1.0, 2.0, 0.5, 1.0]}),
+]  # fmt: skip
+
+CASES = BANDS + PATTERNS + BIASES + EDITS
 
 
 def in_dtype(name: str, dtype: torch.dtype) -> Case:

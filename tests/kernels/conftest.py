@@ -45,8 +45,9 @@ def poison_memory() -> None:
 
 
 def on_cuda(operand: Any) -> Any:
-    if isinstance(operand, AttentionSpec) and operand.key_lengths is not None:
-        return replace(operand, key_lengths=operand.key_lengths.cuda())
+    if isinstance(operand, AttentionSpec):
+        tensors = {name: getattr(operand, name) for name in operand.used}
+        return replace(operand, **{name: x.cuda() for name, x in tensors.items() if isinstance(x, torch.Tensor)})
     return operand.cuda() if isinstance(operand, torch.Tensor) else operand
 
 

@@ -1,5 +1,7 @@
 """attend against float64: every mask, odd lengths, rows that see no key, and its gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -44,6 +46,23 @@ def test_gradients_are_those_of_float64(case: Case, implementation: str) -> None
     (float64.attention(*truths, case.spec).out * towards).sum().backward()
     for our, truth in zip(ours, truths, strict=True):
         torch.testing.assert_close(our.grad.double(), truth.grad, atol=2e-5, rtol=1e-5)
+
+
+LEARNED = ("t5_bias", "sinks", "head_gate")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.spec.used & set(LEARNED)], ids=str)
+@BOTH
+def test_gradients_of_learned_fields_are_those_of_float64(case: Case, implementation: str) -> None:
+    """They flow even where q, k and v learn nothing."""
+    towards = torch.randn(case.operands[0].shape, generator=torch.Generator().manual_seed(1))
+    names = case.spec.used & set(LEARNED)
+    ours, truths = ({name: getattr(case.spec, name).clone().requires_grad_() for name in names} for _ in range(2))
+    attended = dispatch.attend(*case.operands, replace(case.spec, **ours), implementation=implementation)
+    (attended.out * towards).sum().backward()
+    (float64.attention(*case.operands, replace(case.spec, **truths)).out * towards).sum().backward()
+    for name in names:
+        torch.testing.assert_close(ours[name].grad, truths[name].grad, atol=5e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("masks", [{}, {"causal": True, "window": 9}], ids=["fused", "chunked"])

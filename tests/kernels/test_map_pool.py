@@ -11,7 +11,7 @@ EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 @EVERY_CASE
-@pytest.mark.parametrize("cell", [1, 2, 16, 64, 512])
+@pytest.mark.parametrize("cell", [1, 4, 16, 512])
 @pytest.mark.parametrize("implementation", ["cpu", "reference"])
 def test_cells_are_those_of_the_float64_map(case: Case, cell: int, implementation: str, poisoned_memory: None) -> None:
     pooled = pool_of(case, cell, implementation=implementation)
@@ -30,13 +30,13 @@ def test_region_is_pooled_like_the_whole(case: Case) -> None:
 
 
 @EVERY_CASE
-def test_means_times_visible_pairs_sum_to_the_rows_that_see_a_key(case: Case) -> None:
-    """Each such row of the map sums to 1, so nothing was lost or counted twice."""
+def test_means_times_visible_pairs_sum_to_the_mass_of_the_map(case: Case) -> None:
+    """Nothing is lost or counted twice."""
     cell = 8
     pairs = torch.nn.functional.pad(case.truth.visible, (0, -case.keys % cell, 0, -case.queries % cell))
     pairs = pairs.unflatten(-1, (-1, cell)).unflatten(-3, (-1, cell)).sum((-3, -1))
     mass = (pool_of(case, cell).mean * pairs).sum((-2, -1))
-    torch.testing.assert_close(mass, case.truth.visible.any(-1).sum(-1).float(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(mass.double(), case.truth.map.sum((-2, -1)), atol=1e-4, rtol=0)
 
 
 @EVERY_CASE
@@ -94,6 +94,9 @@ def pool_of(
 
 def pool_by_hand(case: Case, cell: int, rows: range, cols: range) -> tuple[torch.Tensor, torch.Tensor]:
     """Cell by cell, out of the float64 map."""
+    if cell == 1:
+        tile = case.truth.map[..., rows.start : rows.stop, cols.start : cols.stop]
+        return tile, tile
     tops, lefts = rows[::cell], cols[::cell]
     maximum = torch.zeros(case.batch, case.heads, len(tops), len(lefts), dtype=torch.float64)
     mean = torch.zeros_like(maximum)

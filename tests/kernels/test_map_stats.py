@@ -81,17 +81,18 @@ def stats_by_hand(case: Case, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         names += ["duplicate_token", "induction"]
     stats = {name: torch.zeros(case.batch, case.heads, dtype=torch.float64) for name in names}
     for b in range(case.batch):
+        first = 0 if case.spec.key_starts is None else int(case.spec.key_starts[b])
         for h in range(case.heads):
             seeing = [i for i in range(case.queries) if case.truth.visible[b, h, i].any()]
             sums = dict.fromkeys(names, 0.0)
             for i in seeing:
-                here = i + case.keys - case.queries if case.spec.causal else i
+                here = i + case.keys - case.queries if case.spec.positional else i
                 for j, p in enumerate(case.truth.map[b, h, i].tolist()):
                     sums["entropy"] -= p * math.log(p) if p else 0.0
                     sums["distance"] += p * abs(here - j)
                     sums["diagonal"] += p * (j == here)
                     sums["previous_token"] += p * (j == here - 1)
-                    sums["first_token"] += p * (j == 0)
+                    sums["first_token"] += p * (j == first)
                     if case.queries == case.keys:
                         own = ids[b, i]
                         sums["duplicate_token"] += p * bool(j < i and ids[b, j] == own)

@@ -1,0 +1,98 @@
+"""What an AttentionSpec does to one chunk of log2 scores: biases, edits and masks, and which keys to look at."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kernels import mask
+from kernels.cpu.biases import DistanceBias, Edges
+from kernels.cpu.pairs import Pairs
+from kernels.cpu.pattern import Pattern
+from kernels.cpu.scores import HIDDEN, LOG2E, aligned
+from kernels.spec import AttentionSpec
+
+# B batch, H query heads, G key/value heads, Q queries, K keys, D head width
+# N pairs of batch and key/value head, R query heads of each
+
+# Blocks of keys that are skipped or looked at whole. Coarse where one run holds all: oneDNN keeps a
+# compiled primitive for each shape, and exact causal bounds would fill hundreds of MB.
+BAND_STEP, PATTERN_STEP = 512, 128
+
+
+class Chunks:
+    """One call's spec over chunks of its scores; what must be looked up for it, once, is O(n).
+
+    Chunks are a slice of pairs, a range of rows, and runs of columns that lie side by side in the chunk.
+    """
+
+    def __init__(self, spec: AttentionSpec, q_NRQD: Tensor, keys: int, key_heads: int, *, dtype: torch.dtype) -> None:
+        device = q_NRQD.device
+        self.spec, self.queries, self.keys = spec, q_NRQD.shape[2], keys
+        self.pairs = Pairs(q_NRQD.shape[0] // key_heads, key_heads, q_NRQD.shape[1], device)
+        self.banded = mask.is_band(spec)
+        self.pattern = None if self.banded else Pattern(spec, self.queries, keys, self.pairs, device)
+        self.by_distance = None
+        if spec.alibi_slopes is not None or spec.t5_bias is not None:
+            self.by_distance = DistanceBias(spec, self.queries, keys, self.pairs, dtype)
+        self.edges = None if spec.edge_queries is None else Edges(spec, self.pairs)
+
+    def runs(self, rows: range, pairs: slice, within: range | None = None, step: int = 1) -> list[range]:
+        """The columns that these rows may see, widened to blocks of at least `step`; none if they see nothing."""
+        within = range(self.keys) if within is None else within
+        if self.pattern is not None:
+            return self.pattern.runs(rows, pairs, within, max(step, PATTERN_STEP))
+        hull = aligned(mask.keys_seen(self.spec, self.queries, self.keys, rows), max(step, BAND_STEP), within)
+        return [hull] if hull else []
+
+    def finish(self, scores_NRQK: Tensor, rows: range, runs: list[range], pairs: slice) -> Tensor:
+        """Biases, then masks, in place: what the rows may not see becomes HIDDEN."""
+        left = 0
+        for cols in runs:
+            part = scores_NRQK[..., left : left + len(cols)]
+            left += len(cols)
+            if self.by_distance is not None:
+                self.by_distance.add(part, rows, cols, pairs)
+            if self.spec.bias is not None:
+                here = self.spec.bias[:, :, rows.start : rows.stop, cols.start : cols.stop]
+                part.add_(self.pairs.of_both(here, pairs).to(part.dtype), alpha=LOG2E).clamp_(min=HIDDEN)
+            if self.edges is not None:
+                self.edges.bias(part, rows, cols, pairs)
+            self._hide(part, rows, cols, pairs)
+        return scores_NRQK
+
+    def edge_scale(self, log2_map_NRQK: Tensor, rows: range, runs: list[range], pairs: slice) -> Tensor:
+        """Scale sets of edges of a chunk of log2 probabilities, in place."""
+        if self.edges is not None:
+            left = 0
+            for cols in runs:
+                self.edges.scale(log2_map_NRQK[..., left : left + len(cols)], rows, cols, pairs)
+                left += len(cols)
+        return log2_map_NRQK
+
+    @property
+    def scales_edges(self) -> bool:
+        return self.spec.edge_scale is not None
+
+    def _hide(self, scores_NRQK: Tensor, rows: range, cols: range, pairs: slice) -> None:
+        spec = self.spec
+        if self.pattern is not None:
+            scores_NRQK.masked_fill_(~self.pattern.visible(rows, cols, pairs), HIDDEN)
+        else:
+            for span in mask.hidden_spans(spec, self.queries, self.keys, rows, cols):
+                seen = mask.visible(spec, self.queries, self.keys, rows, span, scores_NRQK.device)
+                edge = scores_NRQK[..., span.start - cols.start : span.stop - cols.start]
+                edge.masked_fill_(~seen, HIDDEN)
+        if spec.key_lengths is None and spec.key_starts is None:
+            return
+        j = torch.arange(cols.start, cols.stop, device=scores_NRQK.device)
+        for bound_B, outside in ((spec.key_lengths, torch.ge), (spec.key_starts, torch.lt)):
+            if bound_B is not None:
+                bound = self.pairs.of_sequence(bound_B, pairs)[:, None, None, None]
+                scores_NRQK.masked_fill_(outside(j, bound), HIDDEN)
+
+
+def columns(x_NKD: Tensor, runs: list[range]) -> Tensor:
+    """The keys or values of some runs, side by side; a view where there is one run."""
+    parts = [x_NKD[:, run.start : run.stop] for run in runs]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
