@@ -15,6 +15,7 @@ from modelcore.models.build import build
 from modelcore.tokenizer import train_byte_level_bpe
 from modelcore.training import corpora, tasks
 from modelcore.training.data import Repetition, repeat_span, token_stream, windows
+from modelcore.training.leaning import lean
 from modelcore.training.loop import Optimisation, train
 from modelcore.training.matmul import choose_matmul
 from modelcore.training.objectives import next_token, target_given_source
@@ -75,6 +76,14 @@ def test_repeated_span_comes_twice(random_share):
         repeat_span(window, 1000, Repetition(1.0, random_share, shortest_span=4), generator)
         later = {int(token) for place, token in enumerate(window) if token in window[:place]}
         assert len(later) >= 4 or random_share
+
+
+def test_periodic_window_is_nothing_but_its_span():
+    generator = np.random.default_rng(0)
+    window = np.arange(40)
+    repeat_span(window, 1000, Repetition(1.0, 1.0, periodic=True), generator)
+    periods = [period for period in range(8, 21) if (window[period:] == window[:-period]).all()]
+    assert periods
 
 
 def test_windows_draw_from_every_stream_and_keep_its_order():
@@ -139,12 +148,22 @@ def test_encoder_decoder_learns_from_padded_pairs():
     assert [done.loss for done in steps][-1] < 0.1
 
 
-def test_head_scores_are_those_of_a_head_made_by_hand():
-    """A random model has neither kind of head: its scores lie near those of an even spread."""
+def test_random_model_has_neither_kind_of_head():
+    """Its scores lie near those of an even spread."""
     torch.manual_seed(0)
     scores = score_heads(build(ModelConfig(vocabulary=50, positions=64, width=16, decoder=STACK)).eval(), span=20)
     assert len(scores) == 1
     assert all(0.01 < value < 0.1 for score in scores for value in score.induction + score.previous_token)
+
+
+def test_leaning_model_looks_back_by_fixed_offsets_and_has_no_induction_head_yet():
+    torch.manual_seed(0)
+    config = ModelConfig(vocabulary=500, positions=64, width=64, decoder=StackConfig(2, 4, 64))
+    model = build(config).eval()
+    lean(model)
+    first, second = score_heads(model, span=20)
+    assert [value > 0.3 for value in first.previous_token] == [True, True, False, False]
+    assert max(first.induction + second.induction) < 0.1
 
 
 def test_missing_text_names_the_package_to_install(monkeypatch):
