@@ -33,6 +33,9 @@ def check_queries_and_keys(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) 
 
 
 def _check_fields(spec: AttentionSpec, q_BHQD: Tensor, keys: int) -> None:
+    given = {name: field for name in spec.used if isinstance(field := getattr(spec, name), Tensor)}
+    if not given:  # as with every small causal call, which should not pay for what follows
+        return
     batch, heads, queries, _ = q_BHQD.shape
     blocks = -(-keys // spec.block)
     either = [(b, h) for b in {1, batch} for h in {1, heads}]
@@ -52,10 +55,8 @@ def _check_fields(spec: AttentionSpec, q_BHQD: Tensor, keys: int) -> None:
         "edge_bias": [(None,)],
         "edge_scale": [(None,)],
     }
-    for name in spec.used & shapes.keys():
-        field = getattr(spec, name)
-        if isinstance(field, Tensor):
-            _check_field(name, field, shapes[name], q_BHQD)
+    for name, field in given.items():
+        _check_field(name, field, shapes[name], q_BHQD)
     if spec.documents is not None and queries > keys:
         raise ValueError(f"documents name each query's own, the last of {keys} keys: {queries} queries are too many")
     if spec.bias is not None and spec.bias.requires_grad:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -116,7 +117,7 @@ class AttentionSpec:
         if (self.edge_keys is None) != (self.edge_bias is None and self.edge_scale is None):
             raise ValueError("edges need edge_bias or edge_scale, and those need edge_queries and edge_keys")
 
-    @property
+    @cached_property
     def used(self) -> frozenset[str]:
         """The optional fields that say something; those that only qualify another one are left out."""
         return frozenset(name for name, unused in _UNUSED.items() if getattr(self, name) is not unused)

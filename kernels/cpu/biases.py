@@ -27,19 +27,17 @@ class DistanceBias:
 
     def __init__(self, spec: AttentionSpec, queries: int, keys: int, pairs: Pairs, dtype: torch.dtype) -> None:
         self.spec, self.pairs, self.last_row = spec, pairs, queries - 1
-        device = pairs.sequence_N.device
+        device = pairs.device
         # With the queries aligned at the bottom right, x = K - 1 is a query's own key.
         self.distances_X = torch.arange(queries + keys - 1, device=device) - (keys - 1)
         self.bias_HX = bias_by_distance(spec, self.distances_X).to(dtype) * LOG2E
 
     def add(self, scores_NRQK: Tensor, rows: range, cols: range, pairs: slice) -> None:
         numbers = self.pairs.of_head(self.bias_HX[:, self._window(rows, cols)], pairs)
-        if self.bias_HX.shape[0] == 1:
-            numbers = numbers.expand(1, 1, -1)
         scores_NRQK.add_(numbers.unfold(-1, len(cols), 1).flip(-2))
 
     def empty_gradient(self) -> Tensor:
-        shape = (len(self.pairs.sequence_N), self.pairs.shape[1], len(self.distances_X))
+        shape = (self.pairs.count, self.pairs.shape[1], len(self.distances_X))
         return self.bias_HX.new_zeros(shape)
 
     def collect(self, gradient_NRX: Tensor, d_scores_NRQK: Tensor, rows: range, cols: range, pairs: slice) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -12,10 +14,16 @@ class Pairs:
     """Pair n is key head n % G of sequence n // G; query head h is r = h % R of key head h // R."""
 
     def __init__(self, batch: int, key_heads: int, shared: int, device: torch.device) -> None:
-        n = torch.arange(batch * key_heads, device=device)
-        self.sequence_N = n // key_heads
-        self.key_head_N = n % key_heads
+        self.count, self.device = batch * key_heads, device
         self.shape = (key_heads, shared)
+
+    @cached_property
+    def sequence_N(self) -> Tensor:
+        return torch.arange(self.count, device=self.device) // self.shape[0]
+
+    @cached_property
+    def key_head_N(self) -> Tensor:
+        return torch.arange(self.count, device=self.device) % self.shape[0]
 
     def of_sequence(self, field_B: Tensor, pairs: slice) -> Tensor:
         """[B or 1, ...] as [n or 1, ...]."""

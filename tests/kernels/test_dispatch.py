@@ -1,5 +1,7 @@
 """The choice of an implementation is told, and nothing else runs in its place."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 
@@ -30,6 +32,31 @@ def test_cuda_takes_triton_where_there_is_a_kernel_and_says_where_not(
     choice = dispatch.chosen("cuda", operation)
     assert choice.implementation == implementation
     assert (operation in choice.reason) == (implementation == "torch")
+
+
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [
+        ({"window": 4}, "a window without causal"),
+        ({"sinks": torch.zeros(1), "documents": torch.zeros(1, 4)}, "documents, sinks"),
+        ({"causal": True, "prefix": 4}, "prefix"),
+    ],
+)
+def test_cuda_takes_torch_for_what_triton_does_not_know_and_names_it(rules: dict, named: str) -> None:
+    choice = dispatch.chosen("cuda", "map_pool", AttentionSpec(1.0, **rules))
+    assert choice.implementation == "torch"
+    assert f"no Triton kernel for map_pool with {named};" in choice.reason
+
+
+def test_every_field_is_known_to_triton_or_sent_elsewhere() -> None:
+    """A field that Triton does not know and nobody sends elsewhere would silently not be there."""
+    for field in fields(AttentionSpec):
+        spec = AttentionSpec(1.0)
+        object.__setattr__(spec, field.name, torch.ones(1))
+        qualifies = field.name in ("scale", "t5_bidirectional", "t5_max_distance")
+        assert qualifies or field.name in spec.used
+        if field.name not in dispatch.TRITON_KNOWS and not qualifies:
+            assert dispatch.chosen("cuda", "attend", spec).implementation == "torch"
 
 
 @pytest.mark.parametrize("implementation", ["triton", "torch", "abacus"])

@@ -1,10 +1,14 @@
 """What cannot be attention is refused, in words."""
 
+import json
+from dataclasses import fields
+
 import pytest
 import torch
 
 from kernels import dispatch
 from kernels.spec import AttentionSpec
+from tests.kernels.cases import CASES, Case
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,50 @@ def test_key_lengths_of_another_batch_are_refused() -> None:
     x = torch.zeros(1, 1, 4, 8)
     with pytest.raises(ValueError, match="key_lengths must be"):
         dispatch.attend(x, x, x, AttentionSpec(1.0, key_lengths=torch.tensor([4, 4])))
+
+
+@pytest.mark.parametrize(
+    ("rules", "complaint"),
+    [
+        ({"sinks": torch.zeros(3)}, r"sinks must be \[2\]"),
+        ({"alibi_slopes": torch.zeros(2, 1)}, r"alibi_slopes must be \[2\]"),
+        ({"t5_bias": torch.zeros(2, 32)}, r"t5_bias must be \['any', 2\]"),
+        ({"documents": torch.zeros(1, 5).long()}, r"documents must be \[1, 4\]"),
+        ({"documents": torch.zeros(1, 4)}, "documents must hold integers"),
+        ({"head_gate": torch.ones(2).long()}, "head_gate must hold floats"),
+        ({"random_blocks": torch.zeros(1, 4, 1).long(), "block": 2}, "random_blocks must be"),
+        ({"bias": torch.zeros(1, 1, 4, 4, requires_grad=True)}, "bias takes no gradient"),
+        ({"edge_queries": torch.ones(1, 3, 4).int(), "edge_keys": torch.ones(1, 1, 4).int(),
+          "edge_bias": torch.zeros(1)}, "edge_queries must be"),
+    ],
+)  # fmt: skip
+def test_fields_of_other_shapes_are_refused(rules: dict, complaint: str) -> None:
+    x = torch.zeros(1, 2, 4, 8)
+    with pytest.raises(ValueError, match=complaint):
+        dispatch.attend(x, x, x, AttentionSpec(1.0, **rules))
+
+
+def test_more_queries_than_documents_are_refused() -> None:
+    x = torch.zeros(1, 1, 4, 8)
+    with pytest.raises(ValueError, match="4 queries are too many"):
+        dispatch.attend(x, x[:, :, :3], x[:, :, :3], AttentionSpec(1.0, documents=torch.zeros(1, 3).long()))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_spec_of_some_heads_and_of_one_sequence_is_that_part_of_the_whole(case: Case) -> None:
+    """Heads without groups, so that a choice of them is a choice of operands."""
+    q, k, v = case.operands
+    heads = [case.heads - 1, 0]
+    groups = [head // (case.heads // case.groups) for head in heads]
+    b = case.batch - 1
+    spec = case.spec.for_heads(heads).for_sequence(b)
+    part = dispatch.attend(q[b : b + 1, heads], k[b : b + 1, groups], v[b : b + 1, groups], spec)
+    torch.testing.assert_close(part.out.double(), case.truth.out[b : b + 1, heads], atol=5e-6, rtol=1e-6)
+
+
+def test_fields_are_plain_values_or_tensors() -> None:
+    """What a map is kept on disk by: values as JSON, tensors in a file of tensors."""
+    for case in CASES:
+        for field in fields(case.spec):
+            value = getattr(case.spec, field.name)
+            assert isinstance(value, torch.Tensor) or json.loads(json.dumps(value)) == value
