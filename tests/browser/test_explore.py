@@ -152,10 +152,13 @@ def test_page_fits_its_window_in_both_lights(page: Page) -> None:
     assert drawn(page, ".map-body") > 8
 
 
-def test_chart_is_drawn_by_our_own_plotly(page: Page) -> None:
+def test_chart_is_drawn_by_our_own_plotly_when_it_is_opened(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     open_first_page(page)
-    expect(page.locator(".js-plotly-plot")).to_be_visible()
-    assert page.locator(".js-plotly-plot .point").count() >= 8
+    assert not [url for url in asked if "plotly" in url]
+    page.locator("summary", has_text="Heads by layer").click()
+    expect(page.locator(".js-plotly-plot .point")).not_to_have_count(0)
 
 
 def test_page_waits_in_words_for_a_worker_and_then_shows_its_run(page: Page, site: RunningSite) -> None:
