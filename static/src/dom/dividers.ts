@@ -27,6 +27,7 @@ export function divider({ property, label, grows, least_px, most_px }: DividerOp
   });
   const stored = Number(window.localStorage.getItem(property));
   if (stored > 0) set(stored);
+  else line.setAttribute("aria-valuenow", String(length()));
 
   function length(): number {
     return Number.parseFloat(getComputedStyle(root).getPropertyValue(property)) || least_px;

@@ -90,26 +90,39 @@ export function layOutPage(app: HTMLElement): Places {
   const status = element("footer", { class: "status" });
   const tabs = element("nav", { class: "tabs", "aria-label": "Panels" });
 
-  app.replaceChildren(
-    element("header", { class: "top" }, brand, element("span", { class: "spring" }), tools),
-    prompt,
+  const bench = element(
+    "div",
+    { class: "bench" },
+    headsPanel,
+    divider({ property: "--heads-width", label: "Width of the heads", grows: "right", least_px: 180, most_px: 720 }),
+    mapPanel,
+    divider({
+      property: "--side-width",
+      label: "Width of the side panels",
+      grows: "left",
+      least_px: 240,
+      most_px: 560,
+    }),
     element(
-      "main",
-      { class: "bench" },
-      headsPanel,
-      divider({ property: "--heads-width", label: "Width of the heads", grows: "right", least_px: 180, most_px: 720 }),
-      mapPanel,
-      divider({
-        property: "--side-width",
-        label: "Width of the side panels",
-        grows: "left",
-        least_px: 240,
-        most_px: 560,
-      }),
-      element("div", { class: "side" }, nextPanel, measuresPanel),
+      "div",
+      { class: "side", tabindex: 0, role: "group", "aria-label": "Next tokens and this head" },
+      nextPanel,
+      measuresPanel,
     ),
-    divider({ property: "--tokens-height", label: "Height of the tokens", grows: "up", least_px: 80, most_px: 480 }),
-    tokensPanel,
+  );
+  const tokensDivider = divider({
+    property: "--tokens-height",
+    label: "Height of the tokens",
+    grows: "up",
+    least_px: 80,
+    most_px: 480,
+  });
+  const title = element("h1", { class: "visually-hidden" }, "Headlight: what every attention head looks at");
+
+  app.replaceChildren(
+    element("header", { class: "top" }, title, brand, element("span", { class: "spring" }), tools),
+    prompt,
+    element("main", { class: "bench-and-tokens" }, bench, tokensDivider, tokensPanel),
     status,
     tabs,
   );

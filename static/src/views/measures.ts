@@ -37,13 +37,12 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
       ...measuresOf(site).flatMap(({ name: measure, title, unit, meaning }) => {
         const value = measureOf(site, selected.head, measure);
         if (value === null) return [];
-        const bar = unit === "share" ? element("span", { class: "bar-track" }, fill(value)) : element("span");
+        const bar = unit === "share" && element("span", { class: "bar-track" }, fill(value));
         return element(
           "div",
           { class: measure === found.measure ? "measure measure-found" : "measure", title: meaning },
           element("dt", {}, title),
-          bar,
-          element("dd", {}, measured(value, unit)),
+          element("dd", {}, bar, element("span", { class: "bar-value" }, measured(value, unit))),
         );
       }),
     );

@@ -16,7 +16,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const form = element(
     "form",
-    { class: "prompt" },
+    { class: "prompt", "aria-label": "Prompt" },
     element("div", { class: "prompt-fields" }, text, target),
     run,
     examples.root,

@@ -47,11 +47,13 @@ export function drawTotals(
 export function columnTotals(site: Site, map: HeadMap, rectangles: Rectangles): Float32Array | null {
   const weights = wholeMap(site) && rectangles.get(map, columnArea(site, 0));
   if (!weights) return null;
-  const totals = known.get(weights) ?? new Float32Array(weights.width);
-  if (!known.has(weights))
-    weights.values.forEach(
-      (weight, index) => (totals[index % weights.width] = (totals[index % weights.width] ?? 0) + weight),
-    );
+  const ready = known.get(weights);
+  if (ready) return ready;
+  const totals = new Float32Array(weights.width);
+  weights.values.forEach((weight, index) => {
+    const col = index % weights.width;
+    totals[col] = (totals[col] ?? 0) + weight;
+  });
   known.set(weights, totals);
   return totals;
 }

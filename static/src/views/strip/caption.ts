@@ -32,7 +32,7 @@ export function captionParts(caption: Caption): (Node | string)[] {
     ...(lookedBy ? side("role-by", "looked at by", lookedBy) : []),
     !looksAt && !lookedBy && element("span", {}, `${caption.head} does not work on this text`),
     pointed && element("span", { class: "pointed" }, "this one: ", named(pointed.token), ...pointedParts(pointed)),
-    [looksAt, lookedBy].some((part) => part?.line.exact === false) && element("span", {}, "pooled"),
+    [looksAt, lookedBy].some((part) => part?.line.exact === false) && element("span", {}, "from the overview"),
     caption.locked && element("span", { class: "kept" }, "kept, Esc lets go"),
   ].filter((part): part is HTMLElement => part !== false && part !== null);
 }

@@ -70,7 +70,7 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     const title = `${TITLES[name]}${origin === "generated" ? ", written by the model" : ""}`;
     return element(
       "section",
-      { class: "strip", "aria-label": isPair ? title : "Tokens" },
+      { class: "strip", "aria-label": isPair ? title : null },
       isPair && element("h3", {}, title),
       words.root,
     );
