@@ -4,7 +4,8 @@
     CUDA            triton      torch                   triton               torch
     the CPU         cpu         cpu                     cpu                  cpu
 
-The Triton kernels know bands, key lengths and softcap; on CUDA every other field of AttentionSpec takes "torch".
+The Triton kernels know causal masks, causal windows, key lengths and softcap; on CUDA, whatever else
+AttentionSpec says takes "torch", and the reason names it.
 "cpu" and "torch" are one code (kernels/cpu) on two devices. "reference" runs only when asked for by name.
 """
 
@@ -18,8 +19,8 @@ import torch
 from torch import Tensor
 
 from kernels import cpu, reference
-from kernels.checks import check_lse, check_queries_and_keys, check_span, check_values
 from kernels.spec import Attended, AttentionSpec, Pooled
+from kernels.spec.checks import check_lse, check_queries_and_keys, check_span, check_values
 
 # B batch, H query heads, G key/value heads (H a multiple of G), Q queries, K keys, D head width
 # R and C rows and columns of cells

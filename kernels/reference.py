@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from kernels.distance_bias import t5_bucket
 from kernels.spec import Attended, AttentionSpec, Pooled
+from kernels.spec.distance_bias import t5_bucket
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from kernels.cpu.pairs import Pairs
 from kernels.cpu.scores import HIDDEN, LOG2E
-from kernels.distance_bias import bias_by_distance, t5_bucket
 from kernels.spec import AttentionSpec
+from kernels.spec.distance_bias import bias_by_distance, t5_bucket
 
 # H query heads, Q queries, K keys, X distances
 # N pairs of batch and key/value head, R query heads of each

@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from kernels.random_blocks import draw_random_blocks
 from kernels.spec import AttentionSpec
+from kernels.spec.random_blocks import draw_random_blocks
 from tests.kernels import float64
 
 

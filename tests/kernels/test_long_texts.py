@@ -5,7 +5,7 @@ import torch
 
 from kernels import dispatch, mask, reference
 from kernels.cpu.chunk import Chunks
-from kernels.random_blocks import draw_random_blocks
+from kernels.spec.random_blocks import draw_random_blocks
 from tests.kernels.cases import Case, bits, numbers
 
 TOKENS = 700

@@ -7,9 +7,9 @@ import torch
 from transformers.models.t5.modeling_t5 import T5Attention
 
 from kernels import dispatch
-from kernels.distance_bias import t5_bucket
-from kernels.random_blocks import draw_random_blocks
 from kernels.spec import AttentionSpec
+from kernels.spec.distance_bias import t5_bucket
+from kernels.spec.random_blocks import draw_random_blocks
 from tests.kernels.cases import numbers
 
 POSITIONAL = pytest.mark.parametrize(

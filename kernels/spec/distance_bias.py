@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from kernels.spec import AttentionSpec
+from kernels.spec.attention import AttentionSpec
 
 # H query heads, K keys, X distances j - p
 

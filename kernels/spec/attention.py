@@ -1,4 +1,4 @@
-"""What the attention kernels take and return: AttentionSpec, Attended, Pooled."""
+"""AttentionSpec, which says what attention is to be; Attended and Pooled, which the kernels return."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AttentionSpec:
         scale         factor of q.k, positive
         softcap       squash scores into (-softcap, softcap): softcap * tanh(score / softcap)
         alibi_slopes  [H] float: adds -slope * |p - j|. No gradient flows to them.
-        t5_bias       [buckets, H] float: adds t5_bias[bucket(j - p), h]; `kernels.distance_bias` has the
+        t5_bias       [buckets, H] float: adds t5_bias[bucket(j - p), h]; `kernels.spec.distance_bias` has the
                       buckets. t5_bidirectional tells keys before from keys after (encoders); without it,
                       all that follow share bucket 0 (decoders). From t5_max_distance on, one bucket.
         bias          [1 or B, 1 or H, Q, K] float, added as it is; -inf hides. It is as large as the map:
@@ -53,7 +53,7 @@ class AttentionSpec:
         global_tokens these see and are seen by all: the first so many (from key_starts on), or an int
                       tensor of positions, [T] or [B, T] (repeat one to fill a row)
         random_blocks [1 or H, blocks, r] int: the key blocks that a query of each block sees besides;
-                      `kernels.random_blocks` draws them from a seed
+                      `kernels.spec.random_blocks` draws them from a seed
         block         count window, stride and random_blocks in blocks of so many tokens: p // block and
                       j // block take the place of p and j
 

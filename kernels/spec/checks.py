@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from kernels.spec import AttentionSpec
+from kernels.spec.attention import AttentionSpec
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
 
