@@ -11,11 +11,11 @@ from modelcore.config import ModelConfig
 
 
 class LearnedPositions(nn.Module):
-    """One trained vector a position, a small sinusoid to begin with. Source: Radford et al. 2019 (GPT-2)."""
+    """One trained vector a position; `build` or a checkpoint fills them. Source: Radford et al. 2019 (GPT-2)."""
 
     def __init__(self, positions: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(0.02 * sinusoids(positions, width))
+        self.weight = nn.Parameter(torch.empty(positions, width))
 
     def forward(self, count: int) -> Tensor:
         return self.weight[:count]

@@ -142,10 +142,7 @@ def _card(
         "id": "prose",
         "name": "Prose",
         "sentence": "A small GPT-2: 4 layers of 8 heads, trained on the King James Bible and three old dictionaries.",
-        "example": (
-            "And the raven spoke unto Benhadad the tailor, and Benhadad the tailor answered him. "
-            "Then the raven spoke unto Benhadad the tailor"
-        ),
+        "example": ("Zebulon the baker met Quixley the tinker. The next day, Zebulon the baker met Quixley the"),
         "notice": {
             "site": induction[0],
             "head": induction[1],
@@ -170,7 +167,8 @@ def _card(
             "Debian's bible-kjv-text, dict-devil, dict-jargon and the 1913 Webster entries of dict-gcide. "
             + " ".join(
                 f"In the {phase.steps} steps with windows of {phase.length} tokens, {phase.repetition.share:.0%} of "
-                f"them held a span twice, {phase.repetition.random_share:.0%} of those spans random tokens."
+                f"them {'were one span again and again' if phase.repetition.periodic else 'held a span twice'}, "
+                f"{phase.repetition.random_share:.0%} of those spans random tokens."
                 for phase in PHASES
             )
         ),
