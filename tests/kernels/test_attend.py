@@ -1,6 +1,7 @@
 """attend against float64: every mask, odd lengths, rows that see no key, and its gradients."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -39,13 +40,21 @@ def test_half_precision_is_close_to_float64_of_the_same_operands(name: str, dtyp
 @EVERY_CASE
 @BOTH
 def test_gradients_are_those_of_float64(case: Case, implementation: str) -> None:
-    towards = torch.randn(case.operands[0].shape, generator=torch.Generator().manual_seed(1))
     ours = [x.detach().clone().requires_grad_() for x in case.operands]
-    (dispatch.attend(*ours, case.spec, implementation=implementation).out * towards).sum().backward()
+    (dispatch.attend(*ours, case.spec, implementation=implementation).out * towards(case)).sum().backward()
+    for our, truth in zip(ours, true_gradients(case), strict=True):
+        torch.testing.assert_close(our.grad.double(), truth, atol=2e-5, rtol=1e-5)
+
+
+@cache
+def true_gradients(case: Case) -> list[torch.Tensor]:
     truths = [x.detach().double().requires_grad_() for x in case.operands]
-    (float64.attention(*truths, case.spec).out * towards).sum().backward()
-    for our, truth in zip(ours, truths, strict=True):
-        torch.testing.assert_close(our.grad.double(), truth.grad, atol=2e-5, rtol=1e-5)
+    (float64.attention(*truths, case.spec).out * towards(case)).sum().backward()
+    return [x.grad for x in truths]
+
+
+def towards(case: Case) -> torch.Tensor:
+    return torch.randn(case.operands[0].shape, generator=torch.Generator().manual_seed(1))
 
 
 LEARNED = ("t5_bias", "sinks", "head_gate")
@@ -55,12 +64,11 @@ LEARNED = ("t5_bias", "sinks", "head_gate")
 @BOTH
 def test_gradients_of_learned_fields_are_those_of_float64(case: Case, implementation: str) -> None:
     """They flow even where q, k and v learn nothing."""
-    towards = torch.randn(case.operands[0].shape, generator=torch.Generator().manual_seed(1))
     names = case.spec.used & set(LEARNED)
     ours, truths = ({name: getattr(case.spec, name).clone().requires_grad_() for name in names} for _ in range(2))
     attended = dispatch.attend(*case.operands, replace(case.spec, **ours), implementation=implementation)
-    (attended.out * towards).sum().backward()
-    (float64.attention(*case.operands, replace(case.spec, **truths)).out * towards).sum().backward()
+    (attended.out * towards(case)).sum().backward()
+    (float64.attention(*case.operands, replace(case.spec, **truths)).out * towards(case)).sum().backward()
     for name in names:
         torch.testing.assert_close(ours[name].grad, truths[name].grad, atol=5e-5, rtol=1e-4)
 

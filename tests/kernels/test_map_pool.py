@@ -1,5 +1,7 @@
 """map_pool against float64 pooling of the whole map, at every kind of cell and region."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -92,6 +94,7 @@ def pool_of(
     return dispatch.map_pool(q, k, lse, case.spec, cell, rows, cols, implementation=implementation)
 
 
+@cache
 def pool_by_hand(case: Case, cell: int, rows: range, cols: range) -> tuple[torch.Tensor, torch.Tensor]:
     """Cell by cell, out of the float64 map."""
     if cell == 1:
