@@ -131,7 +131,5 @@ def _sites(
 
 def _next_tokens(logits_NV: Tensor) -> NextTokens:
     """Softmax in float32 over the whole vocabulary, the largest k of it."""
-    top = logits_NV.float().topk(min(NEXT_TOKENS, logits_NV.shape[-1]))
-    normaliser_N1 = logits_NV.float().logsumexp(dim=-1, keepdim=True)
-    probabilities_Nk = (top.values - normaliser_N1).exp()
-    return NextTokens("decoder", top.indices.int().cpu(), probabilities_Nk.cpu())
+    top = logits_NV.softmax(dim=-1, dtype=torch.float32).topk(min(NEXT_TOKENS, logits_NV.shape[-1]))
+    return NextTokens("decoder", top.indices.int().cpu(), top.values.cpu())
