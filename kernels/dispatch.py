@@ -195,7 +195,8 @@ def map_stats(
         induction        mass on what followed earlier copies:       Olsson et al. 2022 (2209.11895)
                          0 < j <= i with ids[j - 1] == ids[i]
 
-    The last two only when token_ids are given and Q == K.
+    The last two only when token_ids are given and Q == K, and over those rows alone whose token has stood in the
+    sequence before: no other row has anything to look back at.
 
     Shapes: (B, H) each, float32; "reference" keeps float64.
     Raises: ValueError if token_ids are not [B, K].

@@ -71,10 +71,10 @@ def map_stats(
     position = torch.arange(queries, device=q_BHQD.device)[:, None] + (keys - queries if spec.positional else 0)
     j = torch.arange(keys, device=q_BHQD.device)
     first = 0 if spec.key_starts is None else spec.key_starts[:, None, None, None]
-    row_count = (lse_BHQ > -math.inf).sum(-1).clamp(min=1)
+    seeing_BHQ = lse_BHQ > -math.inf
 
-    def mean_over_rows(weighted_BHQK: Tensor) -> Tensor:
-        return weighted_BHQK.sum((-2, -1)) / row_count
+    def mean_over_rows(weighted_BHQK: Tensor, rows_BHQ: Tensor = seeing_BHQ) -> Tensor:
+        return weighted_BHQK.sum((-2, -1)) / rows_BHQ.sum(-1).clamp(min=1)
 
     stats = {
         "entropy": mean_over_rows(-torch.xlogy(map_BHQK, map_BHQK)),
@@ -86,8 +86,10 @@ def map_stats(
     if token_ids_BK is not None and queries == keys:
         same = token_ids_BK[:, :, None] == token_ids_BK[:, None, :]
         after_same = torch.nn.functional.pad(same, (1, 0))[..., :-1]
-        stats["duplicate_token"] = mean_over_rows(map_BHQK * (same & (j < position))[:, None])
-        stats["induction"] = mean_over_rows(map_BHQK * (after_same & (j <= position))[:, None])
+        came_before_BQ = (same & (j < position)).any(-1)
+        rows_BHQ = seeing_BHQ & came_before_BQ[:, None]
+        stats["duplicate_token"] = mean_over_rows(map_BHQK * (same & (j < position))[:, None], rows_BHQ)
+        stats["induction"] = mean_over_rows(map_BHQK * (after_same & (j <= position))[:, None], rows_BHQ)
     return stats
 
 

@@ -41,12 +41,22 @@ def map_stats(
         )
         for b in range(q_BHQD.shape[0])
     ]
-    row_count_BH = (lse_BHQ > -math.inf).sum(-1).clamp(min=1)
-    means_SBH = torch.stack(sums, 1).div_(row_count_BH).float()
-    names = ["entropy", "diagonal", "previous_token", "first_token", "distance"]
+    seeing_BHQ = lse_BHQ > -math.inf
+    names, rows_BHQ = ["entropy", "diagonal", "previous_token", "first_token", "distance"], [seeing_BHQ] * 5
     if token_ids_BK is not None:
         names += ["duplicate_token", "induction"]
+        rows_BHQ += [seeing_BHQ & came_before(token_ids_BK)[:, None]] * 2
+    row_counts_SBH = torch.stack([rows.sum(-1) for rows in rows_BHQ]).clamp_(min=1)
+    means_SBH = torch.stack(sums, 1).div_(row_counts_SBH).float()
     return dict(zip(names, means_SBH, strict=True))
+
+
+def came_before(token_ids_BK: Tensor) -> Tensor:
+    """Where a token stands that has stood earlier in its sequence, bool [B, K]."""
+    sorted_BK, order_BK = token_ids_BK.sort(dim=-1, stable=True)
+    again_BK = torch.zeros_like(token_ids_BK, dtype=torch.bool)
+    again_BK[:, 1:] = sorted_BK[:, 1:] == sorted_BK[:, :-1]
+    return torch.zeros_like(again_BK).scatter_(-1, order_BK, again_BK)
 
 
 def _sums(

@@ -58,12 +58,12 @@ class AttentionMap:
         heads: Sequence[int] | None = None,
     ) -> Pooled:
         """Maximum and mean of a rectangle (default: the whole map) over cells of `cell` × `cell`."""
-        q_BHQD, k_BGKD, lse_BHQ = self.q_BHQD, self.k_BGKD, self.lse_BHQ
+        q_BHQD, k_BGKD, lse_BHQ, spec = self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec
         if heads is not None:
             shared = q_BHQD.shape[1] // k_BGKD.shape[1]
-            q_BHQD, lse_BHQ = q_BHQD[:, list(heads)], lse_BHQ[:, list(heads)]
+            q_BHQD, lse_BHQ, spec = q_BHQD[:, list(heads)], lse_BHQ[:, list(heads)], spec.for_heads(list(heads))
             k_BGKD = k_BGKD[:, [head // shared for head in heads]]
-        return dispatch.map_pool(q_BHQD, k_BGKD, lse_BHQ, self.spec, cell, rows, cols)
+        return dispatch.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
 
     def stats(self, token_ids_BK: Tensor | None = None) -> dict[str, Tensor]:
         """Measures of each head, float32 (B, H); see `kernels.dispatch.map_stats`."""

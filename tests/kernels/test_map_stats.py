@@ -84,6 +84,7 @@ def stats_by_hand(case: Case, ids: torch.Tensor) -> dict[str, torch.Tensor]:
         first = 0 if case.spec.key_starts is None else int(case.spec.key_starts[b])
         for h in range(case.heads):
             seeing = [i for i in range(case.queries) if case.truth.visible[b, h, i].any()]
+            recurring = [i for i in seeing if case.queries == case.keys and ids[b, i] in ids[b, :i]]
             sums = dict.fromkeys(names, 0.0)
             for i in seeing:
                 here = i + case.keys - case.queries if case.spec.positional else i
@@ -98,5 +99,6 @@ def stats_by_hand(case: Case, ids: torch.Tensor) -> dict[str, torch.Tensor]:
                         sums["duplicate_token"] += p * bool(j < i and ids[b, j] == own)
                         sums["induction"] += p * bool(0 < j <= i and ids[b, j - 1] == own)
             for name in names:
-                stats[name][b, h] = sums[name] / max(len(seeing), 1)
+                rows = recurring if name in ("duplicate_token", "induction") else seeing
+                stats[name][b, h] = sums[name] / max(len(rows), 1)
     return stats

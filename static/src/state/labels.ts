@@ -27,14 +27,14 @@ export const MEASURES: MeasureText[] = [
     name: "induction",
     title: "induction",
     unit: "share",
-    meaning: "Weight on the token that followed the last time this one occurred.",
+    meaning: "Weight on the token that followed an earlier copy of this one, where there is a copy.",
   },
   { name: "previous_token", title: "previous token", unit: "share", meaning: "Weight on the token directly before." },
   {
     name: "duplicate_token",
     title: "duplicate token",
     unit: "share",
-    meaning: "Weight on earlier copies of the same token.",
+    meaning: "Weight on earlier copies of the same token, where there are any.",
   },
   {
     name: "diagonal",
