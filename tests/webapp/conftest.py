@@ -19,6 +19,7 @@ MANIFEST = {
     "family": "gpt2",
     "architecture": "decoder",
     "layers": 2,
+    "encoder_layers": 0,
     "heads": 2,
     "positions": 16,
     "vocabulary": 512,

@@ -20,7 +20,7 @@ def models(request: HttpRequest) -> dict[str, Any]:
 
 def _answer(checkpoint: Checkpoint) -> dict[str, Any]:
     manifest = checkpoint.manifest
-    shape = ("family", "architecture", "layers", "heads", "positions", "parameters")
+    shape = ("family", "architecture", "layers", "encoder_layers", "heads", "positions", "parameters")
     return {
         "id": checkpoint.id,
         "name": checkpoint.name,

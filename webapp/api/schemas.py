@@ -12,13 +12,14 @@ TokenId = Annotated[int, Field(strict=True)]
 
 
 class ModelAnswer(Schema):
-    """A checkpoint that can be chosen. `positions` is the longest text in tokens."""
+    """A checkpoint that can be chosen. `layers` are the decoder's, `positions` is the longest text in tokens."""
 
     id: str
     name: str
     family: str
     architecture: str
     layers: int
+    encoder_layers: int
     heads: int
     positions: int
     parameters: int

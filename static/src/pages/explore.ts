@@ -1,7 +1,5 @@
 /** The explorer: makes the stores, lays the page out and puts each view in its place. */
 import "../css/index.css";
-import iconAddress from "../icon.svg";
-import { element } from "../dom/element";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
 import { type Ramp, rampOf } from "../gl/ramp";
@@ -64,7 +62,6 @@ function openPage(app: HTMLElement): void {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") explorer.lock(null);
   });
-  document.head.append(element("link", { rel: "icon", href: iconAddress }));
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));

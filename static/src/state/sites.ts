@@ -60,7 +60,7 @@ export function sitesOfModel(model: Pick<Model, "architecture" | "layers" | "enc
   const layers = range(model.layers);
   if (model.architecture === "decoder") return layers.map((layer) => `decoder.self.${layer}`);
   return [
-    ...range(model.encoder_layers ?? model.layers).map((layer) => `encoder.self.${layer}`),
+    ...range(model.encoder_layers).map((layer) => `encoder.self.${layer}`),
     ...layers.flatMap((layer) => [`decoder.self.${layer}`, `decoder.cross.${layer}`]),
   ];
 }

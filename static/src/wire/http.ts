@@ -7,7 +7,7 @@ export interface Model {
   family: string;
   architecture: "decoder" | "encoder-decoder";
   layers: number;
-  encoder_layers?: number;
+  encoder_layers: number;
   heads: number;
   positions: number;
   state: string;

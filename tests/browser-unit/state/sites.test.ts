@@ -11,8 +11,9 @@ test("one group needs no title, three have one, layers in order", () => {
   expect(groupSites(["decoder.self.1", "decoder.self.0"])).toMatchObject([
     { title: "", sites: ["decoder.self.0", "decoder.self.1"] },
   ]);
-  const pair = groupSites(sitesOfModel({ architecture: "encoder-decoder", layers: 11 }));
+  const pair = groupSites(sitesOfModel({ architecture: "encoder-decoder", layers: 11, encoder_layers: 3 }));
   expect(pair.map(({ title }) => title)).toEqual(["Encoder", "Decoder", "Decoder looks at encoder"]);
+  expect(pair[0]?.sites).toHaveLength(3);
   expect(pair[1]?.sites.at(-1)).toBe("decoder.self.10");
 });
 
