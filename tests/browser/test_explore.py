@@ -61,6 +61,16 @@ def test_first_page_is_already_answered(page: Page) -> None:
     expect(page.get_by_text("exact", exact=True)).to_be_visible()
 
 
+def test_prompt_is_as_tall_as_its_text(page: Page) -> None:
+    """It kept the height of two lines when it was measured before the page's letters had come."""
+    open_first_page(page)
+    prompt = page.get_by_label("Text", exact=True)
+    one_line = prompt.evaluate("field => field.clientHeight")
+    assert one_line < 48
+    prompt.fill("one line\nanother line")
+    assert prompt.evaluate("field => field.clientHeight") > one_line
+
+
 def test_typed_text_gets_its_own_address_and_answer(page: Page) -> None:
     open_first_page(page)
     ask(page, TEXT)

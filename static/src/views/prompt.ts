@@ -60,8 +60,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   function fill(newText: string, newTarget: string): void {
     text.value = newText;
     target.value = newTarget;
-    grow(text);
-    grow(target);
+    growBoth();
   }
 
   explorer.run.subscribe((now) => {
@@ -89,6 +88,19 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   });
   examples.setDisabled(true);
   target.hidden = true;
+  // A line breaks elsewhere when the width changes, and when the page's own letters replace the browser's.
+  let width_px = 0;
+  new ResizeObserver(() => {
+    if (form.clientWidth === width_px) return;
+    width_px = form.clientWidth;
+    growBoth();
+  }).observe(form);
+  void document.fonts.ready.then(growBoth);
+
+  function growBoth(): void {
+    grow(text);
+    grow(target);
+  }
 }
 
 function field(id: string, label: string, placeholder: string): HTMLTextAreaElement {
