@@ -17,6 +17,7 @@ django_application = cast(Any, get_asgi_application())
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.http.request import split_domain_port, validate_host  # noqa: E402
 
 from webapp.urls import socket_urlpatterns  # noqa: E402
 
@@ -33,7 +34,8 @@ class SameOrigin:
     """Refuses what another site's page sends in a visitor's name: sockets, and requests that change something.
 
     A script of one's own sends no Origin and no cookie, and passes. A socket with cookies but without an Origin does
-    not: no browser sends that.
+    not: no browser sends that. A socket's Host is checked here too, as Django does for requests: a foreign name that
+    was made to point at this machine is equal to its own Origin.
     """
 
     def __init__(self, application: Application) -> None:
@@ -52,10 +54,14 @@ class SameOrigin:
     @staticmethod
     def _trusted(scope: Scope) -> bool:
         headers = dict(scope["headers"])
+        socket = scope["type"] == "websocket"
+        host = headers.get(b"host", b"").decode("latin-1")
+        if socket and not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
+            return False
         origin = headers.get(b"origin", b"").decode("latin-1")
         if not origin:
-            return scope["type"] != "websocket" or b"cookie" not in headers
-        return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+            return not socket or b"cookie" not in headers
+        return urlsplit(origin).netloc == host
 
 
 class BodyLimit:

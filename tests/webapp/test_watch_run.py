@@ -177,6 +177,12 @@ async def test_socket_opens_only_to_our_own_pages_and_to_scripts(
         await viewer.cut()
 
 
+async def test_foreign_name_that_points_at_us_opens_no_socket(run: Run) -> None:
+    """A page of evil.example whose name was rebound to this machine has the same host and origin."""
+    headers = [(b"host", b"evil.example:8000"), (b"origin", b"http://evil.example:8000")]
+    assert not await Viewer(run.id, headers=headers).open()
+
+
 async def test_viewer_who_takes_nothing_holds_nobody_back(run: Run, feed: Feed) -> None:
     idle, brisk = Viewer(run.id), Viewer(run.id)
     await idle.open()
