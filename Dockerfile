@@ -2,7 +2,7 @@
 #   web      pages, API, sockets and the recorder; no torch
 #   worker   the models; also prepares the library, which means reading checkpoints
 # Python packages come at the versions of requirements.lock. A worker without a GPU can take torch's CPU build:
-#   docker compose build --build-arg PIP_EXTRA_INDEX_URL=… (README.md, "A machine without a GPU")
+#   docker compose build --build-arg PIP_EXTRA_INDEX_URL=… (README.md, "With and without a GPU")
 
 FROM node:24-slim AS browser
 WORKDIR /headlight
@@ -23,6 +23,8 @@ RUN pip install -r requirements-web.in -c requirements.lock
 COPY manage.py ./
 COPY webapp webapp
 COPY workers workers
+# Not to be run here, but to be there: a model whose folder is gone is shown as missing.
+COPY modelcore/zoo modelcore/zoo
 COPY --from=browser /headlight/static/dist static/dist
 RUN python -m webapp.supervise.vendored static/dist && python -m whitenoise.compress --quiet static/dist
 USER headlight
