@@ -116,7 +116,7 @@ class Tile(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Finished(Event):
-    """The run is complete and stored. Timings are in seconds, by phase."""
+    """The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase."""
 
     type = "finished"
     ends_run = True

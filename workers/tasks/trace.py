@@ -99,5 +99,6 @@ def _publish_trace(job: TraceJob, process: Process, feed: Feed) -> list[Attentio
             case NextTokens():
                 feed.publish(*encoding.probabilities(yielded, resident.checkpoint.tokenizer))
     timings = {"queued_s": queued_s, "load_s": load_s, "trace_s": time.perf_counter() - began - load_s}
-    feed.publish(Finished(implementation=process.implementation, timings=timings))
+    ran = ", ".join(dict.fromkeys(attention.implementation for attention in maps))
+    feed.publish(Finished(implementation=ran, timings=timings))
     return maps

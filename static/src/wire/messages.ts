@@ -103,7 +103,7 @@ export interface Tile {
   };
 }
 
-/** The run is complete and stored. Timings are in seconds, by phase. */
+/** The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase. */
 export interface Finished {
   readonly type: "finished";
   readonly seq: number;
