@@ -17,6 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -46,8 +47,7 @@ def save_capture(folder: Path, maps: Sequence[AttentionMap]) -> None:
         }
         tensors |= {f"{site}.q": map_.q_BHQD, f"{site}.k": map_.k_BGKD, f"{site}.lse": map_.lse_BHQ}
         tensors |= {f"{site}.spec.{name}": value for name, value in in_file.items()}
-    # Heads lie interleaved as the projection left them; on disk each head's rows are together.
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    tensors = {name: _on_its_own(tensor) for name, tensor in tensors.items()}
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         save_file(tensors, temporary / TENSORS_FILE)
@@ -69,6 +69,14 @@ def open_capture(folder: Path) -> dict[str, AttentionMap]:
     with safe_open(folder / TENSORS_FILE, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     return {site: _map(site, stored, tensors) for site, stored in sites.items()}
+
+
+def _on_its_own(tensor: Tensor) -> Tensor:
+    """A copy on the CPU in memory of its own: safetensors refuses tensors that share any.
+
+    Heads lie interleaved as the projection left them; on disk each head's rows are together.
+    """
+    return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
 
 
 def _map(site: str, stored: dict[str, Any], tensors: dict[str, Tensor]) -> AttentionMap:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -187,6 +189,18 @@ def test_capture_gives_back_the_same_rectangles(marian, tmp_path):
         assert torch.equal(again.pool(2, heads=[1]).maximum, map_.pool(2).maximum[:, [1]])
         assert (again.site, again.implementation) == (map_.site, map_.implementation)
     assert [path.name for path in tmp_path.glob("*run*")] == ["run"]
+
+
+def test_sites_may_share_a_tensor(decoder, tmp_path):
+    """A capture failed where two sites had one set of token edges between them: the format refuses shared memory."""
+    events = trace(decoder, CONFIG, TraceRequest(ids=[1, 2, 3]))
+    first, second, _ = (event.map for event in events if isinstance(event, SiteTraced))
+    spec = replace(first.spec, key_lengths=torch.tensor([3]))
+    maps = [replace(first, spec=spec), replace(second, spec=spec, k_BGKD=first.k_BGKD, lse_BHQ=first.lse_BHQ[:])]
+    save_capture(tmp_path / "run", maps)
+    opened = open_capture(tmp_path / "run")
+    for map_ in maps:
+        assert torch.equal(opened[str(map_.site)].tile(), map_.tile())
 
 
 def test_missing_capture_is_told(tmp_path):
