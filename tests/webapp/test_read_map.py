@@ -109,6 +109,7 @@ def test_worker_that_cannot_says_why(client: Client, url: str, worker: list[Tile
         ("decoder.self.0/0", {"cols": "-1:2"}, 422, "bad_range"),
         ("decoder.self.0/0", {"cols": "1"}, 422, "bad_range"),
         ("decoder.self.0/0", {"cols": "٠:٢"}, 422, "bad_range"),
+        ("decoder.self.0/0", {"cols": "0:" + "9" * 5000}, 422, "bad_range"),  # int() refuses so many digits
         ("decoder.self.0/0", {"cell": "3"}, 422, "bad_cell"),
         ("decoder.self.0/0", {"cell": "0"}, 422, "bad_cell"),
         ("decoder.self.0/0", {"cell": "2", "rows": "1:3"}, 422, "bad_range"),

@@ -193,7 +193,8 @@ def _range(name: str, given: str, length: int, cell: int) -> range:
     if not given:
         return range(length)
     start, colon, stop = given.partition(":")
-    numbers = colon and all(part.isascii() and part.isdigit() for part in (start, stop))
+    # More digits than a length has say nothing, and thousands of them are more than int() reads.
+    numbers = colon and all(part.isascii() and part.isdigit() and len(part) < 16 for part in (start, stop))
     if numbers and int(start) < int(stop) <= length and int(start) % cell == 0:
         return range(int(start), int(stop))
     aligned = f", a a multiple of {cell}" if cell > 1 else ""

@@ -114,11 +114,11 @@ def _check_ids(field: str, ids: list[int], checkpoint: Checkpoint) -> None:
             field,
             positions,
         )
-    wrong = next((i for i in ids if not 0 <= i < vocabulary), None)
+    wrong = next((index for index, id_ in enumerate(ids) if not 0 <= id_ < vocabulary), None)
     if wrong is not None:
         raise InvalidRequestError(
             "id_out_of_range",
-            f"{field} holds {wrong:,}; the token ids of {checkpoint.name} go from 0 to {vocabulary - 1:,}.",
+            f"{field}[{wrong}] is no token id of {checkpoint.name}; they go from 0 to {vocabulary - 1:,}.",
             field,
             vocabulary - 1,
         )
