@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "webapp.supervise",
 ]
 MIDDLEWARE = [
+    "webapp.api.errors.ErrorShape",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -57,7 +57,25 @@ async def test_scripts_and_our_own_pages_may_ask(site: httpx.AsyncClient, header
 
 async def test_unknown_host_is_refused(site: httpx.AsyncClient) -> None:
     answer = await site.get("/api/v1/models", headers={"host": "evil.example"})
-    assert answer.status_code == 400
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("address", ["/api/v1/", "/api/v1/nothing", "/api/v1/runs/..%2f..", "/api/v1/runs/r/maps/s/x"])
+async def test_api_says_in_its_own_shape_that_nothing_is_there(site: httpx.AsyncClient, address: str) -> None:
+    answer = await site.get(address)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+async def test_api_says_in_its_own_shape_which_methods_it_takes(site: httpx.AsyncClient) -> None:
+    answer = await site.put("/api/v1/runs", json=BODY)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert "POST, not PUT" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("address", ["/", "/runs/nobody"])
+async def test_pages_are_only_read(site: httpx.AsyncClient, address: str) -> None:
+    """A PUT on a page was answered as if it were a GET."""
+    assert (await site.put(address)).status_code == 405
 
 
 async def test_pages_allow_no_foreign_and_no_inline_script(site: httpx.AsyncClient) -> None:

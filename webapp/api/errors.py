@@ -8,6 +8,7 @@ import secrets
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 
@@ -55,7 +56,7 @@ def install(api: NinjaAPI) -> None:
     def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first = error.errors[0]
         field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload"))
-        return _answer(422, "bad_field", f"{field or 'The body'}: {first['msg']}."[:300], field or None)
+        return _answer(422, "bad_field", f"{field or 'The body'}: {first['msg']}."[:300], field[:80] or None)
 
     @api.exception_handler(HttpError)
     def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -72,6 +73,25 @@ def install(api: NinjaAPI) -> None:
         id_ = secrets.token_hex(8)
         log.exception("request %s: %s %s", id_, request.method, request.path, exc_info=error)
         return _answer(500, "internal", "The site failed on this request. Its log says why, under this id.", id_=id_)
+
+
+class ErrorShape(MiddlewareMixin):
+    """Gives this shape to what is refused before the API is asked: a wrong address, method or host."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        typed = response.headers.get("Content-Type", "")
+        if not request.path.startswith("/api/") or response.status_code < 400 or typed.startswith("application/json"):
+            return response
+        match response.status_code:
+            case 404:
+                answer = _answer(404, "not_found", "There is nothing at this address. See /api/v1/openapi.json.")
+            case 405:
+                allowed = response.headers["Allow"]
+                answer = _answer(405, "wrong_method", f"This address takes {allowed}, not {request.method}.")
+                answer["Allow"] = allowed
+            case status:
+                answer = _answer(status, "bad_request", "This request cannot be read. Check its headers.")
+        return answer
 
 
 def _answer(

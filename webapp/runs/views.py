@@ -5,16 +5,19 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from webapp.runs.models import Run
 
 
+@require_safe
 def explore(request: HttpRequest) -> HttpResponse:
     """The first page: opens on the featured run, already answered."""
     run = Run.objects.filter(featured=True).first()
     return _page(request, run.id if run else "")
 
 
+@require_safe
 def explore_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """A run's own page."""
     if not Run.objects.filter(pk=run_id).exists():
