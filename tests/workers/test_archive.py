@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,20 @@ def test_attempt_is_written_once(tmp_path: Path) -> None:
     write(tmp_path, 1, 1)
     with pytest.raises(FileExistsError):
         ArchiveWriter(tmp_path, 1)
+
+
+def test_frame_that_finds_no_room_hides_no_later_one(tmp_path: Path) -> None:
+    """A full disk took half a frame without a word, and what was written after room was made could not be read."""
+    resource = pytest.importorskip("resource")
+    writer = write(tmp_path, 1, 1)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, usual[1]))
+    try:
+        with pytest.raises(OSError):
+            writer.append(2, b"x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        signal.signal(signal.SIGXFSZ, ignored)
+    writer.append(2, b"1:2")
+    assert found(tmp_path) == ["1:1", "1:2"]

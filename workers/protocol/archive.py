@@ -9,6 +9,7 @@ the next attempt is not read. A frame that was cut off by a crash is not read ei
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections import deque
@@ -34,6 +35,7 @@ class ArchiveWriter:
     """Appends one attempt's frames. Each is handed to the operating system at once, and to the disk by `sync`.
 
     Raises: FileExistsError where this attempt was written before: an attempt is made once.
+        OSError from `append` where the disk is full; what stands before the frame stays readable.
     """
 
     def __init__(self, run_folder: Path, attempt: int) -> None:
@@ -41,7 +43,13 @@ class ArchiveWriter:
         self._file: BinaryIO = open(run_folder / f"{attempt}{SUFFIX}", "xb", buffering=0)  # noqa: SIM115  (closed by close)
 
     def append(self, seq: int, frame: bytes) -> None:
-        self._file.write(RECORD.pack(len(frame), seq) + frame)
+        record = RECORD.pack(len(frame), seq) + frame
+        before = self._file.tell()
+        # A disk that fills up takes a part and says so only by the count; a torn frame would hide all that follow.
+        if (written := self._file.write(record)) != len(record):
+            self._file.truncate(before)
+            self._file.seek(before)
+            raise OSError(errno.ENOSPC, f"{written} of {len(record)} bytes were written")
 
     def sync(self) -> None:
         os.fsync(self._file.fileno())
