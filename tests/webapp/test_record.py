@@ -149,3 +149,14 @@ def test_run_that_was_never_sent_is_sent_once_by_an_emptied_broker(
     Run.objects.update(created_at=timezone.now() - timedelta(seconds=5))
     keeper.send_waiting()
     assert [job.attempt for job in sent] == [1]
+
+
+def test_run_that_ended_unheard_is_not_sent_to_an_emptied_broker(
+    broker: redis.Redis, run: Run, sent: list[TraceJob]
+) -> None:
+    """The broker died with the news of start and end: the run was done again, behind its own end."""
+    store(run, "started", "finished")
+    Run.objects.update(dispatched_at=timezone.now())
+    keeper.send_waiting()
+    run.refresh_from_db()
+    assert run.state == "finished" and not sent

@@ -82,3 +82,14 @@ def test_run_goes_on_while_redis_is_away(broker: redis.Redis, tmp_path: Path, mo
     feed.publish(STARTED)
     feed.publish(FINISHED)
     assert [stored.seq for stored in archive.read(archive.folder(tmp_path, "r"))] == [1, 2]
+
+
+def test_run_that_ended_under_an_earlier_attempt_is_not_done_again(broker: redis.Redis, tmp_path: Path) -> None:
+    """A worker stood still beyond its lease, woke up, ended the run, and then took its next attempt too."""
+    first = taken(broker, tmp_path, 1)
+    first.publish(STARTED)
+    first.publish(FINISHED)
+    assert Feed.take(broker, tmp_path, "r", 2) is None
+    told = [json.loads(fields[b"told"]) for _, fields in broker.xrange(keys.LIFECYCLE)]
+    assert [(one["event"], one["attempt"]) for one in told] == [("started", 1), ("finished", 1), ("finished", 2)]
+    assert [stored.seq for stored in archive.read(archive.folder(tmp_path, "r"))] == [1, 2]

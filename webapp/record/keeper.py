@@ -72,11 +72,9 @@ def renew_leases() -> None:
 def requeue_lost() -> None:
     """Queue again what a worker took and did not end; fail what has cost too many workers."""
     for run in Run.objects.filter(state=Run.State.RUNNING, lease_until__lt=timezone.now()):
-        ending = replay(run.id).ending
-        if ending is not None:
-            # It did end; only the news of it was lost.
-            record({"run": run.id, "attempt": run.attempt, "event": ending["type"], **ending})
-        elif run.losses + 1 >= settings.ATTEMPTS:
+        if _ended_unheard(run):
+            continue
+        if run.losses + 1 >= settings.ATTEMPTS:
             _give_up(run)
         else:
             log.warning("run %s: its worker %s is gone, attempt %d follows", run.id, run.worker, run.attempt + 1)
@@ -91,12 +89,22 @@ def send_waiting() -> None:
     lost = waiting.filter(late, dispatched_at__isnull=False)
     if lost.exists() and (forgotten or dispatch.queue_length() == 0):
         for run in lost:
-            _queue_again(run)
+            if not _ended_unheard(run):
+                _queue_again(run)
     for run in waiting.filter(dispatched_at=None, created_at__lt=timezone.now() - timedelta(seconds=1)):
         send(run)
     if forgotten:
         # Whoever was running when Redis went has lost its place there; its lease decides.
         log.info("the broker came back empty and was filled again")
+
+
+def _ended_unheard(run: Run) -> bool:
+    """Whether the run's last frame is stored and only the news of it was lost; then the row follows now."""
+    ending = replay(run.id).ending
+    if ending is None:
+        return False
+    record({"run": run.id, "attempt": run.attempt, "event": ending["type"], **ending})
+    return True
 
 
 def _queue_again(run: Run, **changes: Any) -> None:

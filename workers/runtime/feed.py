@@ -72,8 +72,13 @@ class Feed:
 
     @classmethod
     def take(cls, server: Server, data: Path, run: str, attempt: int) -> Self | None:
-        """The feed of this attempt, or None where it was already taken."""
+        """The feed of this attempt, or None where it was already taken, or the run has ended under an earlier one."""
         if not server.register_script(TAKE)(keys=[keys.attempt(run)], args=[attempt]):
+            return None
+        stored = archive.last(archive.folder(data, run))
+        if stored is not None and frame.ends_run(stored.frame):
+            # A worker that was given up for dead woke up and ended it, or the news of its end was lost.
+            _tell_recorder(server, run, attempt, frame.decode(stored.frame).event)
             return None
         try:
             return cls(server, data, run, attempt)
@@ -106,7 +111,7 @@ class Feed:
                 args=[self.attempt, event.seq, data, ttl_s],
             )
             if accepted and (event.ends_run or isinstance(event, Started)):
-                self._tell_recorder(event)
+                _tell_recorder(self._server, self.run, self.attempt, event)
         except redis.RedisError as error:
             log.warning("run %s: frame %d is stored but could not be sent: %s", self.run, event.seq, error)
             return
@@ -117,13 +122,14 @@ class Feed:
         newest = cast("list[tuple[bytes, Any]]", self._server.xrevrange(keys.frames(self.run), count=1))
         return int(newest[0][0].split(b"-")[0]) if newest else 0
 
-    def _tell_recorder(self, event: Event) -> None:
-        told: dict[str, Any] = {"run": self.run, "attempt": self.attempt, "event": event.type}
-        match event:
-            case Started():
-                told |= {"worker": event.worker, "implementation": event.implementation}
-            case Finished():
-                told |= {"implementation": event.implementation, "timings": event.timings}
-            case Failed():
-                told |= {"code": event.code, "message": event.message}
-        self._server.xadd(keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True)
+
+def _tell_recorder(server: Server, run: str, attempt: int, event: Event) -> None:
+    told: dict[str, Any] = {"run": run, "attempt": attempt, "event": event.type}
+    match event:
+        case Started():
+            told |= {"worker": event.worker, "implementation": event.implementation}
+        case Finished():
+            told |= {"implementation": event.implementation, "timings": event.timings}
+        case Failed():
+            told |= {"code": event.code, "message": event.message}
+    server.xadd(keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True)

@@ -33,7 +33,7 @@ def trace(job: dict[str, Any]) -> None:
 def run_trace(job: TraceJob, process: Process) -> None:
     feed = Feed.take(process.server, DATA, job.run, job.attempt)
     if feed is None:
-        log.info("run %s: attempt %d was already taken", job.run, job.attempt)
+        log.info("run %s: attempt %d was already taken, or the run has ended", job.run, job.attempt)
         return
     with feed, process.heartbeat.working(job.run, job.attempt):
         try:
