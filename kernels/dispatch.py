@@ -4,6 +4,8 @@
     CUDA            triton      torch                   triton               torch
     the CPU         cpu         cpu                     cpu                  cpu
 
+map_summary is map_pool and map_stats, from one pass over the map where one code runs both.
+
 The Triton kernels know causal masks, causal windows, key lengths and softcap; on CUDA, whatever else
 AttentionSpec says takes "torch", and the reason names it.
 "cpu" and "torch" are one code (kernels/cpu) on two devices. "reference" runs only when asked for by name.
@@ -19,7 +21,7 @@ import torch
 from torch import Tensor
 
 from kernels import cpu, reference
-from kernels.spec import Attended, AttentionSpec, Pooled
+from kernels.spec import Attended, AttentionSpec, Pooled, Summary
 from kernels.spec.checks import check_lse, check_queries_and_keys, check_span, check_values
 
 # B batch, H query heads, G key/value heads (H a multiple of G), Q queries, K keys, D head width
@@ -141,20 +143,22 @@ def map_pool(
     rows: range | None = None,
     cols: range | None = None,
     *,
+    mean: bool = True,
     implementation: Implementation | None = None,
 ) -> Pooled:
     """Every head's map, or a region of it, pooled over cell x cell blocks: the maximum and the mean.
 
     The mean is over the visible pairs of a cell; a cell without any is 0 in both. Cells are powers of two,
     so that levels nest; the last row and column of cells may be cut short by the region's end.
+    Without `mean` it is None, and an exponential for each cell is enough where else there is one for each
+    score ("triton" makes them all the same).
 
     Shapes: both (B, H, ceil(len(rows) / cell), ceil(len(cols) / cell)), float32; "reference" keeps float64.
     Raises: ValueError if the region leaves the map or starts within a cell.
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_lse(q_BHQD, lse_BHQ)
-    if cell < 1 or cell & (cell - 1):
-        raise ValueError(f"cell must be a power of two, 1 or more, got {cell}")
+    _check_cell(cell)
     rows = range(q_BHQD.shape[2]) if rows is None else rows
     cols = range(k_BGKD.shape[2]) if cols is None else cols
     for side, span, size in (("rows", rows, q_BHQD.shape[2]), ("cols", cols, k_BGKD.shape[2])):
@@ -166,9 +170,12 @@ def map_pool(
         if name == "triton":
             from kernels import map_pool as triton_pool
 
-            return triton_pool.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
-        path = reference if name == "reference" else cpu
-        return path.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+            pooled = triton_pool.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+        elif name == "reference":
+            pooled = reference.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+        else:
+            return cpu.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols, mean=mean)
+    return pooled if mean else pooled._replace(mean=None)
 
 
 def map_stats(
@@ -203,13 +210,54 @@ def map_stats(
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_lse(q_BHQD, lse_BHQ)
-    shape = (k_BGKD.shape[0], k_BGKD.shape[2])
-    if token_ids_BK is not None and token_ids_BK.shape != shape:
-        raise ValueError(f"token_ids must have one id for each key, {shape}, got {tuple(token_ids_BK.shape)}")
+    _check_token_ids(k_BGKD, token_ids_BK)
     name = _implementation(implementation, "map_stats", q_BHQD.device, spec)
     path = reference if name == "reference" else cpu
     with torch.no_grad():
         return path.map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK)
+
+
+def map_summary(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    lse_BHQ: Tensor,
+    spec: AttentionSpec,
+    cell: int,
+    token_ids_BK: Tensor | None,
+    *,
+    implementation: Implementation | None = None,
+) -> Summary:
+    """The maximum of `map_pool` over the whole map, and `map_stats`.
+
+    "cpu" and "torch" take both from the same scores, for little more than map_stats alone. Where the two
+    operations run under different implementations, each makes its own.
+
+    Shapes: maximum (B, H, ceil(Q / cell), ceil(K / cell)), measures (B, H) each, float32; "reference" keeps float64.
+    Raises: ValueError if cell is no power of two, or token_ids are not [B, K].
+    """
+    pools = _implementation(implementation, "map_pool", q_BHQD.device, spec)
+    measures = _implementation(implementation, "map_stats", q_BHQD.device, spec)
+    if pools != measures or pools == "reference":
+        pooled = map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, mean=False, implementation=pools)
+        stats = map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, implementation=measures)
+        return Summary(pooled.maximum, stats)
+    check_queries_and_keys(q_BHQD, k_BGKD, spec)
+    check_lse(q_BHQD, lse_BHQ)
+    _check_cell(cell)
+    _check_token_ids(k_BGKD, token_ids_BK)
+    with torch.no_grad():
+        return cpu.map_summary(q_BHQD, k_BGKD, lse_BHQ, spec, cell, token_ids_BK)
+
+
+def _check_cell(cell: int) -> None:
+    if cell < 1 or cell & (cell - 1):
+        raise ValueError(f"cell must be a power of two, 1 or more, got {cell}")
+
+
+def _check_token_ids(k_BGKD: Tensor, token_ids_BK: Tensor | None) -> None:
+    shape = (k_BGKD.shape[0], k_BGKD.shape[2])
+    if token_ids_BK is not None and token_ids_BK.shape != shape:
+        raise ValueError(f"token_ids must have one id for each key, {shape}, got {tuple(token_ids_BK.shape)}")
 
 
 def _implementation(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kernels import mask
+from kernels.cpu.cells import by_cell, cells_of
 from kernels.cpu.chunk import Chunks
 from kernels.cpu.scores import (
     HIDDEN,
@@ -58,7 +59,15 @@ def map_tile(
 
 
 def map_pool(
-    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, cell: int, rows: range, cols: range
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    lse_BHQ: Tensor,
+    spec: AttentionSpec,
+    cell: int,
+    rows: range,
+    cols: range,
+    *,
+    mean: bool = True,
 ) -> Pooled:
     """Maximum and mean of every cell x cell block of a region; chunks of the map come and go.
 
@@ -66,7 +75,7 @@ def map_pool(
     """
     if cell == 1:
         tile = map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols)
-        return Pooled(tile, tile.clone())
+        return Pooled(tile, tile.clone() if mean else None)
     queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
     dtype = compute_dtype(q_BHQD.dtype)
     q, k = per_key_head(q_BHQD, key_heads), k_BGKD.flatten(0, 1)
@@ -74,7 +83,7 @@ def map_pool(
     chunks = Chunks(spec, q, keys, key_heads, dtype=dtype)
     pixels = (-(-len(rows) // cell), -(-len(cols) // cell))
     maximum, total = (q.new_zeros(*q.shape[:2], *pixels, dtype=torch.float32) for _ in range(2))
-    counts = None if chunks.banded else total.new_zeros(total.shape, dtype=torch.int64)
+    counts = None if chunks.banded or not mean else total.new_zeros(total.shape, dtype=torch.int64)
 
     chunk_scores = q.shape[1] * min(len(rows), POOL_ROWS) * min(len(cols), POOL_COLS)
     for pairs in pairs_at_once(q.shape[0], chunk_scores):
@@ -84,33 +93,22 @@ def map_pool(
             q_rows = q[here].to(dtype)
             for run in chunks.runs(row_chunk, pairs, cols, cell):
                 for part in spans(run, POOL_COLS):
-                    at = (pairs, slice(None), _cells(row_chunk, rows, cell), _cells(part, cols, cell))
+                    at = (pairs, slice(None), cells_of(row_chunk, rows, cell), cells_of(part, cols, cell))
                     scores = log2_scores(q_rows, k_pairs[:, part.start : part.stop], spec)
                     chunks.finish(scores, row_chunk, [part], pairs)
                     if counts is not None:
-                        counts[at] += _by_cell(scores > HIDDEN / 2, cell, "sum")
+                        counts[at] += by_cell(scores > HIDDEN / 2, cell, "sum")
                     chunks.edge_scale(scores.sub_(normaliser[here]), row_chunk, [part], pairs)
-                    maximum[at] = maximum[at].maximum(_by_cell(scores, cell, "amax").exp2_())
-                    total[at] += _by_cell(scores.exp2_(), cell, "sum")
+                    maximum[at] = maximum[at].maximum(by_cell(scores, cell, "amax").exp2_())
+                    if mean:
+                        total[at] += by_cell(scores.exp2_(), cell, "sum")
 
     shape = (*q_BHQD.shape[:2], *pixels)
+    if not mean:
+        return Pooled(maximum.view(shape), None)
     if counts is None:
         row_edges, col_edges = (mask.cell_edges(side, cell, q.device) for side in (rows, cols))
         counts = mask.visible_counts(spec, queries, keys, row_edges, col_edges)
     else:
         counts = counts.view(shape)
     return Pooled(maximum.view(shape), total.view(shape).div_(counts.clamp(min=1)))
-
-
-def _cells(part: range, whole: range, cell: int) -> slice:
-    return slice((part.start - whole.start) // cell, -((whole.start - part.stop) // cell))
-
-
-def _by_cell(tile_NRQK: Tensor, cell: int, rule: str) -> Tensor:
-    """Reduce every cell of a tile by "amax" or "sum"; rows first, which runs along contiguous memory."""
-    height, width = (min(cell, size) for size in tile_NRQK.shape[-2:])
-    short = (0, -tile_NRQK.shape[-1] % width, 0, -tile_NRQK.shape[-2] % height)
-    if any(short):
-        tile_NRQK = torch.nn.functional.pad(tile_NRQK, short, value=HIDDEN if rule == "amax" else 0.0)
-    over_rows = getattr(tile_NRQK.unflatten(-2, (-1, height)), rule)(-2)
-    return getattr(over_rows.unflatten(-1, (-1, width)), rule)(-1)

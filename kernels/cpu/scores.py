@@ -32,9 +32,9 @@ def per_key_head(x_BHQD: Tensor, key_heads: int) -> Tensor:
     return x_BHQD.reshape(batch * key_heads, heads // key_heads, *x_BHQD.shape[2:])
 
 
-def pairs_at_once(pairs: int, scores_of_a_pair: int) -> Iterator[slice]:
+def pairs_at_once(pairs: int, scores_of_a_pair: int, at_most: int = CHUNK_SCORES) -> Iterator[slice]:
     """Small maps share one batched GEMM; large ones go pair by pair."""
-    step = min(max(CHUNK_SCORES // scores_of_a_pair, 1), pairs)
+    step = min(max(at_most // scores_of_a_pair, 1), pairs)
     return (slice(start, start + step) for start in range(0, pairs, step))
 
 
@@ -91,7 +91,7 @@ def gemm_route() -> str:
 
 def _gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
     """a b^T for each pair. One large pair goes through oneDNN, which has no batched entry."""
-    large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] > CHUNK_SCORES // 8
+    large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] >= CHUNK_SCORES // 8
     if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and gemm_route() == "onednn":
         # Rows apart in memory, as heads after tokens leave them, are a thousand times slower here.
         b_KD = b_NKD[0].contiguous()

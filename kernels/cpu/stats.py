@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from kernels.cpu.cells import by_cell, cells_of
 from kernels.cpu.chunk import Chunks
 from kernels.cpu.scores import (
     LN2,
@@ -15,19 +17,63 @@ from kernels.cpu.scores import (
     log2_scores,
     pairs_at_once,
     per_key_head,
-    rows_at_once,
     spans,
 )
-from kernels.spec import AttentionSpec
+from kernels.spec import AttentionSpec, Summary
 
 # B batch, H query heads, G key/value heads, R query heads of each, Q queries, K keys, D head width
 # W weights: a measure that is linear in the map is the map's inner product with a Q x K matrix
+
+# Chunks of half a megabyte stay in the second cache beside their exponentials, and the allocator keeps their
+# pages; a power of two of rows, so that a chunk either divides a cell or is divided by it.
+STATS_SCORES = 1 << 17
+STATS_ROWS = 128
 
 
 def map_stats(
     q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, token_ids_BK: Tensor | None
 ) -> dict[str, Tensor]:
     """Means over rows, float32 [B, H]; `dispatch.map_stats` defines them."""
+    return _stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, None)
+
+
+def map_summary(
+    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, cell: int, token_ids_BK: Tensor | None
+) -> Summary:
+    """The maximum of every cell of the map and the measures, from the same chunks."""
+    sides = (-(-size // cell) for size in (q_BHQD.shape[2], k_BGKD.shape[2]))
+    shape = (*q_BHQD.shape[:2], *sides)
+    cells = Cells(cell, q_BHQD.new_zeros(shape, dtype=torch.float32))
+    return Summary(cells.maximum, _stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, cells))
+
+
+class Cells(NamedTuple):
+    """Where the maximum of every cell x cell block is put: [..., R, C], at first 0, which is what a hidden cell has."""
+
+    cell: int
+    maximum: Tensor
+
+    def of_sequence(self, b: int, key_heads: int) -> Cells:
+        return Cells(self.cell, self.maximum[b].unflatten(0, (key_heads, -1)))
+
+    def take(self, log2_map_GRQK: Tensor, map_GRQK: Tensor, heads: slice, rows: range, cols: range) -> None:
+        """Take in a chunk of the map. The exponential is monotone: a cell needs only that of its maximum."""
+        sides = (cells_of(part, range(part.stop), self.cell) for part in (rows, cols))
+        here = self.maximum[heads, :, *sides]
+        if self.cell == 1:
+            here.copy_(map_GRQK)
+        else:
+            torch.maximum(here, by_cell(log2_map_GRQK, self.cell, "amax").exp2_(), out=here)
+
+
+def _stats(
+    q_BHQD: Tensor,
+    k_BGKD: Tensor,
+    lse_BHQ: Tensor,
+    spec: AttentionSpec,
+    token_ids_BK: Tensor | None,
+    cells: Cells | None,
+) -> dict[str, Tensor]:
     queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
     if queries != keys:
         token_ids_BK = None
@@ -38,6 +84,7 @@ def map_stats(
             per_key_head(lse_BHQ[b : b + 1], key_heads),
             spec.for_sequence(b),
             None if token_ids_BK is None else token_ids_BK[b],
+            None if cells is None else cells.of_sequence(b, key_heads),
         )
         for b in range(q_BHQD.shape[0])
     ]
@@ -65,6 +112,7 @@ def _sums(
     lse_GRQ: Tensor,
     spec: AttentionSpec,
     token_ids_K: Tensor | None,
+    cells: Cells | None,
 ) -> Tensor:
     """Each measure summed over the rows of one sequence, [S, H] in the order of `map_stats`."""
     queries, keys = q_GRQD.shape[2], k_GKD.shape[1]
@@ -78,16 +126,18 @@ def _sums(
 
     shared = q_GRQD.shape[1]
     everyone = slice(0, q_GRQD.shape[0])
-    for rows in spans(range(queries), rows_at_once(shared * keys)):
-        for cols in chunks.runs(rows, everyone):
+    for rows in spans(range(queries), STATS_ROWS):
+        for cols in chunks.runs(rows, everyone, step=1 if cells is None else cells.cell):
             diagonal = rows.start + shift - cols.start
             weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
-            for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols)):
+            for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols), STATS_SCORES):
                 here = (heads, slice(None), slice(rows.start, rows.stop))
                 scores = log2_scores(q_GRQD[here].to(dtype), k[heads, cols.start : cols.stop], spec)
                 chunks.finish(scores, rows, [cols], heads).sub_(normaliser[here])
                 log2_map = chunks.edge_scale(scores, rows, [cols], heads)
                 chunk = log2_map.exp2()
+                if cells is not None:
+                    cells.take(log2_map, chunk, heads, rows, cols)
                 sums[0, heads] -= torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2)) * LN2
                 sums[1, heads] += _diagonal_sum(chunk, diagonal)
                 sums[2, heads] += _diagonal_sum(chunk, diagonal - 1)

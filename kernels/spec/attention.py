@@ -170,8 +170,15 @@ class Attended(NamedTuple):
 class Pooled(NamedTuple):
     """Probabilities of cell x cell blocks, float32 [B, H, R, C]; the mean is over visible pairs only.
 
-    A cell without a visible pair is 0 in both.
+    A cell without a visible pair is 0 in both. The mean is None where it was not asked for.
     """
 
     maximum: Tensor
-    mean: Tensor
+    mean: Tensor | None
+
+
+class Summary(NamedTuple):
+    """What is told of a whole map: the maximum of its cells, float32 [B, H, R, C], and measures, [B, H] each."""
+
+    maximum: Tensor
+    measures: dict[str, Tensor]

@@ -42,6 +42,18 @@ def test_means_times_visible_pairs_sum_to_the_mass_of_the_map(case: Case) -> Non
 
 
 @EVERY_CASE
+@pytest.mark.parametrize("cell", [1, 4, 512])
+def test_maximum_alone_is_the_same(case: Case, cell: int, poisoned_memory: None) -> None:
+    q, k, v = case.operands
+    lse = dispatch.attend(q, k, v, case.spec).lse
+    for implementation in ("cpu", "reference"):
+        both = dispatch.map_pool(q, k, lse, case.spec, cell, implementation=implementation)
+        alone = dispatch.map_pool(q, k, lse, case.spec, cell, mean=False, implementation=implementation)
+        assert alone.mean is None
+        assert torch.equal(alone.maximum, both.maximum)
+
+
+@EVERY_CASE
 def test_maximum_is_at_least_the_mean(case: Case) -> None:
     pooled = pool_of(case, 4)
     assert (pooled.maximum >= pooled.mean - 1e-6).all()
