@@ -10,7 +10,7 @@ from torch import Tensor
 
 from modelcore.layers.attention import AttentionMap
 
-__all__ = ["AttentionMap", "Overview", "overview"]
+__all__ = ["AttentionMap", "Overview", "overview_and_measures"]
 
 OVERVIEW_CELLS = 64
 
@@ -23,11 +23,14 @@ class Overview:
     maximum: Tensor
 
 
-def overview(map_: AttentionMap) -> Overview:
-    """All heads of the first sample, pooled just enough that no side has more than OVERVIEW_CELLS cells."""
+def overview_and_measures(map_: AttentionMap, token_ids_BK: Tensor | None) -> tuple[Overview, dict[str, list[float]]]:
+    """What is told of a site, of all heads of the first sample: one pass over its map gives both.
+
+    The overview is pooled just enough that no side has more than OVERVIEW_CELLS cells.
+    """
     cell = overview_cell(map_.queries, map_.keys)
-    maximum_BHRC = map_.tile() if cell == 1 else map_.pool(cell).maximum
-    return Overview(cell, maximum_BHRC[0])
+    maximum_BHRC, measures = map_.summary(cell, token_ids_BK)
+    return Overview(cell, maximum_BHRC[0]), {name: means_BH[0].tolist() for name, means_BH in measures.items()}
 
 
 def overview_cell(queries: int, keys: int) -> int:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from modelcore.analysis.generate import generate_greedily
-from modelcore.analysis.maps import AttentionMap, Overview, overview
+from modelcore.analysis.maps import AttentionMap, Overview, overview_and_measures
 from modelcore.analysis.request import RequestError, TraceRequest, label_ids, read_source, read_target
 from modelcore.config import ModelConfig, StackName
 from modelcore.models.build import Transformer
@@ -123,9 +123,8 @@ def _sites(
         except StopIteration as end:
             return end.value
         for map_ in maps:
-            stats = map_.stats(ids[map_.site.stack] if map_.site.kind == "self" else None)
-            measures = {name: means_BH[0].tolist() for name, means_BH in stats.items()}
-            yield SiteTraced(map_, overview(map_), measures, time.perf_counter() - started)
+            token_ids = ids[map_.site.stack] if map_.site.kind == "self" else None
+            yield SiteTraced(map_, *overview_and_measures(map_, token_ids), time.perf_counter() - started)
         maps.clear()
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from kernels import dispatch
-from kernels.spec import AttentionSpec, Pooled
+from kernels.spec import AttentionSpec, Pooled, Summary
 from modelcore.config import AttentionSite
 
 
@@ -56,18 +56,24 @@ class AttentionMap:
         rows: range | None = None,
         cols: range | None = None,
         heads: Sequence[int] | None = None,
+        *,
+        mean: bool = True,
     ) -> Pooled:
-        """Maximum and mean of a rectangle (default: the whole map) over cells of `cell` × `cell`."""
+        """Maximum and, if asked, mean of a rectangle (default: the whole map) over cells of `cell` × `cell`."""
         q_BHQD, k_BGKD, lse_BHQ, spec = self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec
         if heads is not None:
             shared = q_BHQD.shape[1] // k_BGKD.shape[1]
             q_BHQD, lse_BHQ, spec = q_BHQD[:, list(heads)], lse_BHQ[:, list(heads)], spec.for_heads(list(heads))
             k_BGKD = k_BGKD[:, [head // shared for head in heads]]
-        return dispatch.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+        return dispatch.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols, mean=mean)
 
     def stats(self, token_ids_BK: Tensor | None = None) -> dict[str, Tensor]:
         """Measures of each head, float32 (B, H); see `kernels.dispatch.map_stats`."""
         return dispatch.map_stats(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, token_ids_BK)
+
+    def summary(self, cell: int, token_ids_BK: Tensor | None = None) -> Summary:
+        """The maxima of `pool` over the whole map and the measures of `stats`, for little more than the latter."""
+        return dispatch.map_summary(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, cell, token_ids_BK)
 
 
 Tap = Callable[[AttentionMap], None]

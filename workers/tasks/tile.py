@@ -42,7 +42,7 @@ def make_tile(request: TileJob, process: Process) -> bytes:
     if request.cell == 1:
         weights = attention.tile(rows, cols, heads=[request.head])[0, 0]
     else:
-        weights = attention.pool(request.cell, rows, cols, heads=[request.head]).maximum[0, 0]
+        weights = attention.pool(request.cell, rows, cols, heads=[request.head], mean=False).maximum[0, 0]
     event = Tile(
         site=request.site,
         head=request.head,
