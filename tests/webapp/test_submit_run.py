@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from webapp.checkpoints.models import Checkpoint
@@ -131,3 +132,13 @@ def test_run_waits_in_the_database_while_the_broker_is_away(
     assert answer.status_code == 201
     run = Run.objects.get()
     assert (run.state, run.dispatched_at) == ("queued", None)
+
+
+def test_full_disk_is_said_in_words(client: Client, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(**_: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Run.objects, "create", no_room)
+    answer = post(client, text="a")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_away")
+    assert "disk may be full" in answer.json()["error"]["message"]

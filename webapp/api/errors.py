@@ -7,6 +7,7 @@ import logging
 import secrets
 from typing import Any
 
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 from ninja import NinjaAPI, Schema
@@ -67,6 +68,14 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(Http404)
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
         return _answer(404, "not_found", "There is nothing at this address.")
+
+    @api.exception_handler(DatabaseError)
+    @api.exception_handler(OSError)
+    def away(request: HttpRequest, error: Exception) -> HttpResponse:
+        id_ = secrets.token_hex(8)
+        log.error("request %s: %s %s: %s", id_, request.method, request.path, error)
+        message = "The site cannot write or read what it keeps: its disk may be full. Try again in a moment."
+        return _answer(503, "storage_away", message, id_=id_)
 
     @api.exception_handler(Exception)
     def broken(request: HttpRequest, error: Exception) -> HttpResponse:
