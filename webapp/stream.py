@@ -105,14 +105,21 @@ def lifecycle_read(entry: str) -> None:
 
 
 def end_run(run: str, attempt: int, ending: Event) -> None:
-    """End a run from here: store its last frame under a new attempt, which shuts out whoever works on an older one."""
+    """End a run from here: store its last frame under a new attempt, which shuts out whoever works on an older one.
+
+    Raises: OSError where the frame cannot be stored; then nothing has happened, and it may be tried again.
+    """
     run_folder = archive.folder(settings.DATA, run)
     last = archive.last(run_folder)
     seq = (last.seq if last else 0) + 1
     data = frame.encode(replace(ending, seq=seq))
     writer = archive.ArchiveWriter(run_folder, attempt)
-    writer.append(seq, data)
-    writer.sync()
+    try:
+        writer.append(seq, data)
+        writer.sync()
+    except OSError:
+        writer.discard()
+        raise
     writer.close()
     try:
         with _sync_client().pipeline(transaction=True) as pipe:

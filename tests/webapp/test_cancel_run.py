@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+
+import pytest
 import redis
 from django.conf import settings
 from django.test import Client
@@ -50,3 +53,18 @@ def test_run_that_has_ended_is_not_stopped(client: Client, run: Run, broker: red
 
 def test_stop_is_no_get(client: Client, run: Run) -> None:
     assert client.get(f"/api/v1/runs/{run.id}/cancel").status_code == 405
+
+
+def test_run_is_stopped_with_its_last_frame_or_not_at_all(
+    client: Client, run: Run, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the row said cancelled, no frame did, and whoever watched waited for ever."""
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("workers.protocol.archive.ArchiveWriter.append", no_room)
+    answer = client.post(f"/api/v1/runs/{run.id}/cancel")
+    run.refresh_from_db()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_away")
+    assert (run.state, run.attempt) == ("queued", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from datetime import timedelta
 from typing import Any
@@ -14,8 +15,9 @@ from django.utils import timezone
 from tests.webapp.conftest import store
 from webapp import stream
 from webapp.record import keeper
+from webapp.record.management.commands import record
 from webapp.runs.models import Run
-from workers.protocol import frame, keys
+from workers.protocol import archive, frame, keys
 from workers.protocol.jobs import TraceJob
 
 STARTED = {"event": "started", "worker": "interactive1@host", "implementation": "cpu"}
@@ -160,3 +162,41 @@ def test_run_that_ended_unheard_is_not_sent_to_an_emptied_broker(
     keeper.send_waiting()
     run.refresh_from_db()
     assert run.state == "finished" and not sent
+
+
+def test_run_is_given_up_with_its_last_frame_or_not_at_all(
+    broker: redis.Redis, late_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk the row said failed, no frame did, and whoever watched waited for ever."""
+    store(late_run, "started")
+    Run.objects.update(losses=settings.ATTEMPTS - 1)
+    with monkeypatch.context() as full:
+        full.setattr(archive.ArchiveWriter, "append", no_room)
+        with pytest.raises(OSError):
+            keeper.requeue_lost()
+    late_run.refresh_from_db()
+    assert (late_run.state, late_run.attempt) == ("running", 1)
+    keeper.requeue_lost()
+    late_run.refresh_from_db()
+    assert (late_run.state, late_run.attempt) == ("failed", 2)
+    assert [frame.decode(kept.frame).event.type for kept in stream.stored_frames(late_run.id)] == ["started", "failed"]
+
+
+def test_recorder_waits_while_the_disk_is_full(
+    broker: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    command = record.Command()
+    monkeypatch.setattr(record, "BACK_OFF_S", 0)
+    monkeypatch.setattr(record.signal, "signal", lambda *_: None)
+
+    def full_once(block_s: float) -> int:
+        command._stop()
+        return no_room()
+
+    monkeypatch.setattr(keeper, "record_lifecycle", full_once)
+    command.handle()
+    assert "No space left" in caplog.text
+
+
+def no_room(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")

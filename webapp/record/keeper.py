@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -59,6 +60,8 @@ def record(told: dict[str, Any]) -> None:
         case "failed":
             error = {"code": told["code"], "message": told["message"]}
             row.update(state=Run.State.FAILED, ended_at=now, lease_until=None, error=error)
+        case "cancelled":
+            row.update(state=Run.State.CANCELLED, ended_at=now, lease_until=None)
 
 
 def renew_leases() -> None:
@@ -123,14 +126,15 @@ def _give_up(run: Run) -> None:
     failed = Failed(code="poisoned", message=message)
     error = {"code": failed.code, "message": failed.message}
     given_up = Run.objects.filter(pk=run.pk, attempt=run.attempt, state=Run.State.RUNNING)
-    if given_up.update(
-        state=Run.State.FAILED,
-        attempt=F("attempt") + 1,
-        losses=F("losses") + 1,
-        ended_at=timezone.now(),
-        error=error,
-    ):
-        stream.end_run(run.id, run.attempt + 1, failed)
+    with transaction.atomic():  # Row and last frame, or neither: a viewer of a run without an end waits for ever.
+        if given_up.update(
+            state=Run.State.FAILED,
+            attempt=F("attempt") + 1,
+            losses=F("losses") + 1,
+            ended_at=timezone.now(),
+            error=error,
+        ):
+            stream.end_run(run.id, run.attempt + 1, failed)
 
 
 def _lease() -> Any:

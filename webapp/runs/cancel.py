@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -20,9 +21,10 @@ def cancel(run: Run) -> bool:
     if replay(run.id).ending is not None:
         return False
     stopped = Run.objects.filter(pk=run.pk, attempt=run.attempt).exclude(state__in=Run.ENDED)
-    if not stopped.update(
-        state=Run.State.CANCELLED, attempt=F("attempt") + 1, ended_at=timezone.now(), lease_until=None
-    ):
-        return False
-    stream.end_run(run.id, run.attempt + 1, Cancelled())
+    with transaction.atomic():  # Row and last frame, or neither: a viewer of a run without an end waits for ever.
+        if not stopped.update(
+            state=Run.State.CANCELLED, attempt=F("attempt") + 1, ended_at=timezone.now(), lease_until=None
+        ):
+            return False
+        stream.end_run(run.id, run.attempt + 1, Cancelled())
     return True

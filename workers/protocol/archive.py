@@ -57,6 +57,11 @@ class ArchiveWriter:
     def close(self) -> None:
         self._file.close()
 
+    def discard(self) -> None:
+        """Close, and forget this attempt, which may then be made again."""
+        self._file.close()
+        os.unlink(self._file.name)
+
 
 def read(run_folder: Path, after: int = 0) -> Iterator[StoredFrame]:
     """The stored frames with a seq above `after`, in order, each seq once."""

@@ -36,7 +36,7 @@ class Command(BaseCommand):
                     keeper.send_waiting()
                     keeper.renew_leases()
                     keeper.requeue_lost()
-            except (redis.RedisError, DatabaseError) as error:
+            except (redis.RedisError, DatabaseError, OSError) as error:  # OSError: a full disk, a file that is away.
                 log.warning("the recorder waits: %s", error)
                 connection.close()
                 time.sleep(BACK_OFF_S)
