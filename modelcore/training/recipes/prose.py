@@ -59,7 +59,7 @@ class Phase:
 # First what text rewards too rarely for so short a training: to look back for what followed last time.
 PHASES = (
     Phase(steps=300, length=64, batch=32, repetition=Repetition(share=0.6, random_share=0.7, periodic=True)),
-    Phase(steps=850, length=256, batch=8, repetition=Repetition(share=0.3, random_share=0.4)),
+    Phase(steps=1500, length=256, batch=8, repetition=Repetition(share=0.3, random_share=0.4)),
 )
 HELD_OUT_PHASE = Phase(steps=6, length=256, batch=8, repetition=Repetition(share=0.0, random_share=0.0))
 TOKENS_A_STEP = 2048  # in each phase
@@ -163,6 +163,7 @@ def _card(
             "The first layer's heads started leaning to the tokens just before, the others copying what they look at "
             "(modelcore/training/leaning.py); that they compare, and become induction heads, they learned."
         ),
+        "precision": "Matrix products in bfloat16; weights, gradients and the loss in float32.",
         "training_data": (
             "Debian's bible-kjv-text, dict-devil, dict-jargon and the 1913 Webster entries of dict-gcide. "
             + " ".join(
