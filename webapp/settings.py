@@ -17,7 +17,6 @@ env = environ.Env()
 
 # Where all state lives: database, secret, runs, captures. `manage.py up --data` sets it.
 DATA = Path(env.str("HEADLIGHT_DATA", default=str(BASE_DIR / "data"))).expanduser().resolve()
-DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
@@ -32,7 +31,14 @@ def _secret_key() -> str:
     return path.read_text()
 
 
-SECRET_KEY = env.str("HEADLIGHT_SECRET_KEY", default="") or _secret_key()
+try:
+    DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
+    SECRET_KEY = env.str("HEADLIGHT_SECRET_KEY", default="") or _secret_key()
+except OSError as error:
+    # Settings are read before any command can speak, and a person should read a sentence, not a trace.
+    raise SystemExit(
+        f"The data folder {DATA} cannot be used: {error.strerror}. Choose another with --data DIR."
+    ) from None
 DEBUG = env.bool("HEADLIGHT_DEBUG", default=False)
 ALLOWED_HOSTS = env.list("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")

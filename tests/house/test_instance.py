@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from webapp.supervise import broker
 from webapp.supervise.instance import InstanceLock, Refused, listen, open_data_folder
@@ -80,3 +83,18 @@ def test_long_data_path_gets_a_short_private_socket(tmp_path: Path) -> None:
     assert len(str(path).encode()) <= 107
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     path.parent.rmdir()
+
+
+def test_data_folder_that_cannot_be_made_is_said_in_one_sentence(tmp_path: Path) -> None:
+    """It was a trace from the settings, which are read before any command can speak."""
+    (tmp_path / "file").write_text("")
+    told = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "HEADLIGHT_DATA": str(tmp_path / "file" / "data")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.returncode == 1
+    assert "cannot be used" in told.stderr and "--data DIR" in told.stderr and "Traceback" not in told.stderr
