@@ -162,10 +162,13 @@ def _weights(rows: range, cols: range, shift: int, token_ids_K: Tensor | None, l
     weights = like.new_empty(1 if token_ids_K is None else 3, len(rows), len(cols))
     weights[0] = (i - j).abs_()
     if token_ids_K is not None:
-        own = token_ids_K[rows.start : rows.stop, None]
-        before = token_ids_K[max(cols.start - 1, 0) : cols.stop - 1]
-        weights[1] = (own == token_ids_K[cols.start : cols.stop]) & (j < i)
-        first = len(cols) - len(before)  # 1 where the chunk holds key 0, which nothing precedes
+        # The keys of this chunk after the one before them, so that one comparison serves both measures.
+        same = token_ids_K[rows.start : rows.stop, None] == token_ids_K[max(cols.start - 1, 0) : cols.stop]
+        first = int(cols.start == 0)  # key 0, which nothing precedes
+        diagonal = rows.start - cols.start
+        weights[1] = same[:, 1 - first :]
+        weights[1].tril_(diagonal - 1)
         weights[2, :, :first] = 0
-        weights[2, :, first:] = (own == before) & (j[first:] <= i)
+        weights[2, :, first:] = same[:, :-1]
+        weights[2].tril_(diagonal)
     return weights
