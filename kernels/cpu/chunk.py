@@ -87,6 +87,9 @@ class Chunks:
                 edge = scores_NRQK[..., span.start - cols.start : span.stop - cols.start]
                 # Ten times faster than masked_fill_, whose mask of one head for all is not vectorised.
                 torch.minimum(edge, torch.where(seen, torch.inf, HIDDEN).to(edge.dtype), out=edge)
+                # Only a NaN is not hidden by it, as a key that is not finite makes one for rows that never see it.
+                if edge.sum().isnan():
+                    edge.masked_fill_(~seen, HIDDEN)
         if spec.key_lengths is None and spec.key_starts is None:
             return
         j = torch.arange(cols.start, cols.stop, device=scores_NRQK.device)
