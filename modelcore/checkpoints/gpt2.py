@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelcore.checkpoints.config_file import ACTIVATIONS, LAYER_LIMIT, Keys
-from modelcore.checkpoints.mapping import Entry, Family, linear_entries, norm_entries
+from modelcore.checkpoints.mapping import Entry, Family, Shape, linear_entries, norm_entries
 from modelcore.config import ModelConfig, StackConfig
 
 _KNOWN_KEYS = {
@@ -39,7 +39,7 @@ _KNOWN_KEYS = {
 }
 
 
-def read_config(values: Mapping[str, Any]) -> ModelConfig:
+def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> ModelConfig:
     """`config.json` as a ModelConfig. Raises: CheckpointError naming the key."""
     keys = Keys(values)
     keys.refuse_unknown(_KNOWN_KEYS)
@@ -110,11 +110,11 @@ def _with_prefix(name: str) -> str:
 
 
 FAMILY = Family(
-    name="gpt2",
+    model_types=("gpt2",),
     read_config=read_config,
     write_config=write_config,
     entries=entries,
-    aliases={"lm_head.weight": "transformer.wte.weight"},
+    aliases=lambda config: {"lm_head.weight": "transformer.wte.weight"},
     is_ignored=lambda name: name.endswith((".attn.bias", ".attn.masked_bias")),
     canonical=_with_prefix,
 )

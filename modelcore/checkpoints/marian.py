@@ -13,7 +13,7 @@ from torch import Tensor
 
 from modelcore.checkpoints.config_file import ACTIVATIONS, LAYER_LIMIT, Keys
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.checkpoints.mapping import Entry, Family, linear_entries, norm_entries
+from modelcore.checkpoints.mapping import Entry, Family, Reshaped, Shape, linear_entries, norm_entries
 from modelcore.config import STACK_NAMES, ModelConfig, StackConfig, StackName
 from modelcore.layers.positional import sinusoids
 
@@ -51,7 +51,7 @@ _KNOWN_KEYS = {
 }
 
 
-def read_config(values: Mapping[str, Any]) -> ModelConfig:
+def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> ModelConfig:
     """`config.json` as a ModelConfig. Raises: CheckpointError naming the key."""
     keys = Keys(values)
     keys.refuse_unknown(_KNOWN_KEYS)
@@ -129,7 +129,7 @@ def entries(config: ModelConfig) -> list[Entry]:
     """The name table."""
     return [
         Entry("model.shared.weight", (config.vocabulary, config.width), ("tokens.weight",)),
-        Entry("final_logits_bias", (1, config.vocabulary), ("tokens.bias",), row=True),
+        Entry("final_logits_bias", (1, config.vocabulary), ("tokens.bias",), Reshaped((config.vocabulary,))),
         *_stack(config, "encoder", {"self_attention": "self_attn"}),
         *_stack(config, "decoder", {"self_attention": "self_attn", "cross_attention": "encoder_attn"}),
     ]
@@ -166,11 +166,11 @@ def _constant(name: str, config: ModelConfig) -> Tensor | None:
 
 
 FAMILY = Family(
-    name="marian",
+    model_types=("marian",),
     read_config=read_config,
     write_config=write_config,
     entries=entries,
-    aliases=dict.fromkeys(
+    aliases=lambda config: dict.fromkeys(
         ("lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"),
         "model.shared.weight",
     ),

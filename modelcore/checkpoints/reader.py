@@ -18,7 +18,7 @@ from torch import Tensor
 
 from modelcore.checkpoints import gpt2, marian
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.checkpoints.mapping import Entry, Family
+from modelcore.checkpoints.mapping import Entry, Family, assemble
 from modelcore.checkpoints.weights import ELEMENT_BYTES, Weights, inner_file, open_weights, read_json_object
 from modelcore.config import ModelConfig
 from modelcore.models.build import Transformer, build
@@ -27,7 +27,10 @@ from modelcore.tokenizer import Tokenizer, TokenizerError
 CONFIG_FILE = "config.json"
 CONFIG_LIMIT_BYTES = 1024 * 1024
 
-FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in (gpt2, marian)}
+# By `model_type`.
+FAMILIES: dict[str, Family] = {
+    model_type: module.FAMILY for module in (gpt2, marian) for model_type in module.FAMILY.model_types
+}
 
 # A file may round a constant that it repeats, sinusoids above all.
 CONSTANT_TOLERANCE = 1e-3
@@ -73,20 +76,18 @@ class Checkpoint:
         """
         with torch.device("meta"):
             model = build(self.config)
-        model.load_state_dict(dict(self._parameters(dtype)), strict=True, assign=True)
+        self._refuse_disagreement()
+        model.load_state_dict(assemble(self._stored_entries(), dtype), strict=True, assign=True)
         return model.to(device).requires_grad_(False).eval()
 
-    def _parameters(self, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
-        by_name = {entry.name: entry for entry in self.entries}
-        stored = {self.stored_names[name]: by_name[name] for name in by_name}
-        self._refuse_disagreement()
+    def _stored_entries(self) -> Iterator[tuple[Entry, Tensor]]:
+        stored = {self.stored_names[entry.name]: entry for entry in self.entries}
         for name, tensor in self.weights.read(list(stored)):
-            for ours, value in stored[name].unpack(tensor):
-                yield ours, value.to(dtype)
+            yield stored[name], tensor
 
     def _refuse_disagreement(self) -> None:
         family = FAMILIES[self.family]
-        for alias, first in family.aliases.items():
+        for alias, first in family.aliases(self.config).items():
             names = [self.stored_names[name] for name in (alias, first) if name in self.stored_names]
             tied = dict(self.weights.read(names if len(set(names)) == 2 else []))
             if tied and not torch.equal(*tied.values()):
@@ -108,16 +109,18 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if not path.is_dir():
         raise CheckpointError(f"{path.name!r} is not a folder; give the folder that holds config.json.")
     values = read_json_object(inner_file(path, CONFIG_FILE), CONFIG_LIMIT_BYTES)
-    family = _recognise(values)
+    model_type = _recognise(values)
+    family, weights = FAMILIES[model_type], open_weights(path)
+    stored_names = _canonical_names(family, weights)
+    shapes = {name: weights.tensors[stored].shape for name, stored in stored_names.items()}
     try:
-        config = family.read_config(values)
+        config = family.read_config(values, shapes)
     except CheckpointError:
         raise
     except ValueError as error:
         raise CheckpointError(f"config.json: {error}") from error
-    weights = open_weights(path)
-    stored_names, unused = _place(family, config, weights)
-    return Checkpoint(path, family.name, config, weights, stored_names, unused)
+    unused = _place(family, config, weights, stored_names)
+    return Checkpoint(path, model_type, config, weights, stored_names, unused)
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -143,7 +146,8 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
-def _recognise(values: dict[str, Any]) -> Family:
+def _recognise(values: dict[str, Any]) -> str:
+    """The `model_type`, one of those that FAMILIES reads."""
     model_type = values.get("model_type")
     if model_type is None:
         raise CheckpointError('config.json has no model_type; it should name the family, as in "gpt2".')
@@ -151,26 +155,32 @@ def _recognise(values: dict[str, Any]) -> Family:
         raise CheckpointError(
             f"config.json: the family {str(model_type)[:40]!r} is not supported yet; known are {', '.join(FAMILIES)}."
         )
-    return FAMILIES[model_type]
+    return model_type
 
 
-def _place(family: Family, config: ModelConfig, weights: Weights) -> tuple[dict[str, str], list[str]]:
-    """Pairs every tensor that the configuration asks for with the name it is stored under.
-
-    Returns the names by the family's spelling, and what the model has no use for.
-    """
+def _canonical_names(family: Family, weights: Weights) -> dict[str, str]:
+    """The names that the tensors are stored under, by the family's spelling."""
     stored_names: dict[str, str] = {}
     for stored in weights.tensors:
         name = family.canonical(stored)
         if name in stored_names:
             raise CheckpointError(f"{name} is stored twice, as {stored_names[name]} and as {stored}.")
         stored_names[name] = stored
-    for alias, first in family.aliases.items():
+    return stored_names
+
+
+def _place(family: Family, config: ModelConfig, weights: Weights, stored_names: dict[str, str]) -> list[str]:
+    """Checks that every tensor that the configuration asks for is stored; a tied one under any of its names.
+
+    Returns the names of what the model has no use for.
+    """
+    aliases = family.aliases(config)
+    for alias, first in aliases.items():
         if first not in stored_names and alias in stored_names:
             stored_names[first] = stored_names[alias]
     entries = {entry.name: entry for entry in family.entries(config)}
     shapes = {name: entry.shape for name, entry in entries.items()}
-    shapes |= {alias: shapes[first] for alias, first in family.aliases.items() if alias in stored_names}
+    shapes |= {alias: shapes[first] for alias, first in aliases.items() if alias in stored_names}
     for name, shape in shapes.items():
         if name not in stored_names:
             raise CheckpointError(f"{name} is missing from the weights, though config.json asks for it.")
@@ -181,9 +191,8 @@ def _place(family: Family, config: ModelConfig, weights: Weights) -> tuple[dict[
             )
         if tensor.dtype not in ELEMENT_BYTES:
             raise CheckpointError(f"{name} has the dtype {tensor.dtype}; weights are F64, F32, F16 or BF16.")
-    unused = sorted(
+    return sorted(
         stored
         for name, stored in stored_names.items()
         if name not in shapes and not family.is_ignored(name) and family.constant(name, config) is None
     )
-    return stored_names, unused
