@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from modelcore.config import AttentionSite
-from modelcore.layers.attention import AttentionMap
+from modelcore.layers.attention_map import AttentionMap
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.tokenizer import Encoding
 

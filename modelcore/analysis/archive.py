@@ -11,7 +11,7 @@ import torch
 from modelcore.analysis.request import TraceRequest
 from modelcore.analysis.trace import as_batch, read_sequences
 from modelcore.config import ModelConfig
-from modelcore.layers.attention import AttentionMap
+from modelcore.layers.attention_map import AttentionMap
 from modelcore.models.build import Transformer
 from modelcore.tokenizer import Tokenizer
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from kernels.spec import AttentionSpec
 from modelcore.config import AttentionSite
-from modelcore.layers.attention import AttentionMap
+from modelcore.layers.attention_map import AttentionMap
 
 SITES_FILE = "capture.json"
 TENSORS_FILE = "capture.safetensors"

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from modelcore.models.encoder_decoder import EncoderDecoder
-from modelcore.models.stack import run_through
 
 # Every new token runs the decoder over all before it, so a target without an end must stop somewhere.
 GENERATED_LIMIT = 128
@@ -22,12 +21,12 @@ def generate_greedily(model: EncoderDecoder, source_1K: Tensor, limit: int = GEN
     Cost: the encoder once, the decoder once a token.
     """
     config = model.config
-    memory_1KW = run_through(model.encode(source_1K))
+    memory_1KW = model.encode(source_1K)
     assert config.start_token is not None  # every encoder-decoder has one: ModelConfig requires it
     target = [config.start_token]
     while len(target) < min(limit, config.positions):
         target_1Q = torch.tensor([target], device=source_1K.device)
-        logits_1QV = run_through(model.decode(target_1Q, memory_1KW))
+        logits_1QV = model.decode(target_1Q, memory_1KW)
         chosen = int(logits_1QV[0, -1].argmax())
         if chosen == config.end_token:
             break

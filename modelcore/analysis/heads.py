@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from modelcore.config import AttentionSite
-from modelcore.layers.attention import AttentionMap
+from modelcore.layers.attention_map import AttentionMap
 from modelcore.models.decoder import Decoder
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from modelcore.layers.attention import AttentionMap
+from modelcore.layers.attention_map import AttentionMap
 
 __all__ = ["AttentionMap", "Overview", "overview_and_measures"]
 

@@ -109,7 +109,7 @@ def read_sequences(
 
 def as_batch(read: TokensRead, model: Transformer) -> Tensor:
     """The sequence as a batch of one on the model's device, int64 (1, N)."""
-    return torch.tensor([read.encoding.ids], device=model.tokens.weight.device)
+    return torch.tensor([read.encoding.ids], device=next(model.parameters()).device)
 
 
 def _sites(

@@ -71,9 +71,9 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         "vocab_size": config.vocabulary,
         "n_positions": config.positions,
         "n_embd": config.width,
-        "n_layer": config.decoder.layers,
-        "n_head": config.decoder.heads,
-        "n_inner": config.decoder.feedforward_width,
+        "n_layer": config.stack("decoder").layers,
+        "n_head": config.stack("decoder").heads,
+        "n_inner": config.stack("decoder").feedforward_width,
         "activation_function": {"gelu_tanh": "gelu_new"}.get(config.activation, config.activation),
         "layer_norm_epsilon": config.norm_epsilon,
         "bos_token_id": config.end_token,
@@ -84,13 +84,13 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
 
 def entries(config: ModelConfig) -> list[Entry]:
     """The name table."""
-    width, inner = config.width, config.decoder.feedforward_width
+    width, inner = config.width, config.stack("decoder").feedforward_width
     table = [
         Entry("transformer.wte.weight", (config.vocabulary, width), ("tokens.weight",)),
-        Entry("transformer.wpe.weight", (config.positions, width), ("positions.weight",)),
+        Entry("transformer.wpe.weight", (config.positions, width), ("decoder_embedding.positions.weight",)),
         *norm_entries("transformer.ln_f", "decoder.norm", width),
     ]
-    for layer in range(config.decoder.layers):
+    for layer in range(config.stack("decoder").layers):
         theirs, ours = f"transformer.h.{layer}", f"decoder.blocks.{layer}"
         heads = tuple(f"{ours}.self_attention.{part}" for part in ("query", "key", "value"))
         table += [

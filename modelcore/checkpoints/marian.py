@@ -14,7 +14,7 @@ from torch import Tensor
 from modelcore.checkpoints.config_file import ACTIVATIONS, LAYER_LIMIT, Keys
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.mapping import Entry, Family, Reshaped, Shape, linear_entries, norm_entries
-from modelcore.config import STACK_NAMES, ModelConfig, StackConfig, StackName
+from modelcore.config import STACK_NAMES, HeadConfig, ModelConfig, StackConfig, StackName
 from modelcore.layers.positional import sinusoids
 
 # The table of positions is computed, so no stored shape bounds it.
@@ -56,6 +56,7 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
     keys = Keys(values)
     keys.refuse_unknown(_KNOWN_KEYS)
     vocabulary = keys.size("vocab_size", 58101)
+    width = keys.size("d_model", 1024)
     for key, only in (
         ("share_encoder_decoder_embeddings", True),
         ("tie_word_embeddings", True),
@@ -82,14 +83,15 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
     return ModelConfig(
         vocabulary=vocabulary,
         positions=keys.size("max_position_embeddings", 1024, POSITION_LIMIT),
-        width=keys.size("d_model", 1024),
+        width=width,
         encoder=stack("encoder"),
         decoder=stack("decoder"),
         position_encoding="sinusoidal",
         norm_placement="post",
+        final_norm=False,
         activation=keys.choice("activation_function", "gelu", ACTIVATIONS),
-        scale_embeddings=keys.flag("scale_embedding", False),
-        logits_bias=True,
+        embedding_scale=width**0.5 if keys.flag("scale_embedding", False) else 1.0,
+        head=HeadConfig(bias=True),
         start_token=start,
         end_token=keys.token("eos_token_id"),
         pad_token=keys.token("pad_token_id"),
@@ -115,7 +117,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         "d_model": config.width,
         **stacks,
         "activation_function": {"gelu_tanh": "gelu_new"}.get(config.activation, config.activation),
-        "scale_embedding": config.scale_embeddings,
+        "scale_embedding": config.embedding_scale != 1.0,
         "share_encoder_decoder_embeddings": True,
         "tie_word_embeddings": True,
         "decoder_start_token_id": config.start_token,
@@ -129,7 +131,7 @@ def entries(config: ModelConfig) -> list[Entry]:
     """The name table."""
     return [
         Entry("model.shared.weight", (config.vocabulary, config.width), ("tokens.weight",)),
-        Entry("final_logits_bias", (1, config.vocabulary), ("tokens.bias",), Reshaped((config.vocabulary,))),
+        Entry("final_logits_bias", (1, config.vocabulary), ("head.bias",), Reshaped((config.vocabulary,))),
         *_stack(config, "encoder", {"self_attention": "self_attn"}),
         *_stack(config, "decoder", {"self_attention": "self_attn", "cross_attention": "encoder_attn"}),
     ]

@@ -127,13 +127,14 @@ def describe(path: Path) -> dict[str, Any]:
     """The manifest of a checkpoint, ready for JSON. Raises: CheckpointError."""
     checkpoint = open_checkpoint(path)
     config, tokenizer = checkpoint.config, checkpoint.tokenizer
+    last = list(config.stacks.values())[-1]
     return {
         "name": path.resolve().name,
         "family": checkpoint.family,
         "architecture": config.architecture,
-        "layers": config.decoder.layers,
+        "layers": last.layers,
         "encoder_layers": config.encoder.layers if config.encoder else 0,
-        "heads": config.decoder.heads,
+        "heads": last.heads,
         "width": config.width,
         "vocabulary": config.vocabulary,
         "positions": config.positions,

@@ -1,123 +1,199 @@
-"""Multi-head attention, and how it is observed: a `tap` receives the `AttentionMap` of each site.
-
-A full map is Q × K and is never formed here. The map object keeps q, k and the log-sum-exp that
-the fast kernel computed anyway, and recomputes exactly whatever is asked of it.
-"""
+"""Multi-head attention: what a layer projects, which keys it may see, and what it shows to a `tap`."""
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width, W model width
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from kernels import dispatch
-from kernels.spec import AttentionSpec, Pooled, Summary
-from modelcore.config import AttentionSite
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """The attention probabilities of one site, kept as q, k and log-sum-exp: O(n), yet exact.
-
-    Shapes: q (B, H, Q, D), k (B, G, K, D), lse (B, H, Q) float32.
-    """
-
-    site: AttentionSite
-    q_BHQD: Tensor
-    k_BGKD: Tensor
-    lse_BHQ: Tensor
-    spec: AttentionSpec
-    implementation: str
-
-    @property
-    def heads(self) -> int:
-        return self.q_BHQD.shape[1]
-
-    @property
-    def queries(self) -> int:
-        return self.q_BHQD.shape[2]
-
-    @property
-    def keys(self) -> int:
-        return self.k_BGKD.shape[2]
-
-    def tile(self, rows: range | None = None, cols: range | None = None, heads: Sequence[int] | None = None) -> Tensor:
-        """Exact probabilities of a rectangle (default: all of it), float32 (B, heads, rows, cols)."""
-        rows = range(self.queries) if rows is None else rows
-        cols = range(self.keys) if cols is None else cols
-        return dispatch.map_tile(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, rows, cols, heads)
-
-    def pool(
-        self,
-        cell: int,
-        rows: range | None = None,
-        cols: range | None = None,
-        heads: Sequence[int] | None = None,
-        *,
-        mean: bool = True,
-    ) -> Pooled:
-        """Maximum and, if asked, mean of a rectangle (default: the whole map) over cells of `cell` × `cell`."""
-        q_BHQD, k_BGKD, lse_BHQ, spec = self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec
-        if heads is not None:
-            shared = q_BHQD.shape[1] // k_BGKD.shape[1]
-            q_BHQD, lse_BHQ, spec = q_BHQD[:, list(heads)], lse_BHQ[:, list(heads)], spec.for_heads(list(heads))
-            k_BGKD = k_BGKD[:, [head // shared for head in heads]]
-        return dispatch.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols, mean=mean)
-
-    def stats(self, token_ids_BK: Tensor | None = None) -> dict[str, Tensor]:
-        """Measures of each head, float32 (B, H); see `kernels.dispatch.map_stats`."""
-        return dispatch.map_stats(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, token_ids_BK)
-
-    def summary(self, cell: int, token_ids_BK: Tensor | None = None) -> Summary:
-        """The maxima of `pool` over the whole map and the measures of `stats`, for little more than the latter."""
-        return dispatch.map_summary(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, cell, token_ids_BK)
-
-
-Tap = Callable[[AttentionMap], None]
+from kernels.spec import AttentionSpec
+from kernels.spec.random_blocks import draw_random_blocks
+from modelcore.config import AttentionSite, ModelConfig, Pattern
+from modelcore.config.stack import FULL
+from modelcore.layers.attention_map import AttentionMap
+from modelcore.layers.context import Context
+from modelcore.layers.linear import Linear
+from modelcore.layers.norm import build_norm
+from modelcore.layers.positional import alibi_slopes
+from modelcore.layers.rotary import Angles
 
 
 class Attention(nn.Module):
-    """Concat(head_1 … head_H) W^O with head_i = softmax(q_i k_iᵀ / √D) v_i.
+    """Concat(head_1 … head_H) W^O with head_i = softmax(score(q_i, k)) v, by default q·k / √D.
 
-    Source: Vaswani et al. 2017, section 3.2.
+    Source: Vaswani et al. 2017, section 3.2; Ainslie et al. 2023 (arXiv 2305.13245) for grouped queries;
+        Henry et al. 2020 (arXiv 2010.04245) for normalised queries and keys.
     """
 
-    def __init__(self, site: AttentionSite, width: int, heads: int, *, causal: bool) -> None:
+    alibi_slopes_H: Tensor | None
+
+    def __init__(self, config: ModelConfig, site: AttentionSite) -> None:
         super().__init__()
-        self.site = site
-        self.heads = heads
-        self.causal = causal
-        self.scale = (width // heads) ** -0.5
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.output = nn.Linear(width, width)
+        stack = config.stack(site.stack)
+        self.config, self.site = config, site
+        self.heads, self.key_heads, self.head_width = stack.heads, stack.key_head_count, config.head_width(stack)
+        self.crosses = site.kind == "cross"
+        self.causal = site.stack == "decoder" and not self.crosses
+        self.pattern: Pattern = FULL if self.crosses else stack.pattern(site.layer)
+        self.scale = self._scale()
+        inner, key_inner = self.heads * self.head_width, self.key_heads * self.head_width
+        self.query = Linear(config.width, inner, bias=config.attention_bias)
+        self.key = Linear(config.width, key_inner, bias=config.attention_bias)
+        self.value = Linear(config.width, key_inner, bias=config.attention_bias)
+        self.output = Linear(inner, config.width, bias=config.attention_output_bias)
+        if config.qk_norm == "projection":
+            self.query_norm, self.key_norm = build_norm(config, inner), build_norm(config, key_inner)
+        elif config.qk_norm == "head":
+            self.query_norm, self.key_norm = (build_norm(config, self.head_width) for _ in range(2))
+        self._add_score_parameters(config)
+
+    def _scale(self) -> float:
+        if self.config.score != "scaled_dot":
+            return 1.0
+        scale = self.head_width**-0.5 if self.config.attention_scale is None else self.config.attention_scale
+        return scale / (self.site.layer + 1) if self.config.scale_by_layer else scale
+
+    def _add_score_parameters(self, config: ModelConfig) -> None:
+        width = self.head_width
+        if config.score == "multiplicative":
+            self.score_matrix = nn.Parameter(torch.empty(self.heads, width, width))
+        if config.score == "additive":
+            self.score_vector = nn.Parameter(torch.empty(self.heads, width))
+        if config.sinks:
+            self.sinks = nn.Parameter(torch.zeros(self.heads))
+        if config.position_encoding == "relative_keys" and not self.crosses:
+            self.relative_keys = nn.Parameter(torch.empty(2 * config.relative_distance + 1, width))
+        slopes = None
+        if config.position_encoding == "alibi" and not self.crosses:
+            with torch.device("cpu"):  # computed, not loaded: see SinusoidalPositions
+                slopes = alibi_slopes(self.heads)
+        self.register_buffer("alibi_slopes_H", slopes, persistent=False)
 
     def forward(
-        self,
-        x_BQW: Tensor,
-        memory_BKW: Tensor | None = None,
-        *,
-        key_lengths_B: Tensor | None = None,
-        tap: Tap | None = None,
+        self, x_BQW: Tensor, context: Context, *, angles: Angles | None = None, t5_bias: Tensor | None = None
     ) -> Tensor:
-        """Attends from `x` to `memory`, or to itself where there is none.
+        """Attends from `x` to the encoder's output where the site crosses, else to itself and what is cached.
 
-        `key_lengths` counts the keys of each sample that are no padding. Without a `tap` nothing is
-        kept; with one, it is called once, before the output projection.
+        `angles` turn queries and keys (rotary positions); `t5_bias` [buckets, H] is the stack's own table.
+        Without a tap nothing is kept; with one, it is called once, before the output projection.
         """
-        source_BKW = x_BQW if memory_BKW is None else memory_BKW
-        q_BHQD = self._split(self.query(x_BQW))
-        k_BHKD = self._split(self.key(source_BKW))
-        v_BHKD = self._split(self.value(source_BKW))
-        spec = AttentionSpec(scale=self.scale, causal=self.causal, key_lengths=key_lengths_B)
-        attended = dispatch.attend(q_BHQD, k_BHKD, v_BHKD, spec)
-        if tap is not None:
-            tap(AttentionMap(self.site, q_BHQD, k_BHKD, attended.lse, spec, attended.implementation))
+        q_BHQD = self._project_queries(x_BQW)
+        if self.crosses:
+            k_BGKD, v_BGKD = self._memory(context)
+        else:
+            k_BGKD, v_BGKD = self._keys_and_values(x_BQW)
+            if angles is not None:
+                q_BHQD = angles.turn(q_BHQD)
+            k_BGKD, v_BGKD = self._with_read(k_BGKD, v_BGKD, context, angles)
+        first_key = 0 if self.crosses else context.read + q_BHQD.shape[2] - k_BGKD.shape[2]
+        spec = self._spec(context, q_BHQD, k_BGKD, first_key, t5_bias)
+        attended = dispatch.attend(q_BHQD, k_BGKD, v_BGKD, spec)
+        if context.tap is not None:
+            context.tap(AttentionMap(self.site, q_BHQD, k_BGKD, attended.lse, spec, attended.implementation, first_key))
         return self.output(attended.out.transpose(1, 2).flatten(2))
 
-    def _split(self, x_BNW: Tensor) -> Tensor:
-        return x_BNW.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def _project_queries(self, x_BQW: Tensor) -> Tensor:
+        q_BHQD = self._split(self.query(x_BQW), "query_norm")
+        if self.config.score == "multiplicative":
+            q_BHQD = q_BHQD @ self.score_matrix
+        return q_BHQD
+
+    def _keys_and_values(self, x_BKW: Tensor) -> tuple[Tensor, Tensor]:
+        return self._split(self.key(x_BKW), "key_norm"), self._split(self.value(x_BKW))
+
+    def _split(self, x_BNI: Tensor, norm: str | None = None) -> Tensor:
+        """Heads apart, [B, heads, N, D], cut to the limit and normalised as the configuration says."""
+        if self.config.clip_qkv is not None:
+            x_BNI = x_BNI.clamp(-self.config.clip_qkv, self.config.clip_qkv)
+        if norm and self.config.qk_norm == "projection":
+            x_BNI = getattr(self, norm)(x_BNI)
+        x_BNHD = x_BNI.unflatten(-1, (-1, self.head_width))
+        if norm and self.config.qk_norm == "head":
+            x_BNHD = getattr(self, norm)(x_BNHD)
+        return x_BNHD.transpose(1, 2)
+
+    def _memory(self, context: Context) -> tuple[Tensor, Tensor]:
+        """Keys and values of the encoder's output, computed once where there is a cache."""
+        kept = None if context.cache is None else context.cache.memory(self.site)
+        if kept is not None:
+            return kept
+        assert context.memory_BKW is not None, "cross-attention needs the encoder's output"
+        k_BGKD, v_BGKD = self._keys_and_values(context.memory_BKW)
+        if context.cache is not None:
+            context.cache.keep_memory(self.site, k_BGKD, v_BGKD)
+        return k_BGKD, v_BGKD
+
+    def _with_read(
+        self, k_BGND: Tensor, v_BGND: Tensor, context: Context, angles: Angles | None
+    ) -> tuple[Tensor, Tensor]:
+        """The new keys, turned, after those that the cache holds."""
+        # Angles that a longer text changes must turn the old keys anew, which are therefore kept as they were.
+        turn_all = angles is not None and angles.cosine.shape[2] > k_BGND.shape[2]
+        if angles is not None and not turn_all:
+            k_BGND = angles.turn(k_BGND)
+        if context.cache is not None:
+            window = self.pattern.window if self.pattern.window_alone else None
+            k_BGND, v_BGND = context.cache.extend(self.site, k_BGND, v_BGND, window)
+        return (angles.turn(k_BGND) if turn_all and angles is not None else k_BGND), v_BGND
+
+    def _spec(
+        self, context: Context, q_BHQD: Tensor, k_BGKD: Tensor, first_key: int, t5_bias: Tensor | None
+    ) -> AttentionSpec:
+        fields: dict[str, Any] = {"scale": self.scale, "causal": self.causal}
+        if self.config.softcap is not None:
+            fields["softcap"] = self.config.softcap
+        if self.config.sinks:
+            fields["sinks"] = self.sinks
+        if self.config.score == "additive":
+            fields["additive"] = self.score_vector
+        if self.crosses:
+            if context.memory_lengths_B is not None:
+                fields["key_lengths"] = context.memory_lengths_B
+        else:
+            fields |= self._positions(t5_bias) | self._padding(context, first_key) | self._pattern(k_BGKD)
+        spec = AttentionSpec(**fields)
+        edit = None if context.edits is None else context.edits.get(self.site)
+        if edit is not None:
+            keys = range(first_key, first_key + k_BGKD.shape[2])
+            queries = range(context.read, context.read + q_BHQD.shape[2])
+            spec = edit.applied(spec, self.heads, queries, keys, q_BHQD.device)
+        return spec
+
+    def _positions(self, t5_bias: Tensor | None) -> dict[str, Any]:
+        if self.alibi_slopes_H is not None:
+            return {"alibi_slopes": self.alibi_slopes_H}
+        if self.config.position_encoding == "relative_keys":
+            return {"relative_keys": self.relative_keys}
+        if t5_bias is None:
+            return {}
+        return {
+            "t5_bias": t5_bias,
+            "t5_bidirectional": not self.causal,
+            "t5_max_distance": self.config.t5_max_distance,
+        }
+
+    def _padding(self, context: Context, first_key: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        if context.lengths_B is not None:
+            fields["key_lengths"] = context.lengths_B
+        if context.starts_B is not None:
+            fields["key_starts"] = (context.starts_B - first_key).clamp(min=0)
+        if context.documents_BK is not None:
+            fields["documents"] = context.documents_BK
+        return fields
+
+    def _pattern(self, k_BGKD: Tensor) -> dict[str, Any]:
+        pattern = self.pattern
+        if pattern == FULL:
+            return {}
+        fields: dict[str, Any] = {"window": pattern.window, "stride": pattern.stride, "block": pattern.block}
+        fields |= {"global_tokens": pattern.global_tokens, "prefix": pattern.prefix}
+        if pattern.random_blocks:
+            blocks = -(-k_BGKD.shape[2] // pattern.block)
+            drawn = draw_random_blocks(blocks, min(pattern.random_blocks, blocks), pattern.seed)
+            fields["random_blocks"] = drawn.to(k_BGKD.device)
+        return fields

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from modelcore.config import Activation
-
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "relu": F.relu,
-    "silu": F.silu,
-}
+from modelcore.config import ModelConfig, StackName
+from modelcore.layers.activation import ACTIVATIONS
+from modelcore.layers.linear import Linear
 
 
 class FeedForward(nn.Module):
-    """Linear, activation, linear. Source: Vaswani et al. 2017, section 3.3."""
+    """contract(activation(expand x)); where gated, contract(activation(gate x) · expand x).
 
-    def __init__(self, width: int, inner_width: int, activation: Activation) -> None:
+    Source: Vaswani et al. 2017, section 3.3; Shazeer 2020 (arXiv 2002.05202) for the gate.
+    """
+
+    def __init__(self, config: ModelConfig, stack_name: StackName) -> None:
         super().__init__()
-        self.expand = nn.Linear(width, inner_width)
-        self.contract = nn.Linear(inner_width, width)
-        self.activation = ACTIVATIONS[activation]
+        inner, bias = config.stack(stack_name).feedforward_width, config.feedforward_bias
+        self.expand = Linear(config.width, inner, bias=bias)
+        self.gate = Linear(config.width, inner, bias=bias) if config.gated else None
+        self.contract = Linear(inner, config.width, bias=bias)
+        self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, x_BNW: Tensor) -> Tensor:
-        return self.contract(self.activation(self.expand(x_BNW)))
+        if self.gate is None:
+            return self.contract(self.activation(self.expand(x_BNW)))
+        return self.contract(self.activation(self.gate(x_BNW)) * self.expand(x_BNW))

@@ -1,8 +1,10 @@
-"""How a token's position reaches the model: a learned table, or fixed sinusoids."""
+"""Positions that are added to token vectors: a learned table, or fixed sinusoids. And ALiBi's slopes."""
 
-# P positions, N tokens, W model width
+# P positions, N tokens, W width, H heads
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +13,17 @@ from modelcore.config import ModelConfig
 
 
 class LearnedPositions(nn.Module):
-    """One trained vector a position; `build` or a checkpoint fills them. Source: Radford et al. 2019 (GPT-2)."""
+    """One trained vector a position; position 0 reads row `offset`. Source: Radford et al. 2019 (GPT-2)."""
 
-    def __init__(self, positions: int, width: int) -> None:
+    def __init__(self, positions: int, width: int, offset: int = 0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(positions, width))
+        self.weight = nn.Parameter(torch.empty(positions + offset, width))
+        self.offset = offset
 
-    def forward(self, count: int) -> Tensor:
-        return self.weight[:count]
+    def forward(self, positions: range | Tensor) -> Tensor:
+        if isinstance(positions, range):
+            return self.weight[positions.start + self.offset : positions.stop + self.offset]
+        return self.weight[positions + self.offset]
 
 
 class SinusoidalPositions(nn.Module):
@@ -32,8 +37,21 @@ class SinusoidalPositions(nn.Module):
         with torch.device("cpu"):
             self.register_buffer("table_PW", sinusoids(positions, width), persistent=False)
 
-    def forward(self, count: int) -> Tensor:
-        return self.table_PW[:count]
+    def forward(self, positions: range | Tensor) -> Tensor:
+        return (
+            self.table_PW[positions.start : positions.stop]
+            if isinstance(positions, range)
+            else self.table_PW[positions]
+        )
+
+
+def build_positions(config: ModelConfig, width: int) -> LearnedPositions | SinusoidalPositions | None:
+    """What the configuration adds to token vectors for their positions; None where attention has them instead."""
+    if config.position_encoding == "learned":
+        return LearnedPositions(config.positions, width, config.position_offset)
+    if config.position_encoding == "sinusoidal":
+        return SinusoidalPositions(config.positions, width)
+    return None
 
 
 def sinusoids(positions: int, width: int) -> Tensor:
@@ -50,8 +68,13 @@ def sinusoids(positions: int, width: int) -> Tensor:
     return torch.cat([angle_Pi.sin(), angle_Pi[:, : width // 2].cos()], dim=1).float()
 
 
-def build_positions(config: ModelConfig) -> LearnedPositions | SinusoidalPositions:
-    """The position module that the configuration names."""
-    if config.position_encoding == "learned":
-        return LearnedPositions(config.positions, config.width)
-    return SinusoidalPositions(config.positions, config.width)
+def alibi_slopes(heads: int) -> Tensor:
+    """How steeply each head's scores fall with distance, float32 (H,).
+
+    A geometric series from 2^(-8/n); where the heads are no power of two, every other term of the next
+    power's series fills up. Source: Press et al. 2022 (arXiv 2108.12409), 3, and its `get_slopes`.
+    """
+    power = 2 ** math.floor(math.log2(heads))
+    series = [2 ** (-8 * (i + 1) / power) for i in range(power)]
+    finer = [2 ** (-4 * (i + 1) / power) for i in range(2 * power)][::2]
+    return torch.tensor(series + finer[: heads - power], dtype=torch.float32)

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor, nn
 
 from modelcore.config import ModelConfig
-from modelcore.layers.attention import Tap
-from modelcore.layers.embedding import TokenEmbedding
-from modelcore.layers.positional import build_positions
+from modelcore.layers.cache import Cache
+from modelcore.layers.context import Context, Instruments
+from modelcore.layers.embedding import InputEmbedding, TokenEmbedding
+from modelcore.layers.head import Head
 from modelcore.models.stack import Layerwise, Stack, run_through
 
 
@@ -20,17 +23,34 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         self.tokens = TokenEmbedding(config)
-        self.positions = build_positions(config)
+        self.decoder_embedding = InputEmbedding(config)
         self.decoder = Stack(config, "decoder")
+        self.head = Head(config)
 
-    def forward(self, ids_BQ: Tensor, *, lengths_B: Tensor | None = None, tap: Tap | None = None) -> Tensor:
-        """Logits (B, Q, V). The `tap` sees each site's map as it is computed."""
-        return run_through(self.layerwise(ids_BQ, lengths_B=lengths_B, tap=tap))
+    def forward(
+        self,
+        ids_BQ: Tensor,
+        *,
+        lengths_B: Tensor | None = None,
+        starts_B: Tensor | None = None,
+        documents_BK: Tensor | None = None,
+        cache: Cache | None = None,
+        last_only: bool = False,
+        **instruments: Unpack[Instruments],
+    ) -> Tensor:
+        """Logits (B, Q, V), or (B, 1, V) with `last_only`.
 
-    def layerwise(
-        self, ids_BQ: Tensor, *, lengths_B: Tensor | None = None, tap: Tap | None = None
-    ) -> Layerwise[Tensor]:
-        """The same pass, pausing after each layer; returns the logits."""
-        x_BQW = self.tokens(ids_BQ) + self.positions(ids_BQ.shape[1])
-        x_BQW = yield from self.decoder.layerwise(x_BQW, lengths_B=lengths_B, tap=tap)
-        return self.tokens.logits(x_BQW)
+        `lengths` and `starts` say where texts end and begin that are padded on the right or on the left.
+        With a `cache` the tokens follow those that it has read.
+        """
+        context = Context(lengths_B=lengths_B, starts_B=starts_B, documents_BK=documents_BK, cache=cache, **instruments)
+        return run_through(self._pass(ids_BQ, context, last_only))
+
+    def layerwise(self, ids_BQ: Tensor, **instruments: Unpack[Instruments]) -> Layerwise[Tensor]:
+        """The same pass over one text, pausing after each layer; returns the logits."""
+        return self._pass(ids_BQ, Context(**instruments), last_only=False)
+
+    def _pass(self, ids_BQ: Tensor, context: Context, last_only: bool) -> Layerwise[Tensor]:
+        x_BQW = self.decoder_embedding(self.tokens(ids_BQ), read=context.read, starts_B=context.starts_B)
+        x_BQW = yield from self.decoder.layerwise(x_BQW, context)
+        return self.head(x_BQW[:, -1:] if last_only else x_BQW, self.tokens)

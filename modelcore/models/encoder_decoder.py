@@ -4,56 +4,84 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Unpack
+
 from torch import Tensor, nn
 
 from modelcore.config import ModelConfig
-from modelcore.layers.attention import Tap
-from modelcore.layers.embedding import TokenEmbedding
-from modelcore.layers.positional import build_positions
+from modelcore.layers.cache import Cache
+from modelcore.layers.context import Context, Instruments
+from modelcore.layers.embedding import InputEmbedding, TokenEmbedding
+from modelcore.layers.head import Head
 from modelcore.models.stack import Layerwise, Stack, run_through
 
 
 class EncoderDecoder(nn.Module):
     """Source and target tokens in, scores of the target's next token out.
 
-    The token vectors are shared by encoder, decoder and output. Source: Vaswani et al. 2017.
+    The token vectors are shared by encoder, decoder and, where tied, the output. Source: Vaswani et al. 2017.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.tokens = TokenEmbedding(config)
-        self.encoder_positions = build_positions(config)
-        self.decoder_positions = build_positions(config)
+        self.encoder_embedding = InputEmbedding(config)
+        self.decoder_embedding = InputEmbedding(config)
         self.encoder = Stack(config, "encoder")
         self.decoder = Stack(config, "decoder")
+        self.head = Head(config)
 
     def forward(
-        self, source_BK: Tensor, target_BQ: Tensor, *, source_lengths_B: Tensor | None = None, tap: Tap | None = None
+        self,
+        source_BK: Tensor,
+        target_BQ: Tensor,
+        *,
+        source_lengths_B: Tensor | None = None,
+        **instruments: Unpack[Instruments],
     ) -> Tensor:
         """Logits (B, Q, V). Sources padded on the right need their lengths; targets do not."""
-        return run_through(self.layerwise(source_BK, target_BQ, source_lengths_B=source_lengths_B, tap=tap))
+        context = Context(lengths_B=source_lengths_B, **instruments)
+        return run_through(self._pass(source_BK, target_BQ, context))
 
-    def layerwise(
-        self, source_BK: Tensor, target_BQ: Tensor, *, source_lengths_B: Tensor | None = None, tap: Tap | None = None
-    ) -> Layerwise[Tensor]:
-        """The same pass, pausing after each layer of the encoder, then of the decoder."""
-        memory_BKW = yield from self.encode(source_BK, source_lengths_B=source_lengths_B, tap=tap)
-        return (yield from self.decode(target_BQ, memory_BKW, source_lengths_B=source_lengths_B, tap=tap))
+    def layerwise(self, source_BK: Tensor, target_BQ: Tensor, **instruments: Unpack[Instruments]) -> Layerwise[Tensor]:
+        """The same pass over one pair, pausing after each layer of the encoder, then of the decoder."""
+        return self._pass(source_BK, target_BQ, Context(**instruments))
 
     def encode(
-        self, source_BK: Tensor, *, source_lengths_B: Tensor | None = None, tap: Tap | None = None
-    ) -> Layerwise[Tensor]:
-        """Returns the encoder's output (B, K, W)."""
-        x_BKW = self.tokens(source_BK) + self.encoder_positions(source_BK.shape[1])
-        return (yield from self.encoder.layerwise(x_BKW, lengths_B=source_lengths_B, tap=tap))
+        self, source_BK: Tensor, *, source_lengths_B: Tensor | None = None, **instruments: Unpack[Instruments]
+    ) -> Tensor:
+        """The encoder's output (B, K, W)."""
+        return run_through(self._encode(source_BK, Context(lengths_B=source_lengths_B, **instruments)))
 
     def decode(
-        self, target_BQ: Tensor, memory_BKW: Tensor, *, source_lengths_B: Tensor | None = None, tap: Tap | None = None
-    ) -> Layerwise[Tensor]:
-        """Returns the logits (B, Q, V) for a target read against an encoder's output."""
-        x_BQW = self.tokens(target_BQ) + self.decoder_positions(target_BQ.shape[1])
-        x_BQW = yield from self.decoder.layerwise(
-            x_BQW, memory_BKW=memory_BKW, memory_lengths_B=source_lengths_B, tap=tap
-        )
-        return self.tokens.logits(x_BQW)
+        self,
+        target_BQ: Tensor,
+        memory_BKW: Tensor,
+        *,
+        source_lengths_B: Tensor | None = None,
+        cache: Cache | None = None,
+        last_only: bool = False,
+        **instruments: Unpack[Instruments],
+    ) -> Tensor:
+        """Logits (B, Q, V), or (B, 1, V) with `last_only`, for a target read against an encoder's output.
+
+        With a `cache` the tokens follow those that it has read.
+        """
+        context = Context(memory_BKW=memory_BKW, memory_lengths_B=source_lengths_B, cache=cache, **instruments)
+        return run_through(self._decode(target_BQ, context, last_only))
+
+    def _pass(self, source_BK: Tensor, target_BQ: Tensor, context: Context) -> Layerwise[Tensor]:
+        memory_BKW = yield from self._encode(source_BK, context)
+        context = replace(context, memory_BKW=memory_BKW, memory_lengths_B=context.lengths_B, lengths_B=None)
+        return (yield from self._decode(target_BQ, context, last_only=False))
+
+    def _encode(self, source_BK: Tensor, context: Context) -> Layerwise[Tensor]:
+        x_BKW = self.encoder_embedding(self.tokens(source_BK))
+        return (yield from self.encoder.layerwise(x_BKW, context))
+
+    def _decode(self, target_BQ: Tensor, context: Context, last_only: bool) -> Layerwise[Tensor]:
+        x_BQW = self.decoder_embedding(self.tokens(target_BQ), read=context.read)
+        x_BQW = yield from self.decoder.layerwise(x_BQW, context)
+        return self.head(x_BQW[:, -1:] if last_only else x_BQW, self.tokens)

@@ -1,17 +1,20 @@
 """A stack of blocks that runs as a generator: it pauses after every layer."""
 
-# B batch, N tokens, K keys, W model width, V vocabulary
+# B batch, N tokens, W model width
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from modelcore.config import ModelConfig, StackName
-from modelcore.layers.attention import Tap
 from modelcore.layers.block import Block
+from modelcore.layers.context import Context
+from modelcore.layers.norm import build_norm
+from modelcore.layers.rotary import Angles, RotaryPositions
 
 Result = TypeVar("Result")
 
@@ -20,28 +23,40 @@ Layerwise = Generator[int, None, Result]
 
 
 class Stack(nn.Module):
-    """The blocks of an encoder or a decoder; pre-norm stacks end with one more LayerNorm."""
+    """The blocks of an encoder or a decoder, and the positions that all of them share."""
 
     def __init__(self, config: ModelConfig, name: StackName) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(config, name, layer) for layer in range(config.stack(name).layers))
-        ends_normed = config.norm_placement == "pre"
-        self.norm = nn.LayerNorm(config.width, eps=config.norm_epsilon) if ends_normed else nn.Identity()
+        stack = config.stack(name)
+        self.blocks = nn.ModuleList(Block(config, name, layer) for layer in range(stack.layers))
+        self.windowed = [stack.pattern(layer).window is not None for layer in range(stack.layers)]
+        self.norm = build_norm(config) if config.final_norm else nn.Identity()
+        self.position_bias = None
+        if config.position_encoding == "t5":
+            self.position_bias = nn.Parameter(torch.empty(config.t5_buckets, stack.heads))
+        self.rotary: list[RotaryPositions] = []
+        if config.position_encoding == "rotary":
+            width = config.head_width(stack)
+            self.rotary = [RotaryPositions(config.rotary, width)]
+            if config.window_rotary is not None:
+                self.rotary.append(RotaryPositions(config.window_rotary, width))
 
-    def layerwise(
-        self,
-        x_BNW: Tensor,
-        *,
-        lengths_B: Tensor | None = None,
-        memory_BKW: Tensor | None = None,
-        memory_lengths_B: Tensor | None = None,
-        tap: Tap | None = None,
-    ) -> Layerwise[Tensor]:
-        """Yields after each block; returns the stack's output (B, N, W)."""
+    def layerwise(self, x_BNW: Tensor, context: Context) -> Layerwise[Tensor]:
+        """Yields after each block; returns the stack's output (B, N, W). A cache is told of the tokens at the end."""
+        tokens = x_BNW.shape[1]
+        angles = [self._angles(rotary, tokens, context, x_BNW.device) for rotary in self.rotary]
         for layer, block in enumerate(self.blocks):
-            x_BNW = block(x_BNW, lengths_B=lengths_B, memory_BKW=memory_BKW, memory_lengths_B=memory_lengths_B, tap=tap)
+            turned = angles[-1 if self.windowed[layer] else 0] if angles else None
+            x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
             yield layer
+        if context.cache is not None:
+            context.cache.advance(tokens)
         return self.norm(x_BNW)
+
+    def _angles(self, rotary: RotaryPositions, tokens: int, context: Context, device: torch.device) -> Angles:
+        length = context.read + tokens
+        count = length if rotary.rotary.depends_on_length else tokens
+        return rotary.angles(count, length, device, context.starts_B)
 
 
 def run_through(steps: Layerwise[Result]) -> Result:

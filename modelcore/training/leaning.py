@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from modelcore.layers.attention import Attention
-from modelcore.layers.positional import sinusoids
+from modelcore.layers.positional import LearnedPositions, sinusoids
 from modelcore.models.decoder import Decoder
 
 # About what a fresh block writes, so that the first blocks do not drown the tokens. The tied output
@@ -34,8 +34,9 @@ def lean(model: Decoder) -> None:
     """Sets tokens, positions, the last norm, and what attention reads and writes, in a model just built."""
     width = model.config.width
     nn.init.normal_(model.tokens.weight, std=EMBEDDING_STD)
-    positions = model.positions.weight
-    assert isinstance(positions, nn.Parameter), "only learned positions can be set"
+    learned = model.decoder_embedding.positions
+    assert isinstance(learned, LearnedPositions), "only learned positions can be set"
+    positions = learned.weight
     positions.copy_(sinusoids(model.config.positions, width) * (EMBEDDING_STD * math.sqrt(2)))
     # Every other frequency is negated: the slow cosines, all near 1, would else be what LayerNorm subtracts.
     positions[:, 1 : (width + 1) // 2 : 2].neg_()

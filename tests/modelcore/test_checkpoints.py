@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from modelcore.checkpoints.reader import CheckpointError, describe, open_checkpoint
 from modelcore.checkpoints.writer import save_checkpoint
-from modelcore.config import ModelConfig, StackConfig
+from modelcore.config import HeadConfig, ModelConfig, StackConfig
 from modelcore.models.build import build
 from tests.modelcore.shrunk import save_gpt2, save_marian
 
@@ -70,10 +70,11 @@ def test_saved_model_opens_outside_with_the_same_logits(tmp_path):
     stack = StackConfig(layers=2, heads=3, feedforward_width=40)
     sizes = {"vocabulary": 50, "positions": 20, "width": 24, "decoder": stack}
     decoder = build(ModelConfig(**sizes, end_token=0)).eval()
-    marian = {"position_encoding": "sinusoidal", "norm_placement": "post", "activation": "relu"}
-    marian |= {"scale_embeddings": True, "logits_bias": True, "start_token": 1, "end_token": 0, "pad_token": 1}
+    marian = {"position_encoding": "sinusoidal", "norm_placement": "post", "final_norm": False, "activation": "relu"}
+    marian |= {"embedding_scale": 24**0.5, "head": HeadConfig(bias=True)}
+    marian |= {"start_token": 1, "end_token": 0, "pad_token": 1}
     both = build(ModelConfig(**sizes, encoder=StackConfig(3, 4, 30), **marian)).eval()
-    torch.nn.init.normal_(both.tokens.bias)
+    torch.nn.init.normal_(both.head.bias)
     save_checkpoint(tmp_path / "a", decoder, "gpt2")
     save_checkpoint(tmp_path / "b", both, "marian")
     ids, target = torch.randint(0, 50, (2, 9)), torch.randint(0, 50, (2, 7))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from modelcore.checkpoints.reader import open_checkpoint
-from modelcore.layers.attention import AttentionMap
+from modelcore.layers.attention_map import AttentionMap
 from modelcore.layers.positional import sinusoids
 from tests.modelcore.shrunk import save_gpt2, save_marian
 

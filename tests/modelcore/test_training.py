@@ -136,7 +136,7 @@ def test_encoder_decoder_learns_from_padded_pairs():
         encoder=STACK,
         position_encoding="sinusoidal",
         norm_placement="post",
-        scale_embeddings=True,
+        embedding_scale=4.0,
         start_token=0,
         end_token=1,
         pad_token=0,

@@ -15,7 +15,7 @@ import torch
 
 from modelcore.analysis.alignment import AlignmentScore, score_alignment
 from modelcore.checkpoints.writer import save_checkpoint, write_json
-from modelcore.config import ModelConfig, StackConfig
+from modelcore.config import HeadConfig, ModelConfig, StackConfig
 from modelcore.models.build import build
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.tokenizer import Tokenizer, train_byte_level_bpe
@@ -34,9 +34,10 @@ CONFIG = ModelConfig(
     decoder=StackConfig(layers=2, heads=4, feedforward_width=512),
     position_encoding="sinusoidal",
     norm_placement="post",
+    final_norm=False,
     activation="relu",
-    scale_embeddings=True,
-    logits_bias=True,
+    embedding_scale=128**0.5,
+    head=HeadConfig(bias=True),
     start_token=0,
     end_token=1,
     pad_token=0,

@@ -1,0 +1,55 @@
+"""What all layers of one forward pass share, and what a caller may watch or change in it."""
+
+# B batch, N tokens, K keys, W model width
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from torch import Tensor
+
+from modelcore.layers.attention_map import Tap
+from modelcore.layers.cache import Cache
+from modelcore.layers.edits import Edits
+from modelcore.layers.experts import RoutingTap
+
+
+class Instruments(TypedDict, total=False):
+    """What a forward pass takes to be observed and changed; with none, nothing is captured and nothing costs.
+
+    tap          receives the AttentionMap of each site as it is computed
+    edits        what to change, by site
+    routing_tap  receives the Routing of each mixture of experts
+    """
+
+    tap: Tap | None
+    edits: Edits | None
+    routing_tap: RoutingTap | None
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One forward pass through one stack.
+
+    lengths, starts  where each sequence ends and begins, if padded on the right or on the left
+    documents        which text each token belongs to, where several are packed in one sequence: attention
+                     stays within one; positions count on
+    memory           the encoder's output, for cross-attention, with its own lengths
+    cache            what the stack has read before; the tokens of this pass follow it
+    """
+
+    lengths_B: Tensor | None = None
+    starts_B: Tensor | None = None
+    documents_BK: Tensor | None = None
+    memory_BKW: Tensor | None = None
+    memory_lengths_B: Tensor | None = None
+    cache: Cache | None = None
+    tap: Tap | None = None
+    edits: Edits | None = None
+    routing_tap: RoutingTap | None = None
+
+    @property
+    def read(self) -> int:
+        """How many tokens stand before those of this pass."""
+        return 0 if self.cache is None else self.cache.length
