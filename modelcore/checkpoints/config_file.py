@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,14 +27,24 @@ class Keys:
             )
         return value
 
-    def token(self, key: str) -> int | None:
-        """A token id or null; of a list of ids the first."""
+    def token(self, key: str, vocabulary: int | None = None) -> int | None:
+        """A token id or null; of a list of ids the first; null also where it lies outside the `vocabulary`."""
         value = self.values.get(key)
         if isinstance(value, list) and value:
             value = value[0]
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
             raise CheckpointError(f"config.json: {key} must be a token id, not {_shown(value)}.")
-        return value
+        return None if vocabulary is not None and value is not None and value >= vocabulary else value
+
+    def positive(self, key: str, default: float | None = None) -> float | None:
+        """A positive number; null and absent are `default`."""
+        value = self.values.get(key)
+        value = default if value is None else value
+        if value is None:
+            return None
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
+            raise CheckpointError(f"config.json: {key} must be a positive number, not {_shown(value)}.")
+        return float(value)
 
     def number(self, key: str, default: float) -> float:
         value = self.values.get(key, default)
@@ -95,6 +106,7 @@ NEUTRAL_KEYS = frozenset(
         "torchscript",
         "is_encoder_decoder",
         "is_decoder",
+        "auto_map",
         "pruned_heads",
         "bos_token_id",
         "eos_token_id",
