@@ -13,9 +13,10 @@ from modelcore.config import Activation
 
 @dataclass(frozen=True)
 class Keys:
-    """Reads a `config.json` key by key, so that a refusal can name the key."""
+    """Reads a `config.json` key by key, so that a refusal can name the key; `within` is the way to an inner object."""
 
     values: Mapping[str, Any]
+    within: str = ""
 
     def size(self, key: str, default: int | None = None, limit: int = 2**31 - 1) -> int:
         """A positive whole number up to `limit`."""
@@ -23,7 +24,7 @@ class Keys:
         value = default if value is None else value
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= limit:
             raise CheckpointError(
-                f"config.json: {key} must be a whole number from 1 to {limit:,}, not {_shown(value)}."
+                f"config.json: {self.within}{key} must be a whole number from 1 to {limit:,}, not {_shown(value)}."
             )
         return value
 
@@ -33,29 +34,34 @@ class Keys:
         if isinstance(value, list) and value:
             value = value[0]
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise CheckpointError(f"config.json: {key} must be a token id, not {_shown(value)}.")
+            raise CheckpointError(f"config.json: {self.within}{key} must be a token id, not {_shown(value)}.")
         return None if vocabulary is not None and value is not None and value >= vocabulary else value
 
-    def positive(self, key: str, default: float | None = None) -> float | None:
-        """A positive number; null and absent are `default`."""
+    def positive(self, key: str, default: float | None = None) -> float:
+        """A positive number; null and absent are `default`, without which the key is asked for."""
         value = self.values.get(key)
         value = default if value is None else value
-        if value is None:
-            return None
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
-            raise CheckpointError(f"config.json: {key} must be a positive number, not {_shown(value)}.")
+            raise CheckpointError(f"config.json: {self.within}{key} must be a positive number, not {_shown(value)}.")
         return float(value)
+
+    def optional_positive(self, key: str) -> float | None:
+        """A positive number or null."""
+        return None if self.values.get(key) is None else self.positive(key)
 
     def number(self, key: str, default: float) -> float:
         value = self.values.get(key, default)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < 1:
-            raise CheckpointError(f"config.json: {key} must be a number between 0 and 1, not {_shown(value)}.")
+            raise CheckpointError(
+                f"config.json: {self.within}{key} must be a number between 0 and 1, not {_shown(value)}."
+            )
         return float(value)
 
     def flag(self, key: str, default: bool) -> bool:
-        value = self.values.get(key, default)
+        value = self.values.get(key)
+        value = default if value is None else value
         if not isinstance(value, bool):
-            raise CheckpointError(f"config.json: {key} must be true or false, not {_shown(value)}.")
+            raise CheckpointError(f"config.json: {self.within}{key} must be true or false, not {_shown(value)}.")
         return value
 
     def choice(self, key: str, default: str, choices: Mapping[str, Any]) -> Any:
@@ -63,17 +69,17 @@ class Keys:
         value = self.values.get(key, default)
         if not isinstance(value, str) or value not in choices:
             raise CheckpointError(
-                f"config.json: {key} {_shown(value)} is not supported; known are {', '.join(choices)}."
+                f"config.json: {self.within}{key} {_shown(value)} is not supported; known are {', '.join(choices)}."
             )
         return choices[value]
 
     def require(self, key: str, only: Any) -> None:
-        """Refuses any value but the one whose mathematics we implement; absent counts as that one."""
-        value = self.values.get(key, only)
-        if value != only or isinstance(value, bool) != isinstance(only, bool):
+        """Refuses any value but the one whose mathematics we implement; absent and null count as that one."""
+        value = self.values.get(key)
+        if value is not None and (value != only or isinstance(value, bool) != isinstance(only, bool)):
             raise CheckpointError(
-                f"config.json: {key} {_shown(value)} changes what the model computes and is not supported; "
-                f"only {_shown(only)} is."
+                f"config.json: {self.within}{key} {_shown(value)} changes what the model computes and is not "
+                f"supported; only {_shown(only)} is."
             )
 
     def refuse_unknown(self, known: set[str]) -> None:
@@ -85,8 +91,8 @@ class Keys:
         unknown = sorted(given - known - NEUTRAL_KEYS)
         if unknown:
             raise CheckpointError(
-                f"config.json: {_shown(unknown[0])} is an unknown setting that may change what the model computes; "
-                "remove it if it does not."
+                f"config.json: {_shown(self.within + unknown[0])} is an unknown setting that may change what the model "
+                "computes; remove it if it does not."
             )
 
 
