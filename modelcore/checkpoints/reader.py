@@ -18,8 +18,10 @@ from torch import Tensor
 
 from modelcore.checkpoints import gpt2, marian
 from modelcore.checkpoints.error import CheckpointError
+from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.mapping import Entry, Family, assemble
-from modelcore.checkpoints.weights import ELEMENT_BYTES, Weights, inner_file, open_weights, read_json_object
+from modelcore.checkpoints.stored import WEIGHT_DTYPES
+from modelcore.checkpoints.weights import Weights, inner_file, open_weights
 from modelcore.config import ModelConfig
 from modelcore.models.build import Transformer, build
 from modelcore.tokenizer import Tokenizer, TokenizerError
@@ -190,7 +192,7 @@ def _place(family: Family, config: ModelConfig, weights: Weights, stored_names: 
             raise CheckpointError(
                 f"{name} has the shape {list(tensor.shape)}, where config.json asks for {list(shape)}."
             )
-        if tensor.dtype not in ELEMENT_BYTES:
+        if tensor.dtype not in WEIGHT_DTYPES:
             raise CheckpointError(f"{name} has the dtype {tensor.dtype}; weights are F64, F32, F16 or BF16.")
     return sorted(
         stored

@@ -218,9 +218,9 @@ def test_setting_of_marian_that_we_do_not_compute_is_refused_by_name(marian, cha
     assert named in refusal(marian)
 
 
-def test_pickled_weights_are_refused_with_what_to_do(gpt2):
+def test_weights_under_a_pickles_name_that_are_none_are_refused(gpt2):
     (gpt2 / GPT2_WEIGHTS).rename(gpt2 / "pytorch_model.bin")
-    assert "save them as model.safetensors" in refusal(gpt2)
+    assert "pytorch_model.bin" in refusal(gpt2)
 
 
 def test_folder_without_config_is_refused(tmp_path):

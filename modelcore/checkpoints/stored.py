@@ -1,0 +1,85 @@
+"""Where a tensor lies in a file of weights, whatever the format that says so."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from modelcore.checkpoints.error import CheckpointError
+
+TENSOR_LIMIT = 100_000
+NAME_LIMIT = 512
+RANK_LIMIT = 8
+
+# The dtypes that weights come in.
+WEIGHT_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+# Those of stored masks and counters, which only tensors that nobody reads may have.
+OTHER_DTYPES = {
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+DTYPES = WEIGHT_DTYPES | OTHER_DTYPES
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A dense tensor, row by row and little-endian, from byte `start` of the file on.
+
+    Raises: CheckpointError naming the file and the tensor if no model has such a one.
+    """
+
+    file: Path
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+
+    def __post_init__(self) -> None:
+        shown = self.name[:80]
+        if len(self.name) > NAME_LIMIT or not self.name.isprintable():
+            raise CheckpointError(f"{self.file.name}: the tensor name {shown!r} is too long or not printable.")
+        if self.dtype not in DTYPES:
+            raise CheckpointError(
+                f"{self.file.name}: {shown} has the dtype {self.dtype[:20]}; weights are F64, F32, F16 or BF16."
+            )
+        if len(self.shape) > RANK_LIMIT:
+            raise CheckpointError(
+                f"{self.file.name}: {shown} has {len(self.shape)} axes; at most {RANK_LIMIT} are read."
+            )
+
+    @property
+    def size_bytes(self) -> int:
+        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+
+    @property
+    def end(self) -> int:
+        """The byte after the last."""
+        return self.start + self.size_bytes
+
+    def read(self) -> Tensor:
+        """The values, in memory of their own. Raises: CheckpointError if the file has become shorter."""
+        tensor = torch.empty(self.shape, dtype=DTYPES[self.dtype])
+        if self.size_bytes:
+            room = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+            with self.file.open("rb", buffering=0) as stream:
+                stream.seek(self.start)
+                _fill(stream, room, self)
+        return tensor
+
+
+def _fill(stream: FileIO, room: memoryview, tensor: StoredTensor) -> None:
+    """Reads until `room` is full: one system call gives 2 GB at most."""
+    while room:
+        count = stream.readinto(room)
+        if not count:
+            raise CheckpointError(f"{tensor.file.name} was cut short while {tensor.name[:80]} was read.")
+        room = room[count:]
