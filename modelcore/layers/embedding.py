@@ -46,7 +46,10 @@ class InputEmbedding(nn.Module):
         bias = config.embedding_projection_bias
         self.projection = Linear(config.token_width, config.width, bias=bias) if projects else None
         self.positions = build_positions(config, width)
-        self.token_types = nn.Embedding(config.token_types, width) if config.token_types else None
+        self.token_types: nn.Embedding | None = None
+        if config.token_types:
+            # Not drawn from, as nn.Embedding would: on the meta device that imports a second of torch's internals.
+            self.token_types = nn.Embedding.from_pretrained(torch.empty(config.token_types, width), freeze=False)
         self.norm = build_norm(config, width) if config.embedding_norm else None
         self.dropout = config.dropout
 

@@ -40,6 +40,12 @@ def build(config: ModelConfig) -> Transformer:
     return model
 
 
+def count_parameters(config: ModelConfig) -> int:
+    """How many numbers such a model learns, shared ones counted once; takes no memory for them."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build(config).parameters())
+
+
 def _initialise(model: Transformer, config: ModelConfig) -> None:
     """Post-norm: Xavier, as Vaswani et al. 2017's code. Else normal, as Radford et al. 2019.
 
@@ -61,6 +67,8 @@ def _initialise(model: Transformer, config: ModelConfig) -> None:
             for experts, shrink in ((module.expand, 1.0), (module.gate, 1.0), (module.contract, share)):
                 if experts is not None:
                     nn.init.normal_(experts, std=std * shrink)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=LINEAR_STD)
         elif isinstance(module, LearnedPositions):
             module.weight.copy_(LINEAR_STD * sinusoids(*module.weight.shape))
         elif isinstance(module, Attention):
