@@ -6,8 +6,8 @@
 
 map_summary is map_pool and map_stats, from one pass over the map where one code runs both.
 
-The Triton kernels know causal masks, causal windows, key lengths and softcap; on CUDA, whatever else
-AttentionSpec says takes "torch", and the reason names it.
+The Triton kernels know causal masks, causal windows, key lengths and softcap, and values as wide as keys; on
+CUDA, whatever else is asked for takes "torch", and the reason names it.
 "cpu" and "torch" are one code (kernels/cpu) on two devices. "reference" runs only when asked for by name.
 """
 
@@ -22,13 +22,21 @@ from torch import Tensor
 
 from kernels import cpu, reference
 from kernels.spec import Attended, AttentionSpec, Pooled, Summary
+from kernels.spec.attention import LEARNED
 from kernels.spec.checks import check_lse, check_queries_and_keys, check_span, check_values
 
 # B batch, H query heads, G key/value heads (H a multiple of G), Q queries, K keys, D head width
 # R and C rows and columns of cells
 
 Implementation = Literal["triton", "torch", "cpu", "reference"]
-Operation = Literal["attend", "attend with gradients", "map_tile", "map_pool", "map_stats"]
+Operation = Literal[
+    "attend",
+    "attend with gradients",
+    "attend to values of another width",
+    "map_tile",
+    "map_pool",
+    "map_stats",
+]
 
 
 class Choice(NamedTuple):
@@ -72,18 +80,21 @@ def attend(
 ) -> Attended:
     """Attention in O(n) memory, with the log-sum-exp of each row, from which any part of the map follows.
 
-    Differentiable in q, k, v, and the spec's t5_bias, sinks and head_gate; not through lse. Under "cpu" and
-    "torch" the backward pass recomputes the map chunk by chunk.
+    Differentiable in q, k, v, and the spec's t5_bias, sinks, relative_keys, additive and head_gate; not
+    through lse. Under "cpu" and "torch" the backward pass recomputes the map chunk by chunk. Values may be of
+    another width than queries and keys, as in multi-head latent attention.
 
-    Shapes: out (B, H, Q, D) in the dtype of q. lse (B, H, Q) in nats, float32 (float64 for float64
+    Shapes: out (B, H, Q, width of v) in the dtype of q. lse (B, H, Q) in nats, float32 (float64 for float64
         operands), sinks included. A row that sees no key has out 0 and lse -inf.
     Raises: ValueError if shapes, dtypes or devices do not fit, or the implementation cannot run here.
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_values(k_BGKD, v_BGKD)
-    learned = (q_BHQD, k_BGKD, v_BGKD, spec.t5_bias, spec.sinks)
-    gradients = torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in learned)
-    operation: Operation = "attend with gradients" if gradients else "attend"
+    operation: Operation = "attend"
+    if torch.is_grad_enabled() and _learns(q_BHQD, k_BGKD, v_BGKD, *(getattr(spec, name) for name in LEARNED)):
+        operation = "attend with gradients"
+    elif v_BGKD.shape[3] != q_BHQD.shape[3]:
+        operation = "attend to values of another width"
     name = _implementation(implementation, operation, q_BHQD.device, spec)
     if name == "reference":
         out, lse, _ = reference.attention(q_BHQD, k_BGKD, v_BGKD, spec)
@@ -247,6 +258,10 @@ def map_summary(
     _check_token_ids(k_BGKD, token_ids_BK)
     with torch.no_grad():
         return cpu.map_summary(q_BHQD, k_BGKD, lse_BHQ, spec, cell, token_ids_BK)
+
+
+def _learns(*tensors: Tensor | None) -> bool:
+    return any(tensor is not None and tensor.requires_grad for tensor in tensors)
 
 
 def _check_cell(cell: int) -> None:

@@ -95,8 +95,7 @@ def map_stats(
 
 def _scores(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) -> Tensor:
     """Masked scores [B, H, Q, K], float32 or float64; -inf where a pair is not seen."""
-    k_BHKD = k_BGKD.repeat_interleave(q_BHQD.shape[1] // k_BGKD.shape[1], dim=1)
-    scores = q_BHQD @ k_BHKD.transpose(-1, -2) * spec.scale
+    scores = _products(q_BHQD, k_BGKD, spec) * spec.scale
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     if spec.softcap is not None:
         scores = spec.softcap * torch.tanh(scores / spec.softcap)
@@ -111,6 +110,21 @@ def _scores(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) -> Tensor:
         if spec.edge_bias is not None and s < len(spec.edge_bias):
             scores = torch.where(edges, scores + spec.edge_bias[s], scores)
     return scores.masked_fill(~_visible(q_BHQD, k_BGKD, spec), -math.inf)
+
+
+def _products(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec) -> Tensor:
+    """What a query and a key make of each other, [B, H, Q, K]. Materialises Q x K x D where it is no dot product."""
+    k_BHKD = k_BGKD.repeat_interleave(q_BHQD.shape[1] // k_BGKD.shape[1], dim=1)
+    if spec.additive is not None:
+        sums_BHQKD = q_BHQD[:, :, :, None] + k_BHKD[:, :, None]
+        return torch.einsum("bhqkd,hd->bhqk", torch.tanh(sums_BHQKD), spec.additive.to(q_BHQD.dtype))
+    products = q_BHQD @ k_BHKD.transpose(-1, -2)
+    if spec.relative_keys is not None:
+        reach = spec.relative_keys.shape[-2] // 2
+        row = _distances(q_BHQD, k_BGKD).clamp(-reach, reach) + reach
+        relative_HQKD = spec.relative_keys.to(q_BHQD.dtype)[..., row, :].expand(q_BHQD.shape[1], -1, -1, -1)
+        products = products + torch.einsum("bhqd,hqkd->bhqk", q_BHQD, relative_HQKD)
+    return products
 
 
 def _map(q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec) -> Tensor:

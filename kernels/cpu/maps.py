@@ -14,7 +14,6 @@ from kernels.cpu.scores import (
     HIDDEN,
     compute_dtype,
     log2_normaliser,
-    log2_scores,
     pairs_at_once,
     per_key_head,
     spans,
@@ -52,7 +51,7 @@ def map_tile(
     chunks = Chunks(spec, q, k_BGKD.shape[2], k.shape[1], dtype=dtype)
     q, lse = (x[:, :, rows.start : rows.stop] for x in (q, lse))
     everyone = slice(0, q.shape[0])
-    scores = log2_scores(q.to(dtype), k.flatten(0, 1).to(dtype), spec)
+    scores = chunks.log2_scores(q.to(dtype), k.flatten(0, 1).to(dtype), rows, [cols], everyone)
     scores = chunks.finish(scores, rows, [cols], everyone).sub_(log2_normaliser(lse, dtype)[..., None])
     tile = chunks.edge_scale(scores, rows, [cols], everyone).exp2_()
     return tile.view(q_BHQD.shape[0], -1, len(rows), len(cols)).float()
@@ -94,7 +93,8 @@ def map_pool(
             for run in chunks.runs(row_chunk, pairs, cols, cell):
                 for part in spans(run, POOL_COLS):
                     at = (pairs, slice(None), cells_of(row_chunk, rows, cell), cells_of(part, cols, cell))
-                    scores = log2_scores(q_rows, k_pairs[:, part.start : part.stop], spec)
+                    k_part = k_pairs[:, part.start : part.stop]
+                    scores = chunks.log2_scores(q_rows, k_part, row_chunk, [part], pairs)
                     chunks.finish(scores, row_chunk, [part], pairs)
                     if counts is not None:
                         counts[at] += by_cell(scores > HIDDEN / 2, cell, "sum")

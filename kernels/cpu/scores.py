@@ -1,4 +1,4 @@
-"""log2 scores of one chunk and the GEMM under them, and how a call is cut into chunks."""
+"""Units of log2, the GEMM under the scores, and how a call is cut into chunks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from functools import cache
 
 import torch
 from torch import Tensor
-
-from kernels.spec import AttentionSpec
 
 # N pairs of batch and key/value head, R query heads of each, Q queries, K keys, D head width
 
@@ -56,16 +54,6 @@ def aligned(span: range, step: int, within: range) -> range:
     return range(start, max(start, stop))
 
 
-def log2_scores(q_NRQD: Tensor, k_NKD: Tensor, spec: AttentionSpec) -> Tensor:
-    """Scores in units of log2, before any mask: exp2 is four times faster than exp."""
-    if spec.softcap is None:
-        scores = _gemm((q_NRQD * (spec.scale * LOG2E)).flatten(1, 2), k_NKD)
-    else:
-        scores = _gemm((q_NRQD * (spec.scale / spec.softcap)).flatten(1, 2), k_NKD)
-        scores = scores.tanh_().mul_(spec.softcap * LOG2E)
-    return scores.view(*q_NRQD.shape[:3], -1)
-
-
 def log2_normaliser(lse_NRQ: Tensor, dtype: torch.dtype) -> Tensor:
     """What to subtract from log2 scores to get log2 probabilities. -inf, a row without keys, turns around."""
     return (lse_NRQ.to(dtype) * LOG2E).masked_fill(lse_NRQ == -math.inf, -HIDDEN)
@@ -89,7 +77,7 @@ def gemm_route() -> str:
     return "onednn" if works else "matmul"
 
 
-def _gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
+def gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
     """a b^T for each pair. One large pair goes through oneDNN, which has no batched entry."""
     large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] >= CHUNK_SCORES // 8
     if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and gemm_route() == "onednn":

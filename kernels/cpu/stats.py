@@ -14,7 +14,6 @@ from kernels.cpu.scores import (
     LN2,
     compute_dtype,
     log2_normaliser,
-    log2_scores,
     pairs_at_once,
     per_key_head,
     spans,
@@ -132,7 +131,8 @@ def _sums(
             weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
             for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols), STATS_SCORES):
                 here = (heads, slice(None), slice(rows.start, rows.stop))
-                scores = log2_scores(q_GRQD[here].to(dtype), k[heads, cols.start : cols.stop], spec)
+                k_cols = k[heads, cols.start : cols.stop]
+                scores = chunks.log2_scores(q_GRQD[here].to(dtype), k_cols, rows, [cols], heads)
                 chunks.finish(scores, rows, [cols], heads).sub_(normaliser[here])
                 log2_map = chunks.edge_scale(scores, rows, [cols], heads)
                 chunk = log2_map.exp2()

@@ -20,12 +20,18 @@ class AttentionSpec:
     Positions: key j stands at j; query i stands at p = i + (K - Q), so queries are the last Q of K
     positions (bottom-right aligned, as with a KV cache), in every rule that compares the two.
 
-        probability = exp(score - lse), score = softcap(scale * q.k) + biases, over the keys seen:
+        probability = exp(score - lse), score = softcap(scale * product) + biases, over the keys seen:
         key_starts[b] <= j < key_lengths[b], and documents agree, and
         (j in the prefix, or (j <= p where causal, and the pattern holds j where there is one))
 
-    Scores
-        scale         factor of q.k, positive
+    Scores: the product is q.k unless a field says otherwise
+        scale         factor of the product, positive
+        relative_keys [2c + 1, D], for all heads, or [H, 2c + 1, D] float: a key for each distance up to c, which
+                      all further ones share: the product is q.(k + relative_keys[clip(j - p, -c, c) + c]).
+                      The paper's second table, for values, is left out: its table 3 shows that it adds nothing.
+        additive      [H, D] float: the product is sum_d additive[h, d] * tanh(q[d] + k[d]), where q and k are
+                      projected already. The usual scale is then 1. It costs D tanh a pair, and does not go
+                      together with relative_keys.
         softcap       squash scores into (-softcap, softcap): softcap * tanh(score / softcap)
         alibi_slopes  [H] float: adds -slope * |p - j|. No gradient flows to them.
         t5_bias       [buckets, H] float: adds t5_bias[bucket(j - p), h]; `kernels.spec.distance_bias` has the
@@ -70,6 +76,7 @@ class AttentionSpec:
         Symmetric window and global tokens: Longformer (2004.05150), 3.1; its attention_window is twice
         ours. stride: Sparse Transformers (1904.10509), 4.2. random_blocks, block: BigBird (2007.14062), 2.
         prefix: T5 (1910.10683), 3.2.1. alibi_slopes: Press et al. (2108.12409), 3. t5_bias: T5, 2.1.
+        relative_keys: Shaw et al. (1803.02155), equation 4 and 3.2. additive: Bahdanau et al. (1409.0473), A.1.2.
         sinks: gpt-oss (2508.10925), 2; StreamingLLM (2309.17453), equation 2.
     """
 
@@ -91,6 +98,8 @@ class AttentionSpec:
     t5_max_distance: int = 128
     bias: Tensor | None = None
     sinks: Tensor | None = None
+    relative_keys: Tensor | None = None
+    additive: Tensor | None = None
     head_gate: Tensor | None = None
     edge_queries: Tensor | None = None
     edge_keys: Tensor | None = None
@@ -112,6 +121,8 @@ class AttentionSpec:
             raise ValueError("block counts window, stride or random_blocks: give one of them, or leave it 1")
         if self.block > 1 and self.key_starts is not None:
             raise ValueError("block and key_starts do not go together: left padding would shift the blocks")
+        if self.additive is not None and self.relative_keys is not None:
+            raise ValueError("additive and relative_keys do not go together: relative keys are part of a dot product")
         if (self.edge_queries is None) != (self.edge_keys is None):
             raise ValueError("edge_queries and edge_keys name the two ends of the edges: give both")
         if (self.edge_keys is None) != (self.edge_bias is None and self.edge_scale is None):
@@ -130,9 +141,9 @@ class AttentionSpec:
     def for_heads(self, heads: Sequence[int]) -> AttentionSpec:
         """The spec for a choice of query heads, in that order, each with its own part of every [H] field."""
         at: dict[str, Any] = {}
-        for name in ("alibi_slopes", "sinks", "head_gate", "random_blocks"):
+        for name in ("alibi_slopes", "sinks", "additive", "head_gate", "random_blocks", "relative_keys"):
             field = getattr(self, name)
-            if field is not None and not (name == "random_blocks" and field.shape[0] == 1):
+            if field is not None and not _shared_by_heads(name, field):
                 at[name] = field[list(heads)]
         for name in ("t5_bias", "bias", "edge_queries", "edge_keys"):
             field = getattr(self, name)
@@ -150,13 +161,30 @@ class AttentionSpec:
         return replace(self, **at) if at else self
 
 
+def _shared_by_heads(name: str, field: Tensor) -> bool:
+    return (name == "random_blocks" and field.shape[0] == 1) or (name == "relative_keys" and field.dim() == 2)
+
+
 # What each optional field is when it says nothing; compared by identity, which small ints and None have.
 _UNUSED: dict[str, Any] = {
     field.name: field.default
     for field in AttentionSpec.__dataclass_fields__.values()
     if field.name not in ("scale", "t5_bidirectional", "t5_max_distance")
 }
-_POSITIONAL = {"causal", "window", "documents", "stride", "global_tokens", "random_blocks", "alibi_slopes", "t5_bias"}
+_POSITIONAL = {
+    "causal",
+    "window",
+    "documents",
+    "stride",
+    "global_tokens",
+    "random_blocks",
+    "alibi_slopes",
+    "t5_bias",
+    "relative_keys",
+}
+
+# The fields of scores that learn. head_gate learns too, but after the kernels.
+LEARNED = ("t5_bias", "sinks", "relative_keys", "additive")
 
 
 class Attended(NamedTuple):

@@ -36,7 +36,7 @@ def _check_fields(spec: AttentionSpec, q_BHQD: Tensor, keys: int) -> None:
     given = {name: field for name in spec.used if isinstance(field := getattr(spec, name), Tensor)}
     if not given:  # as with every small causal call, which should not pay for what follows
         return
-    batch, heads, queries, _ = q_BHQD.shape
+    batch, heads, queries, width = q_BHQD.shape
     blocks = -(-keys // spec.block)
     either = [(b, h) for b in {1, batch} for h in {1, heads}]
     shapes: dict[str, list[tuple[int | None, ...]]] = {  # None is any size
@@ -49,6 +49,8 @@ def _check_fields(spec: AttentionSpec, q_BHQD: Tensor, keys: int) -> None:
         "t5_bias": [(None, heads)],
         "bias": [(b, h, queries, keys) for b, h in either],
         "sinks": [(heads,)],
+        "relative_keys": [(None, width), (heads, None, width)],
+        "additive": [(heads, width)],
         "head_gate": [(heads,)],
         "edge_queries": [(b, h, queries) for b, h in either],
         "edge_keys": [(b, h, keys) for b, h in either],
@@ -59,6 +61,11 @@ def _check_fields(spec: AttentionSpec, q_BHQD: Tensor, keys: int) -> None:
         _check_field(name, field, shapes[name], q_BHQD)
     if spec.documents is not None and queries > keys:
         raise ValueError(f"documents name each query's own, the last of {keys} keys: {queries} queries are too many")
+    if spec.relative_keys is not None and spec.relative_keys.shape[-2] % 2 == 0:
+        raise ValueError(
+            "relative_keys must have 2c + 1 rows, one for each distance from -c to c, "
+            f"got {spec.relative_keys.shape[-2]}, which is even"
+        )
     if spec.bias is not None and spec.bias.requires_grad:
         raise ValueError("bias takes no gradient: detach it, or say it with t5_bias, whose table learns")
 
@@ -76,14 +83,25 @@ def _check_field(name: str, field: Tensor, shapes: list[tuple[int | None, ...]],
         raise ValueError(f"{name} must hold {'floats' if name in FLOATS else 'integers'}, got {field.dtype}")
 
 
-FLOATS = {"alibi_slopes", "t5_bias", "bias", "sinks", "head_gate", "edge_bias", "edge_scale"}
+FLOATS = {
+    "alibi_slopes",
+    "t5_bias",
+    "bias",
+    "sinks",
+    "relative_keys",
+    "additive",
+    "head_gate",
+    "edge_bias",
+    "edge_scale",
+}
 
 
 def check_values(k_BGKD: Tensor, v_BGKD: Tensor) -> None:
-    """Raises: ValueError unless v has k's shape, dtype and device."""
-    if (v_BGKD.shape, v_BGKD.dtype, v_BGKD.device) != (k_BGKD.shape, k_BGKD.dtype, k_BGKD.device):
+    """Raises: ValueError unless v has k's shape but for the width, its dtype and its device."""
+    like, other = (k_BGKD.shape[:3], k_BGKD.dtype, k_BGKD.device), (v_BGKD.shape[:3], v_BGKD.dtype, v_BGKD.device)
+    if like != other or v_BGKD.dim() != 4 or not v_BGKD.shape[3]:
         raise ValueError(
-            f"v must be like k, {tuple(k_BGKD.shape)} {k_BGKD.dtype} on {k_BGKD.device}, "
+            f"v must be like k but for its width, {tuple(k_BGKD.shape)} {k_BGKD.dtype} on {k_BGKD.device}, "
             f"got {tuple(v_BGKD.shape)} {v_BGKD.dtype} on {v_BGKD.device}"
         )
 

@@ -24,6 +24,7 @@ class Case:
     groups: int = 2
     batch: int = 1
     width: int = 16
+    value_width: int | None = None  # that of the keys
     masks: dict = field(default_factory=dict)
     dtype: torch.dtype = torch.float32
 
@@ -31,10 +32,14 @@ class Case:
     def operands(self) -> tuple[Tensor, Tensor, Tensor]:
         """q, k, v with heads after tokens in memory, as a projection leaves them, so not contiguous."""
         generator = torch.Generator().manual_seed(len(self.name))
-        sides = ((self.queries, self.heads), (self.keys, self.groups), (self.keys, self.groups))
+        value_width = self.value_width or self.width
+        sides = (
+            (self.queries, self.heads, self.width),
+            (self.keys, self.groups, self.width),
+            (self.keys, self.groups, value_width),
+        )
         return tuple(
-            torch.randn(self.batch, tokens, heads, self.width, generator=generator).to(self.dtype).transpose(1, 2)
-            for tokens, heads in sides
+            torch.randn(self.batch, *side, generator=generator).to(self.dtype).transpose(1, 2) for side in sides
         )
 
     @cached_property
@@ -129,6 +134,47 @@ BIASES = [
                 "t5_max_distance": 20, "sinks": [0.5, 1.5], "prefix": 6, "documents": [[0] * 33, [0] * 15 + [1] * 18]}),
 ]  # fmt: skip
 
+PRODUCTS = [
+    Case("relative keys", 63, 63, masks={"relative_keys": numbers(9, 16)}),
+    Case("relative keys, causal, one token", 1, 1, masks={"causal": True, "relative_keys": numbers(9, 16)}),
+    Case("relative keys of each head, causal, left padding", 129, 129, heads=4, groups=2, batch=2,
+         masks={"causal": True, "relative_keys": numbers(4, 5, 16), "key_starts": [0, 70]}),
+    Case("relative keys, one for all distances", 20, 33, masks={"relative_keys": numbers(1, 16)}),
+    Case("relative keys further than the text", 20, 33, masks={"relative_keys": numbers(2, 301, 16)}),
+    Case("relative keys, one query in a window", 1, 129,
+         masks={"causal": True, "window": 40, "relative_keys": numbers(33, 16)}),
+    Case("relative keys, rows without keys, softcap", 65, 33, heads=4, groups=1,
+         masks={"causal": True, "softcap": 2.0, "relative_keys": numbers(7, 16), "sinks": [0.0, 1.0, -1.0, 2.0]}),
+    Case("relative keys, prefix, stride, t5, edges", 33, 63, batch=2, heads=4, groups=2,
+         masks={"causal": True, "prefix": 3, "stride": 4, "relative_keys": numbers(11, 16), "t5_bias": numbers(8, 4),
+                "edge_queries": bits(1, 4, 33, sets=2), "edge_keys": bits(1, 4, 63, sets=2, seed=1),
+                "edge_scale": [0.5, 2.0]}),
+    Case("relative keys, documents, windowed", 63, 63, batch=2,
+         masks={"window": 9, "relative_keys": numbers(2, 13, 16), "documents": [[0] * 40 + [1] * 23, [3, 5, 5] * 21]}),
+    Case("additive", 63, 63, masks={"additive": numbers(2, 16)}),
+    Case("additive, causal, one token", 1, 1, masks={"causal": True, "additive": numbers(2, 16)}),
+    Case("additive, cross attention, padded keys, grouped", 33, 65, heads=4, groups=2, batch=3,
+         masks={"additive": numbers(4, 16), "key_lengths": [65, 20, 0]}),
+    Case("additive, causal, rows without keys", 129, 40, masks={"causal": True, "additive": numbers(2, 16)}),
+    Case("additive, softcap, sinks, alibi, window", 63, 63, heads=4, groups=1,
+         masks={"causal": True, "window": 17, "softcap": 2.0, "additive": numbers(4, 16),
+                "sinks": [0.0, 1.0, -1.0, 2.0], "alibi_slopes": [0.5, 0.25, 0.125, 0.0625]}),
+    Case("additive, global tokens, edges", 33, 33, batch=2,
+         masks={"window": 4, "global_tokens": [0, 20], "additive": numbers(2, 16), "edge_bias": [-torch.inf, 0.5],
+                "edge_queries": bits(2, 1, 33, sets=2), "edge_keys": bits(1, 2, 33, sets=2, seed=1)}),
+]  # fmt: skip
+
+WIDTHS = [
+    Case("narrow values", 63, 63, value_width=8, masks={"causal": True}),
+    Case("wide values, grouped", 63, 65, heads=4, groups=2, batch=2, value_width=24, masks={"key_lengths": [65, 0]}),
+    Case("narrow values, one query, grouped", 1, 129, heads=4, groups=2, value_width=8, masks={"causal": True}),
+    Case("wide values, rows without keys, sinks", 129, 40, value_width=24,
+         masks={"causal": True, "window": 9, "sinks": [0.0, 1.0]}),
+    Case("narrow values, relative keys, documents", 63, 63, value_width=1,
+         masks={"relative_keys": numbers(5, 16), "documents": [[0] * 30 + [1] * 33]}),
+    Case("narrow values, additive", 33, 33, value_width=8, masks={"causal": True, "additive": numbers(2, 16)}),
+]  # fmt: skip
+
 EDITS = [
     Case("head gate", 63, 63, masks={"causal": True, "head_gate": [0.0, 1.5]}),
     Case("edges knocked out", 31, 33, batch=2, heads=4, groups=2,
@@ -142,7 +188,7 @@ EDITS = [
                 "sinks": [0.0, 1.0, 2.0, 3.0], "head_gate": [1.0, 2.0, 0.5, 1.0]}),
 ]  # fmt: skip
 
-CASES = BANDS + PATTERNS + BIASES + EDITS
+CASES = BANDS + PATTERNS + BIASES + PRODUCTS + WIDTHS + EDITS
 
 
 def in_dtype(name: str, dtype: torch.dtype) -> Case:

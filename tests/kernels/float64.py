@@ -36,7 +36,7 @@ def attention(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpe
                 seen = [j for j, bias in biases.items() if bias > -math.inf]
                 visible[b, h, i, seen] = True
                 group = h // (heads // groups)
-                scores = k[b, group, seen] @ q[b, h, i] * spec.scale
+                scores = _products(spec, h, p, seen, q[b, h, i], k[b, group, seen]) * spec.scale
                 if spec.softcap is not None:
                     scores = spec.softcap * torch.tanh(scores / spec.softcap)
                 scores = scores + torch.tensor([biases[j] for j in seen], dtype=q.dtype)
@@ -52,7 +52,7 @@ def attention(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpe
                 maps.append(torch.zeros(keys, dtype=q.dtype).index_put((torch.tensor(seen).long(),), weights))
     shape = (batch, heads, queries)
     return Truth(
-        torch.stack(out).view(q.shape),
+        torch.stack(out).view(*shape, v.shape[-1]),
         torch.stack(lse).view(shape).detach(),
         torch.stack(maps).view(*shape, keys).detach(),
         visible,
@@ -66,6 +66,16 @@ class Rules:
         for field in fields(spec):
             rule = getattr(spec, field.name)
             setattr(self, field.name, rule.tolist() if isinstance(rule, Tensor) else rule)
+
+
+def _products(spec: AttentionSpec, h: int, p: int, seen: list[int], q_D: Tensor, k_KD: Tensor) -> Tensor:
+    if spec.additive is not None:
+        return torch.tanh(q_D + k_KD) @ spec.additive[h].double()
+    if spec.relative_keys is not None:
+        table = (spec.relative_keys if spec.relative_keys.dim() == 2 else spec.relative_keys[h]).double()
+        furthest = (len(table) - 1) // 2
+        k_KD = k_KD + table[[furthest + max(-furthest, min(furthest, j - p)) for j in seen]]
+    return k_KD @ q_D
 
 
 def _sees(rules: Any, b: int, h: int, p: int, j: int) -> bool:

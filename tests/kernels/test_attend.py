@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kernels import dispatch
+from kernels.spec.attention import LEARNED
 from tests.kernels import float64
 from tests.kernels.cases import CASES, Case, in_dtype
 
@@ -54,17 +55,17 @@ def true_gradients(case: Case) -> list[torch.Tensor]:
 
 
 def towards(case: Case) -> torch.Tensor:
-    return torch.randn(case.operands[0].shape, generator=torch.Generator().manual_seed(1))
+    return torch.randn(case.truth.out.shape, generator=torch.Generator().manual_seed(1))
 
 
-LEARNED = ("t5_bias", "sinks", "head_gate")
+LEARN = {*LEARNED, "head_gate"}
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.spec.used & set(LEARNED)], ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if case.spec.used & LEARN], ids=str)
 @BOTH
 def test_gradients_of_learned_fields_are_those_of_float64(case: Case, implementation: str) -> None:
     """They flow even where q, k and v learn nothing."""
-    names = case.spec.used & set(LEARNED)
+    names = case.spec.used & LEARN
     ours, truths = ({name: getattr(case.spec, name).clone().requires_grad_() for name in names} for _ in range(2))
     attended = dispatch.attend(*case.operands, replace(case.spec, **ours), implementation=implementation)
     (attended.out * towards(case)).sum().backward()

@@ -21,6 +21,7 @@ def test_cpu_is_chosen_for_tensors_there_and_names_its_matrix_products() -> None
     [
         ("attend", "triton"),
         ("attend with gradients", "torch"),
+        ("attend to values of another width", "torch"),
         ("map_tile", "triton"),
         ("map_pool", "triton"),
         ("map_stats", "torch"),
@@ -40,6 +41,8 @@ def test_cuda_takes_triton_where_there_is_a_kernel_and_says_where_not(
         ({"window": 4}, "a window without causal"),
         ({"sinks": torch.zeros(1), "documents": torch.zeros(1, 4)}, "documents, sinks"),
         ({"causal": True, "prefix": 4}, "prefix"),
+        ({"causal": True, "relative_keys": torch.zeros(3, 8)}, "relative_keys"),
+        ({"causal": True, "additive": torch.zeros(1, 8)}, "additive"),
     ],
 )
 def test_cuda_takes_torch_for_what_triton_does_not_know_and_names_it(rules: dict, named: str) -> None:
@@ -68,9 +71,9 @@ def test_implementation_that_cannot_run_here_is_refused(implementation: dispatch
 
 def test_matrix_products_are_the_same_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = torch.randn(1, 600, 64), torch.randn(1, 600, 64)
-    through_onednn = scores._gemm(a, b)
+    through_onednn = scores.gemm(a, b)
     monkeypatch.setattr(scores, "gemm_route", lambda: "matmul")
-    torch.testing.assert_close(scores._gemm(a, b), through_onednn, atol=1e-4, rtol=1e-5)
+    torch.testing.assert_close(scores.gemm(a, b), through_onednn, atol=1e-4, rtol=1e-5)
 
 
 def test_onednn_gets_its_second_operand_contiguous(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +87,7 @@ def test_onednn_gets_its_second_operand_contiguous(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(scores, "gemm_route", lambda: "onednn")
     monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", product)
     q, k = (torch.randn(1, 600, 4, 16).transpose(1, 2) for _ in range(2))
-    scores._gemm(q[:, 1], k[:, 1])
+    scores.gemm(q[:, 1], k[:, 1])
     assert seen == [True]
 
 

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from kernels import dispatch, mask, reference
+from kernels.cpu import products
 from kernels.cpu.chunk import Chunks
 from kernels.spec.random_blocks import draw_random_blocks
-from tests.kernels.cases import Case, bits, numbers
+from tests.kernels.cases import PRODUCTS, Case, bits, numbers
+from tests.kernels.test_attend import towards, true_gradients
 
 TOKENS = 700
 LONG = [
@@ -18,6 +20,10 @@ LONG = [
     Case("t5 and sinks", 600, TOKENS, masks={"t5_bias": numbers(32, 2), "sinks": [1.0, 4.0], "window": 300}),
     Case("alibi, left padding", TOKENS, TOKENS,
          masks={"causal": True, "alibi_slopes": [0.01, 0.1], "key_starts": [200]}),
+    Case("relative keys", 600, TOKENS, heads=4, groups=2, masks={"relative_keys": numbers(33, 16)}),
+    Case("relative keys of each head, prefix", TOKENS, TOKENS,
+         masks={"causal": True, "prefix": 150, "window": 40, "relative_keys": numbers(2, 101, 16)}),
+    Case("additive", 200, TOKENS, heads=2, groups=1, masks={"causal": True, "additive": numbers(2, 16)}),
     Case("edges", TOKENS, TOKENS, masks={"causal": True, "window": 200, "edge_bias": [-torch.inf, 0.5],
          "edge_scale": [1.0, 2.0], "edge_queries": bits(1, 2, TOKENS, sets=2),
          "edge_keys": bits(1, 1, TOKENS, sets=2, seed=1)}),
@@ -37,6 +43,28 @@ def test_chunks_of_rows_make_one_whole(case: Case) -> None:
     truth.out.square().sum().backward()
     for our, true in zip(operands, doubles, strict=True):
         torch.testing.assert_close(our.grad.double(), true.grad, atol=3e-5, rtol=1e-5)
+
+
+def test_hidden_layers_of_additive_scores_are_made_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block of queries and keys never fills more than a chunk of scores, and the seams do not show."""
+    made = []
+
+    def hidden(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+        made.append(_hidden(q, k))
+        return made[-1]
+
+    case = next(case for case in PRODUCTS if case.name == "additive, cross attention, padded keys, grouped")
+    _hidden = products._hidden
+    monkeypatch.setattr(products, "_hidden", hidden)
+    monkeypatch.setattr(products, "CHUNK_SCORES", 2000)
+    operands = [x.detach().clone().requires_grad_() for x in case.operands]
+    attended = dispatch.attend(*operands, case.spec)
+    torch.testing.assert_close(attended.out.double(), case.truth.out, atol=5e-6, rtol=1e-6)
+    (attended.out * towards(case)).sum().backward()
+    for our, truth in zip(operands, true_gradients(case), strict=True):
+        torch.testing.assert_close(our.grad.double(), truth, atol=2e-5, rtol=1e-5)
+    assert max(block.numel() for block in made) <= 2000
+    assert {block.shape[2] for block in made} == {1} and min(block.shape[3] for block in made) < case.keys
 
 
 @EVERY_TEXT

@@ -20,6 +20,7 @@ POSITIONAL = pytest.mark.parametrize(
         {"global_tokens": 2, "window": 3},
         {"stride": 4, "window": 2},
         {"alibi_slopes": torch.tensor([0.5, 0.1])},
+        {"relative_keys": numbers(2, 7, 8)},
         {"t5_bias": numbers(16, 2), "t5_bidirectional": False, "sinks": torch.ones(2)},
     ],
     ids=lambda rules: ", ".join(rules),
