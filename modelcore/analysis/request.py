@@ -1,11 +1,16 @@
-"""What a person asks a trace to read, checked against the model: text or ids in, tokens out."""
+"""What a person asks a model to read, checked against the model: text, ids or a picture in, tokens out."""
+
+# C colour channels, Y and X pixels down and across
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelcore.config import ModelConfig
+import torch
+from torch import Tensor
+
+from modelcore.config import ImageConfig, ModelShape
 from modelcore.tokenizer import Encoding, Tokenizer, TokenizerError
 
 
@@ -18,31 +23,38 @@ class RequestError(ValueError):
         self.message = message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TraceRequest:
-    """What to read. Exactly one of text and ids; a target, for an encoder-decoder, may be given as either.
+    """What to read. Exactly one of text, ids and pixels; a target, for an encoder-decoder, as text or as ids.
 
     A text gets the special tokens that the model expects, a target's text the start token before it;
     ids are read as they are. Without a target (an empty one counts as none) the model writes it.
+    Pixels are a preprocessed picture, float (1, C, Y, X), for a model that reads images.
     """
 
     text: str | None = None
     ids: Sequence[int] | None = None
     target: str | None = None
     target_ids: Sequence[int] | None = None
+    pixels: Tensor | None = None
 
     @property
     def has_target(self) -> bool:
         return bool(self.target) or bool(self.target_ids)
 
 
-def read_source(request: TraceRequest, config: ModelConfig, tokenizer: Tokenizer | None) -> Encoding:
-    """The tokens of the text, or the ids as they are.
+def read_source(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer | None) -> Encoding:
+    """The tokens of the text, the ids as they are, or the patches of the picture.
 
     Raises: RequestError if there is nothing to read, an id is unknown, or the positions do not suffice.
     """
-    if (request.text is None) == (request.ids is None):
-        raise RequestError("text_or_ids", "Give either a text or token ids: one of them, not both.")
+    given = sum(source is not None for source in (request.text, request.ids, request.pixels))
+    if given != 1:
+        raise RequestError("text_or_ids", "Give either a text, or token ids, or a picture: one of them, not more.")
+    if config.image is not None:
+        return _read_patches(request.pixels, config.image)
+    if request.pixels is not None:
+        raise RequestError("no_image", "This model reads text, not pictures; give a text or token ids.")
     if request.text is not None:
         encoding = _tokenize(request.text, tokenizer) if request.text else NOTHING
     else:
@@ -50,7 +62,7 @@ def read_source(request: TraceRequest, config: ModelConfig, tokenizer: Tokenizer
     return _checked(encoding, config)
 
 
-def read_target(request: TraceRequest, config: ModelConfig, tokenizer: Tokenizer | None) -> Encoding:
+def read_target(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer | None) -> Encoding:
     """What the decoder of an encoder-decoder reads for a given target: start token, target, no end token.
 
     Raises: RequestError as `read_source` does.
@@ -88,7 +100,27 @@ def label_ids(ids: Sequence[int], tokenizer: Tokenizer | None) -> Encoding:
     return Encoding(list(ids), offsets, texts, special)
 
 
-def _label_given(ids: Sequence[int], config: ModelConfig, tokenizer: Tokenizer | None) -> Encoding:
+def _read_patches(pixels: Tensor | None, image: ImageConfig) -> Encoding:
+    """The places of a picture as tokens: the first ones by name, patches by row and column, counted from 1."""
+    if pixels is None:
+        raise RequestError("image_needed", "This model reads pictures; give a picture in place of a text.")
+    wanted = (1, image.channels, image.height, image.width)
+    if tuple(pixels.shape) != wanted or not pixels.is_floating_point():
+        raise RequestError(
+            "wrong_pixels",
+            f"The pixels are {list(pixels.shape)} of {str(pixels.dtype).removeprefix('torch.')}; "
+            f"this model reads {list(wanted)} of float32.",
+        )
+    if not torch.isfinite(pixels).all():
+        raise RequestError("wrong_pixels", "The pixels hold values that are not finite; preprocess the picture again.")
+    rows, columns = image.grid
+    first = ["class", "distillation", *(f"extra {i}" for i in range(2, image.extra_tokens))][: image.extra_tokens]
+    texts = first + [f"{row + 1}·{column + 1}" for row in range(rows) for column in range(columns)]
+    special = [place < image.extra_tokens for place in range(image.tokens)]
+    return Encoding(list(range(image.tokens)), [(0, 0)] * image.tokens, texts, special)
+
+
+def _label_given(ids: Sequence[int], config: ModelShape, tokenizer: Tokenizer | None) -> Encoding:
     _require_known(ids, config)
     return label_ids(ids, tokenizer)
 
@@ -102,20 +134,20 @@ def _tokenize(text: str, tokenizer: Tokenizer | None) -> Encoding:
         raise RequestError("bad_text", str(error)) from error
 
 
-def _checked(encoding: Encoding, config: ModelConfig) -> Encoding:
+def _checked(encoding: Encoding, config: ModelShape) -> Encoding:
     if not len(encoding):
         raise RequestError("empty_text", "There is nothing to read; give at least one character or token id.")
-    if len(encoding) > config.positions:
+    if len(encoding) > config.longest:
         raise RequestError(
             "text_too_long",
-            f"This text has {len(encoding):,} tokens; the model reads at most {config.positions:,}. "
+            f"This text has {len(encoding):,} tokens; the model reads at most {config.longest:,}. "
             "Shorten it, or choose a model with more positions.",
         )
     _require_known(encoding.ids, config)
     return encoding
 
 
-def _require_known(ids: Sequence[int], config: ModelConfig) -> None:
+def _require_known(ids: Sequence[int], config: ModelShape) -> None:
     for index, id_ in enumerate(ids):
         if not isinstance(id_, int) or isinstance(id_, bool) or not 0 <= id_ < config.vocabulary:
             raise RequestError(

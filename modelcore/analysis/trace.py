@@ -20,9 +20,9 @@ from torch import Tensor
 from modelcore.analysis.generate import generate_greedily
 from modelcore.analysis.maps import AttentionMap, Overview, overview_and_measures
 from modelcore.analysis.request import RequestError, TraceRequest, label_ids, read_source, read_target
-from modelcore.config import ModelConfig, StackName
-from modelcore.models.build import Transformer
+from modelcore.config import StackName
 from modelcore.models.encoder_decoder import EncoderDecoder
+from modelcore.models.readable import Readable
 from modelcore.models.stack import Layerwise
 from modelcore.tokenizer import Encoding, Tokenizer
 
@@ -67,55 +67,61 @@ class NextTokens:
 
 @torch.inference_mode()
 def trace(
-    model: Transformer, config: ModelConfig, request: TraceRequest, tokenizer: Tokenizer | None = None
+    model: Readable, request: TraceRequest, tokenizer: Tokenizer | None = None
 ) -> Iterator[TokensRead | SiteTraced | NextTokens]:
     """Everything a trace shows. The model rests after each layer until the next site is asked for.
 
-    An encoder-decoder without a target writes one first, greedily, and is then traced reading it.
+    An encoder-decoder without a target writes one first, greedily, and is then traced reading it. NextTokens come
+    from models that score a vocabulary: for an encoder they are its guesses of the token itself.
     Raises: RequestError, at the first step, where the request and the model do not fit.
     """
-    ids: dict[StackName, Tensor] = {}
-    for read in read_sequences(model, config, request, tokenizer):
+    inputs: dict[StackName, Tensor] = {}
+    for read in read_sequences(model, request, tokenizer):
         yield read
-        ids[read.sequence] = as_batch(read, model)
+        inputs[read.sequence] = as_batch(read, request, model)
     maps: list[AttentionMap] = []
-    layers = model.layerwise(*ids.values(), tap=maps.append)
-    logits_1NV = yield from _sites(layers, maps, ids)
-    yield _next_tokens(logits_1NV[0])
+    layers = model.layerwise(*inputs.values(), tap=maps.append)
+    token_ids = {} if request.pixels is not None else inputs
+    scores_1NV = yield from _sites(layers, maps, token_ids)
+    if model.config.output == "vocabulary":
+        yield _next_tokens(list(inputs)[-1], scores_1NV[0])
 
 
-def read_sequences(
-    model: Transformer, config: ModelConfig, request: TraceRequest, tokenizer: Tokenizer | None
-) -> Iterator[TokensRead]:
+def read_sequences(model: Readable, request: TraceRequest, tokenizer: Tokenizer | None) -> Iterator[TokensRead]:
     """The sequences that the model will read, in the order of its arguments.
 
     Raises: RequestError, before anything is yielded.
     """
+    config = model.config
     source = read_source(request, config, tokenizer)
-    if not isinstance(model, EncoderDecoder):
+    if config.architecture != "encoder-decoder":
         if request.has_target:
             raise RequestError("no_target", "This model reads one text only; leave the target out.")
-        yield TokensRead("decoder", "given", source)
+        yield TokensRead("decoder" if config.architecture == "decoder" else "encoder", "given", source)
         return
     target = read_target(request, config, tokenizer) if request.has_target else None
     read = TokensRead("encoder", "given", source)
     yield read
     if target is None:
-        written = label_ids(generate_greedily(model, as_batch(read, model)), tokenizer)
+        assert isinstance(model, EncoderDecoder)
+        written = label_ids(generate_greedily(model, as_batch(read, request, model)), tokenizer)
         yield TokensRead("decoder", "generated", written)
     else:
         yield TokensRead("decoder", "given", target)
 
 
-def as_batch(read: TokensRead, model: Transformer) -> Tensor:
-    """The sequence as a batch of one on the model's device, int64 (1, N)."""
-    return torch.tensor([read.encoding.ids], device=next(model.parameters()).device)
+def as_batch(read: TokensRead, request: TraceRequest, model: Readable) -> Tensor:
+    """What the model takes for a sequence, as a batch of one on its device: ids, int64 (1, N), or the pixels."""
+    weight = next(model.parameters())
+    if request.pixels is not None:
+        return request.pixels.to(weight.device, weight.dtype)
+    return torch.tensor([read.encoding.ids], device=weight.device)
 
 
 def _sites(
-    layers: Layerwise[Tensor], maps: list[AttentionMap], ids: dict[StackName, Tensor]
+    layers: Layerwise[Tensor], maps: list[AttentionMap], token_ids: dict[StackName, Tensor]
 ) -> Generator[SiteTraced, None, Tensor]:
-    """Advances the model layer by layer, yields what the tap put into `maps`, and returns the logits."""
+    """Advances the model layer by layer, yields what the tap put into `maps`, and returns what the model gives."""
     started = time.perf_counter()
     while True:
         try:
@@ -123,12 +129,12 @@ def _sites(
         except StopIteration as end:
             return end.value
         for map_ in maps:
-            token_ids = ids[map_.site.stack] if map_.site.kind == "self" else None
-            yield SiteTraced(map_, *overview_and_measures(map_, token_ids), time.perf_counter() - started)
+            ids = token_ids.get(map_.site.stack) if map_.site.kind == "self" else None
+            yield SiteTraced(map_, *overview_and_measures(map_, ids), time.perf_counter() - started)
         maps.clear()
 
 
-def _next_tokens(logits_NV: Tensor) -> NextTokens:
+def _next_tokens(sequence: StackName, logits_NV: Tensor) -> NextTokens:
     """Softmax in float32 over the whole vocabulary, the largest k of it."""
     top = logits_NV.softmax(dim=-1, dtype=torch.float32).topk(min(NEXT_TOKENS, logits_NV.shape[-1]))
-    return NextTokens("decoder", top.indices.int().cpu(), top.values.cpu())
+    return NextTokens(sequence, top.indices.int().cpu(), top.values.cpu())

@@ -21,6 +21,7 @@ from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.mapping import Entry, Family, assemble
 from modelcore.checkpoints.stored import WEIGHT_DTYPES
+from modelcore.checkpoints.support import site_support
 from modelcore.checkpoints.weights import Weights, inner_file, open_weights
 from modelcore.config import ModelConfig
 from modelcore.models.build import Transformer, build
@@ -71,10 +72,30 @@ class Checkpoint:
         """How many numbers the model learned; tied ones count once."""
         return sum(math.prod(entry.shape) for entry in self.entries)
 
-    def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Transformer:
-        """The model with its weights, in eval mode. Reads the files; values that are not finite are taken.
+    @property
+    def size_bytes(self) -> int:
+        return self.weights.size_bytes
 
-        Raises: CheckpointError if two tied tensors or a repeated constant disagree.
+    def support(self) -> list[dict[str, Any]]:
+        """What can be seen of each site; see `site_support`."""
+        return site_support(self.config)
+
+    def details(self) -> dict[str, Any]:
+        """Sizes and choices that only native models tell."""
+        config, stack = self.config, list(self.config.stacks.values())[-1]
+        return {
+            "head_width": config.head_width(stack),
+            "feedforward_width": stack.feedforward_width,
+            "experts": stack.experts.count if stack.experts else 0,
+            "position_encoding": config.position_encoding,
+            "norm": f"{config.norm}, {config.norm_placement}{', parallel' if config.parallel else ''}",
+            "activation": f"{config.activation}{', gated' if config.gated else ''}",
+        }
+
+    def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Transformer:
+        """The model with its weights, in eval mode. Reads the files.
+
+        Raises: CheckpointError if two tied tensors or a repeated constant disagree, or a weight is not finite.
         """
         with torch.device("meta"):
             model = build(self.config)
@@ -85,6 +106,9 @@ class Checkpoint:
     def _stored_entries(self) -> Iterator[tuple[Entry, Tensor]]:
         stored = {self.stored_names[entry.name]: entry for entry in self.entries}
         for name, tensor in self.weights.read(list(stored)):
+            # One number tells for nearly all; a sum of finite weights may also overflow.
+            if not tensor.sum().isfinite() and not tensor.isfinite().all():
+                raise CheckpointError(f"{name} holds values that are not finite (NaN or infinity); the file is broken.")
             yield stored[name], tensor
 
     def _refuse_disagreement(self) -> None:
@@ -103,14 +127,19 @@ class Checkpoint:
                 raise CheckpointError(f"{name} is not the table that this family computes.")
 
 
+def read_config_file(path: Path) -> dict[str, Any]:
+    """The `config.json` of a checkpoint's folder, not yet judged. Raises: CheckpointError."""
+    if not path.is_dir():
+        raise CheckpointError(f"{path.name!r} is not a folder; give the folder that holds config.json.")
+    return read_json_object(inner_file(path, CONFIG_FILE), CONFIG_LIMIT_BYTES)
+
+
 def open_checkpoint(path: Path) -> Checkpoint:
     """Recognises and checks a checkpoint folder in Hugging Face's layout, without reading its weights.
 
     Raises: CheckpointError with one sentence that says what is wrong.
     """
-    if not path.is_dir():
-        raise CheckpointError(f"{path.name!r} is not a folder; give the folder that holds config.json.")
-    values = read_json_object(inner_file(path, CONFIG_FILE), CONFIG_LIMIT_BYTES)
+    values = read_config_file(path)
     model_type = _recognise(values)
     family, weights = FAMILIES[model_type], open_weights(path)
     stored_names = _canonical_names(family, weights)
@@ -123,30 +152,6 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"config.json: {error}") from error
     unused = _place(family, config, weights, stored_names)
     return Checkpoint(path, model_type, config, weights, stored_names, unused)
-
-
-def describe(path: Path) -> dict[str, Any]:
-    """The manifest of a checkpoint, ready for JSON. Raises: CheckpointError."""
-    checkpoint = open_checkpoint(path)
-    config, tokenizer = checkpoint.config, checkpoint.tokenizer
-    last = list(config.stacks.values())[-1]
-    return {
-        "name": path.resolve().name,
-        "family": checkpoint.family,
-        "architecture": config.architecture,
-        "layers": last.layers,
-        "encoder_layers": config.encoder.layers if config.encoder else 0,
-        "heads": last.heads,
-        "width": config.width,
-        "vocabulary": config.vocabulary,
-        "positions": config.positions,
-        "parameters": checkpoint.parameters,
-        "size_bytes": checkpoint.weights.size_bytes,
-        "sites": [str(site) for site in config.sites()],
-        "has_tokenizer": tokenizer is not None,
-        "longest_token": tokenizer.longest_token if tokenizer else None,
-        "unused": checkpoint.unused,
-    }
 
 
 def _recognise(values: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from modelcore.config.rotary import (
     Scaling,
     YarnScaling,
 )
+from modelcore.config.shape import ModelShape
 from modelcore.config.site import STACK_NAMES, AttentionSite, SiteKind, StackName
 from modelcore.config.stack import Experts, Pattern, StackConfig
 
@@ -34,6 +35,7 @@ __all__ = [
     "Llama3Scaling",
     "LongScaling",
     "ModelConfig",
+    "ModelShape",
     "NormKind",
     "NormPlacement",
     "Output",

@@ -235,6 +235,10 @@ class ModelConfig:
         return "encoder" if self.decoder is None else "encoder-decoder"
 
     @property
+    def output(self) -> Output:
+        return self.head.output
+
+    @property
     def longest(self) -> int:
         """The most tokens that the model can read at all."""
         if self.image is not None:

@@ -39,7 +39,7 @@ def marian(tmp_path):
 
 
 def test_decoder_yields_tokens_then_sites_then_probabilities(decoder, tokenizer):
-    events = list(trace(decoder, CONFIG, TraceRequest(text="the house of the lord"), tokenizer))
+    events = list(trace(decoder, TraceRequest(text="the house of the lord"), tokenizer))
     assert [type(event) for event in events] == [TokensRead, SiteTraced, SiteTraced, SiteTraced, NextTokens]
     assert (events[0].sequence, events[0].origin) == ("decoder", "given")
     assert [str(event.map.site) for event in events[1:-1]] == [f"decoder.self.{layer}" for layer in range(3)]
@@ -49,7 +49,7 @@ def test_decoder_yields_tokens_then_sites_then_probabilities(decoder, tokenizer)
 @pytest.mark.parametrize("tokens", [1, 64, 65, 200])
 def test_rows_sum_to_one_and_the_overview_is_their_maximum(decoder, tokens):
     ids = torch.randint(0, 300, (tokens,)).tolist()
-    for event in trace(decoder, CONFIG, TraceRequest(ids=ids)):
+    for event in trace(decoder, TraceRequest(ids=ids)):
         if not isinstance(event, SiteTraced):
             continue
         tile = event.map.tile()
@@ -73,7 +73,7 @@ def test_later_layers_have_not_run_when_a_site_arrives(decoder):
         block.register_forward_hook(lambda *_, layer=layer: ran.append(layer))
         for layer, block in enumerate(decoder.decoder.blocks)
     ]
-    events = trace(decoder, CONFIG, TraceRequest(ids=[1, 2, 3]))
+    events = trace(decoder, TraceRequest(ids=[1, 2, 3]))
     seen = [(event.map.site.layer, list(ran)) for event in events if isinstance(event, SiteTraced)]
     for hook in hooks:
         hook.remove()
@@ -82,7 +82,7 @@ def test_later_layers_have_not_run_when_a_site_arrives(decoder):
 
 def test_probabilities_are_a_softmax_over_the_whole_vocabulary(decoder):
     ids = [5, 6, 7]
-    *_, last = trace(decoder, CONFIG, TraceRequest(ids=ids))
+    *_, last = trace(decoder, TraceRequest(ids=ids))
     expected = decoder(torch.tensor([ids]))[0].softmax(-1)
     assert last.ids.shape == last.probabilities.shape == (3, 50)
     assert (last.ids.dtype, last.probabilities.dtype) == (torch.int32, torch.float32)
@@ -93,7 +93,7 @@ def test_probabilities_are_a_softmax_over_the_whole_vocabulary(decoder):
 def test_small_vocabulary_is_listed_whole(tmp_path):
     save_gpt2(tmp_path, vocab_size=9)
     checkpoint = open_checkpoint(tmp_path)
-    *_, last = trace(checkpoint.load(), checkpoint.config, TraceRequest(ids=[1]))
+    *_, last = trace(checkpoint.load(), TraceRequest(ids=[1]))
     assert last.ids.shape == (1, 9)
     assert last.probabilities.sum().item() == pytest.approx(1)
 
@@ -101,7 +101,7 @@ def test_small_vocabulary_is_listed_whole(tmp_path):
 def test_encoder_decoder_writes_a_target_and_is_traced_reading_it(marian, tmp_path):
     import transformers
 
-    events = list(trace(marian, marian.config, TraceRequest(ids=[5, 6, 7, 0])))
+    events = list(trace(marian, TraceRequest(ids=[5, 6, 7, 0])))
     assert [(event.sequence, event.origin) for event in events[:2]] == [("encoder", "given"), ("decoder", "generated")]
     assert [str(event.map.site) for event in events[2:-1]] == [str(site) for site in marian.config.sites()]
     outside = transformers.MarianMTModel.from_pretrained(tmp_path)
@@ -114,8 +114,8 @@ def test_encoder_decoder_writes_a_target_and_is_traced_reading_it(marian, tmp_pa
 
 
 def test_given_target_is_read_after_the_start_token(marian, tokenizer):
-    config, request = marian.config, TraceRequest(ids=[5, 0], target_ids=[70, 3, 4])
-    events = list(trace(marian, config, request))
+    request = TraceRequest(ids=[5, 0], target_ids=[70, 3, 4])
+    events = list(trace(marian, request))
     assert (events[1].origin, events[1].encoding.ids) == ("given", [70, 3, 4])
     cross = next(event.map for event in events if isinstance(event, SiteTraced) and event.map.site.kind == "cross")
     assert (cross.queries, cross.keys) == (3, 2)
@@ -127,7 +127,7 @@ def test_text_target_begins_with_the_start_token_and_leaves_the_end_out():
     config = ModelConfig(
         vocabulary=300, positions=20, width=8, decoder=stack, encoder=stack, start_token=1, end_token=0
     )
-    events = trace(build(config).eval(), config, TraceRequest(text="one", target="1"), tokenizer)
+    events = trace(build(config).eval(), TraceRequest(text="one", target="1"), tokenizer)
     source, target = next(events).encoding, next(events).encoding
     assert (source.texts[-1], source.special[-1]) == ("</s>", True)
     assert (target.texts, target.offsets, target.special) == (["<pad>", "1"], [(0, 0), (0, 1)], [True, False])
@@ -150,35 +150,35 @@ def test_text_target_begins_with_the_start_token_and_leaves_the_end_out():
 )
 def test_request_that_the_model_cannot_answer_is_refused(decoder, tokenizer, request_, code):
     with pytest.raises(RequestError) as refused:
-        list(trace(decoder, CONFIG, request_, tokenizer))
+        list(trace(decoder, request_, tokenizer))
     assert refused.value.code == code
     assert len(refused.value.message) <= 300
 
 
 def test_refusals_name_the_numbers(decoder):
     with pytest.raises(RequestError, match=r"This text has 201 tokens; the model reads at most 200\."):
-        next(trace(decoder, CONFIG, TraceRequest(ids=[1] * 201)))
+        next(trace(decoder, TraceRequest(ids=[1] * 201)))
     with pytest.raises(RequestError, match=r"Token id 300 at place 1 .* 0 to 299"):
-        next(trace(decoder, CONFIG, TraceRequest(ids=[1, 300])))
+        next(trace(decoder, TraceRequest(ids=[1, 300])))
     with pytest.raises(RequestError, match="without a tokenizer"):
-        next(trace(decoder, CONFIG, TraceRequest(text="a")))
+        next(trace(decoder, TraceRequest(text="a")))
 
 
 def test_long_target_is_refused_before_anything_is_read(marian):
     with pytest.raises(RequestError) as refused:
-        next(trace(marian, marian.config, TraceRequest(ids=[1], target_ids=[1] * 41)))
+        next(trace(marian, TraceRequest(ids=[1], target_ids=[1] * 41)))
     assert refused.value.code == "text_too_long"
 
 
 def test_trace_leaves_gradients_as_they_were(decoder):
-    for _ in trace(decoder, CONFIG, TraceRequest(ids=[1, 2])):
+    for _ in trace(decoder, TraceRequest(ids=[1, 2])):
         assert torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
 
 
 def test_capture_gives_back_the_same_rectangles(marian, tmp_path):
     request = TraceRequest(ids=[5, 6, 7, 0], target_ids=[70, 3, 4])
-    maps = [event.map for event in trace(marian, marian.config, request) if isinstance(event, SiteTraced)]
+    maps = [event.map for event in trace(marian, request) if isinstance(event, SiteTraced)]
     for _ in range(2):  # the second one takes the place of the first
         save_capture(tmp_path / "run", maps)
     opened = open_capture(tmp_path / "run")
@@ -193,7 +193,7 @@ def test_capture_gives_back_the_same_rectangles(marian, tmp_path):
 
 def test_sites_may_share_a_tensor(decoder, tmp_path):
     """A capture failed where two sites had one set of token edges between them: the format refuses shared memory."""
-    events = trace(decoder, CONFIG, TraceRequest(ids=[1, 2, 3]))
+    events = trace(decoder, TraceRequest(ids=[1, 2, 3]))
     first, second, _ = (event.map for event in events if isinstance(event, SiteTraced))
     spec = replace(first.spec, key_lengths=torch.tensor([3]))
     maps = [replace(first, spec=spec), replace(second, spec=spec, k_BGKD=first.k_BGKD, lse_BHQ=first.lse_BHQ[:])]
@@ -209,7 +209,7 @@ def test_missing_capture_is_told(tmp_path):
 
 
 def test_capture_that_cannot_be_written_leaves_nothing(decoder, tmp_path, monkeypatch):
-    maps = [event.map for event in trace(decoder, CONFIG, TraceRequest(ids=[1])) if isinstance(event, SiteTraced)]
+    maps = [event.map for event in trace(decoder, TraceRequest(ids=[1])) if isinstance(event, SiteTraced)]
 
     def full_disk(*_):
         raise OSError("no space left")

@@ -12,8 +12,9 @@ import transformers
 
 from modelcore.analysis.heads import score_heads
 from modelcore.analysis.trace import SiteTraced, TokensRead, TraceRequest, trace
-from modelcore.checkpoints.reader import Checkpoint, describe, open_checkpoint
+from modelcore.checkpoints.reader import Checkpoint, open_checkpoint
 from modelcore.config import AttentionSite
+from modelcore.manifest import describe
 from modelcore.training.pairs import draw_many
 from modelcore.training.recipes.numbers import measure_accuracy
 from modelcore.training.tasks import draw_example
@@ -85,7 +86,7 @@ def test_prose_has_an_induction_head_and_a_previous_token_head_below_it(checkpoi
 def test_prose_repeats_what_it_read(checkpoints):
     """The card's head, on the card's example: the second mention looks at what followed the first."""
     checkpoint, notice = checkpoints["prose"], card("prose")["notice"]
-    events = list(trace(checkpoint.load(), checkpoint.config, TraceRequest(text=card("prose")["example"]),
+    events = list(trace(checkpoint.load(), TraceRequest(text=card("prose")["example"]),
                         checkpoint.tokenizer))  # fmt: skip
     site = next(event for event in events if isinstance(event, SiteTraced) and str(event.map.site) == notice["site"])
     ids = events[0].encoding.ids
@@ -106,7 +107,7 @@ def test_numbers_writes_held_out_examples(checkpoints):
 def test_numbers_writes_the_day_the_bastille_fell(checkpoints):
     checkpoint = checkpoints["numbers"]
     request = TraceRequest(text="the fourteenth of july seventeen eighty-nine")
-    events = list(trace(checkpoint.load(), checkpoint.config, request, checkpoint.tokenizer))
+    events = list(trace(checkpoint.load(), request, checkpoint.tokenizer))
     written = next(event for event in events if isinstance(event, TokensRead) and event.origin == "generated")
     assert "".join(written.encoding.texts[1:]) == "1789-07-14"
 

@@ -52,4 +52,4 @@ class Checkpoint(models.Model):
     def longest_text(self) -> int | None:
         """No text of more characters than this can fit; a shorter one still may not. None where nothing is known."""
         longest_token = self.manifest.get("longest_token")
-        return longest_token * self.manifest["positions"] if longest_token else None
+        return longest_token * self.manifest["longest"] if longest_token else None

@@ -16,6 +16,9 @@ from webapp.checkpoints.models import Checkpoint
 
 DESCRIBE_TIMEOUT_S = 300
 
+# Raised when `modelcore.manifest` tells more: every folder is then described again at the next start.
+MANIFEST_VERSION = 2
+
 
 class RefusedError(Exception):
     """This folder cannot be used; the message says why."""
@@ -69,10 +72,10 @@ def describe(folder: Path) -> dict[str, Any]:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Changes when a file of the folder does: names, sizes and times of change."""
+    """Changes when a file of the folder does, or what a manifest holds: names, sizes and times of change."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     seen = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([MANIFEST_VERSION, seen]).encode()).hexdigest()
 
 
 def _free_id(name: str) -> str:

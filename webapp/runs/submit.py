@@ -90,7 +90,7 @@ def _check_text(field: str, text: str, checkpoint: Checkpoint) -> None:
         raise InvalidRequestError(
             "text_too_long",
             f"The {field} has {len(text):,} characters; {checkpoint.name} reads at most "
-            f"{checkpoint.manifest['positions']:,} tokens, never more than {longest:,} characters. Shorten it.",
+            f"{checkpoint.manifest['longest']:,} tokens, never more than {longest:,} characters. Shorten it.",
             field,
             longest,
         )
@@ -104,15 +104,15 @@ def _check_text(field: str, text: str, checkpoint: Checkpoint) -> None:
 
 
 def _check_ids(field: str, ids: list[int], checkpoint: Checkpoint) -> None:
-    vocabulary, positions = checkpoint.manifest["vocabulary"], checkpoint.manifest["positions"]
+    vocabulary, longest = checkpoint.manifest["vocabulary"], checkpoint.manifest["longest"]
     if not ids:
         raise InvalidRequestError("empty_text", f"{field} is an empty list. Give at least one token id.", field)
-    if len(ids) > positions:
+    if len(ids) > longest:
         raise InvalidRequestError(
             "text_too_long",
-            f"{field} has {len(ids):,} tokens; {checkpoint.name} reads at most {positions:,}. Shorten it.",
+            f"{field} has {len(ids):,} tokens; {checkpoint.name} reads at most {longest:,}. Shorten it.",
             field,
-            positions,
+            longest,
         )
     wrong = next((index for index, id_ in enumerate(ids) if not 0 <= id_ < vocabulary), None)
     if wrong is not None:

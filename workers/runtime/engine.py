@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from modelcore.checkpoints.reader import Checkpoint, open_checkpoint
+from modelcore.opening import Openable, open_any
 from workers.protocol.jobs import Source
 
 RESIDENT_BYTES = 2 << 30
@@ -20,7 +20,7 @@ RESIDENT_BYTES = 2 << 30
 class Resident:
     """A loaded model with what is needed to use it; `size_bytes` counts its weights."""
 
-    checkpoint: Checkpoint
+    checkpoint: Openable
     model: Any
     size_bytes: int
 
@@ -43,7 +43,7 @@ class Engine:
             self._residents.move_to_end(source)
             return self._residents[source], 0.0
         began = time.perf_counter()
-        checkpoint = open_checkpoint(Path(source.path))
+        checkpoint = open_any(Path(source.path))
         model = checkpoint.load(device=self.device, dtype=self.dtype)
         size_bytes = sum(weight.nbytes for weight in model.parameters())
         self._evict(self._limit_bytes - size_bytes)

@@ -16,4 +16,4 @@ def traced(job: TraceJob, resident: Resident) -> Iterator[TokensRead | SiteTrace
     """
     request = TraceRequest(text=job.text, ids=job.ids, target=job.target, target_ids=job.target_ids)
     checkpoint = resident.checkpoint
-    return trace(resident.model, checkpoint.config, request, checkpoint.tokenizer)
+    return trace(resident.model, request, checkpoint.tokenizer)

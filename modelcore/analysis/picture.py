@@ -1,0 +1,138 @@
+"""From a picture to the pixels that a vision model was trained on."""
+
+# C colour channels, Y and X pixels down and across
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from modelcore.analysis.request import RequestError
+from modelcore.checkpoints.error import CheckpointError
+from modelcore.checkpoints.json_object import read_json_object
+from modelcore.config import ImageConfig
+
+PREPROCESSING_FILE = "preprocessor_config.json"
+PREPROCESSING_LIMIT_BYTES = 1024 * 1024
+
+# A picture is decoded whole, at 3 bytes a pixel; its file may be a thousand times smaller.
+PIXEL_LIMIT = 64_000_000
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Resize, cut out the middle, then (value / 255 - mean) / deviation, channel by channel.
+
+    `shortest` is the length of the shorter side after resizing; None resizes both sides at once to `size`.
+    Source: `ViTImageProcessor` and `DeiTImageProcessor` in Hugging Face's transformers.
+    """
+
+    size: tuple[int, int]
+    shortest: int | None
+    resample: Image.Resampling
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+def read_picture(file: Path, image: ImageConfig, checkpoint: Path) -> Tensor:
+    """A picture file as the model of this checkpoint's folder wants it, float32 (1, C, Y, X).
+
+    Without a preprocessor_config.json, as ViT was trained: resized to the model's size, values from -1 to 1.
+    Raises: RequestError if the picture cannot be read; CheckpointError if the preprocessing cannot.
+    """
+    preprocessing = read_preprocessing(checkpoint, image)
+    try:
+        with Image.open(file) as opened:
+            if opened.width * opened.height > PIXEL_LIMIT:
+                raise RequestError(
+                    "image_too_large",
+                    f"{file.name} has {opened.width:,} × {opened.height:,} pixels; at most {PIXEL_LIMIT:,} are read.",
+                )
+            picture = opened.convert("RGB" if image.channels == 3 else "L")
+    except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, RequestError):
+            raise
+        raise RequestError("bad_image", f"{file.name} is no picture that can be read; give a PNG or a JPEG.") from error
+    return _preprocess(picture, image, preprocessing)
+
+
+def read_pixels(file: Path) -> Tensor:
+    """A preprocessed picture from a `.npy` file, float32. Raises: RequestError."""
+    try:
+        array = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise RequestError(
+            "wrong_pixels", f"{file.name} is no .npy file of numbers; write it with numpy.save."
+        ) from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+        raise RequestError("wrong_pixels", f"{file.name} holds no float array; save the pixels as float32.")
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def read_preprocessing(checkpoint: Path, image: ImageConfig) -> Preprocessing:
+    """What the folder says of its pictures. Raises: CheckpointError naming the key."""
+    file = checkpoint / PREPROCESSING_FILE
+    values = read_json_object(file, PREPROCESSING_LIMIT_BYTES) if file.is_file() else {}
+    for key in ("do_resize", "do_rescale", "do_normalize"):
+        if values.get(key, True) is not True:
+            raise CheckpointError(f"{PREPROCESSING_FILE}: {key} must be true; give the pixels with --pixels instead.")
+    half = (0.5,) * image.channels
+    crops = values.get("do_center_crop", False) is True
+    size, shortest = _size(values, "size", (image.height, image.width))
+    cut, _ = _size(values, "crop_size", size) if crops else (size, None)
+    if cut != (image.height, image.width) or (shortest is not None and not crops):
+        raise CheckpointError(
+            f"{PREPROCESSING_FILE}: pictures become {cut[0]} × {cut[1]}, but the model reads "
+            f"{image.height} × {image.width} pixels."
+        )
+    try:
+        resample = Image.Resampling(values.get("resample", Image.Resampling.BILINEAR))
+    except ValueError as error:
+        raise CheckpointError(f"{PREPROCESSING_FILE}: resample must be a number from 0 to 5.") from error
+    return Preprocessing(
+        size, shortest, resample, _channels(values, "image_mean", half), _channels(values, "image_std", half)
+    )
+
+
+def _preprocess(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> Tensor:
+    height, width = preprocessing.size
+    if preprocessing.shortest is not None:
+        factor = preprocessing.shortest / min(picture.width, picture.height)
+        height, width = int(picture.height * factor), int(picture.width * factor)
+    picture = picture.resize((width, height), preprocessing.resample)
+    top, left = (height - image.height) // 2, (width - image.width) // 2
+    picture = picture.crop((left, top, left + image.width, top + image.height))
+    values_YXC = np.asarray(picture, dtype=np.float32).reshape(image.height, image.width, image.channels)
+    mean, deviation = (np.array(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.deviation))
+    pixels_YXC = (values_YXC * np.float32(1 / 255) - mean) / deviation
+    return torch.from_numpy(pixels_YXC.transpose(2, 0, 1)[None].copy())
+
+
+def _size(values: dict[str, Any], key: str, default: tuple[int, int]) -> tuple[tuple[int, int], int | None]:
+    """(height, width), and the shorter side where that is what the file gives."""
+    size = values.get(key)
+    if size is None:
+        return default, None
+    if isinstance(size, int) and not isinstance(size, bool):
+        return (size, size), None
+    if isinstance(size, dict) and {"height", "width"} <= size.keys():
+        height, width = size["height"], size["width"]
+        if all(isinstance(side, int) and 0 < side <= 65_536 for side in (height, width)):
+            return (height, width), None
+    if isinstance(size, dict) and isinstance(size.get("shortest_edge"), int):
+        return (size["shortest_edge"],) * 2, size["shortest_edge"]
+    raise CheckpointError(f"{PREPROCESSING_FILE}: {key} must have height and width, or shortest_edge.")
+
+
+def _channels(values: dict[str, Any], key: str, default: tuple[float, ...]) -> tuple[float, ...]:
+    numbers = values.get(key, default)
+    right = isinstance(numbers, (list, tuple)) and len(numbers) == len(default)
+    if not right or not all(isinstance(number, (int, float)) for number in numbers):
+        raise CheckpointError(f"{PREPROCESSING_FILE}: {key} must have one number for each of {len(default)} channels.")
+    return tuple(float(number) for number in numbers)

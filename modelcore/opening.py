@@ -1,0 +1,50 @@
+"""Opens any checkpoint folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from modelcore.checkpoints.reader import open_checkpoint
+from modelcore.config import ModelShape
+from modelcore.models.readable import Readable
+from modelcore.tokenizer import Tokenizer
+
+
+class Openable(Protocol):
+    """A checked checkpoint whose weights have not been read yet."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def config(self) -> ModelShape: ...
+    @property
+    def tokenizer(self) -> Tokenizer | None: ...
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def unused(self) -> list[str]: ...
+
+    def support(self) -> list[dict[str, Any]]:
+        """For each site: its address, its heads, which keys it sees, and how its map is had."""
+        ...
+
+    def details(self) -> dict[str, Any]:
+        """Sizes and choices beyond the common ones, for the manifest."""
+        ...
+
+    def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Readable: ...
+
+
+def open_any(path: Path) -> Openable:
+    """Recognises and checks a checkpoint folder in Hugging Face's layout, without reading its weights.
+
+    Raises: CheckpointError with one sentence that says what is wrong.
+    """
+    return open_checkpoint(path)
