@@ -22,3 +22,15 @@ def warmup_cosine(peak: float, warmup: int, steps: int, floor: float = 0.1) -> S
         return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
 
     return rate
+
+
+def noam(width: int, warmup: int = 4000, factor: float = 1.0) -> Schedule:
+    """width^-0.5 · min(step^-0.5, step · warmup^-1.5): a linear rise to the peak at `warmup`, then the inverse root.
+
+    Source: Vaswani et al. 2017, 5.3, equation 3; `factor` is its code's learning_rate_constant.
+    """
+
+    def rate(step: int) -> float:
+        return factor * width**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    return rate
