@@ -22,6 +22,7 @@ MANIFEST = {
     "encoder_layers": 0,
     "heads": 2,
     "positions": 16,
+    "longest": 16,
     "vocabulary": 512,
     "parameters": 12_345,
     "longest_token": 8,

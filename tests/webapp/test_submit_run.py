@@ -51,6 +51,14 @@ def test_encoder_decoder_takes_a_target(client: Client, translator: Checkpoint, 
     assert Run.objects.get(pk=answer.json()["id"]).job().target == "3"
 
 
+def test_model_that_reads_pictures_takes_no_text(client: Client, checkpoint: Checkpoint) -> None:
+    checkpoint.manifest = {**checkpoint.manifest, "architecture": "vision"}
+    checkpoint.save()
+    answer = post(client, text="So it goes.")
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "image_needed"
+
+
 @pytest.mark.parametrize("text", ["🙂🏽‍🚀 e\u0301", "שלום", "a\tb\nc", "<script>alert(1)</script>"])
 def test_every_script_is_a_text(client: Client, checkpoint: Checkpoint, sent: list[TraceJob], text: str) -> None:
     answer = post(client, text=text)

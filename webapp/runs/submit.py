@@ -31,6 +31,13 @@ def submit_trace(
 
     Raises: InvalidRequestError, whose message says what is allowed.
     """
+    if checkpoint.manifest["architecture"] == "vision":
+        raise InvalidRequestError(
+            "image_needed",
+            f"{checkpoint.name} reads pictures, and this page sends texts. Choose a model that reads text; "
+            "python -m modelcore attend --image shows what this one does.",
+            "model",
+        )
     if (text is None) == (ids is None):
         raise InvalidRequestError("text_or_ids", 'Give either "text" or "ids", and not both.', "text")
     if target is not None and target_ids is not None:

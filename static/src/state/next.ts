@@ -1,4 +1,7 @@
-/** The likely next tokens after one position, and where the token that really follows stands among them. */
+/**
+ * The likely tokens at one position, and where the true one stands among them: what follows, or, for an encoder,
+ * which guesses at every place, the token itself.
+ */
 import type { Probabilities, Tokens } from "../wire/messages";
 
 export interface Candidate {
@@ -10,7 +13,7 @@ export interface Candidate {
 export interface NextTokens {
   candidates: Candidate[];
   /** null at the end of the text; a rank of null is beyond the candidates that were sent. */
-  follower: { id: number; text: string; rank: number | null } | null;
+  truth: { id: number; text: string; rank: number | null } | null;
 }
 
 export function nextAt(next: Probabilities, tokens: Tokens | undefined, position: number): NextTokens {
@@ -23,8 +26,9 @@ export function nextAt(next: Probabilities, tokens: Tokens | undefined, position
       probability: next.arrays.probabilities.values[position * many + rank] ?? 0,
     };
   });
-  const id = tokens?.arrays.ids.values[position + 1];
-  if (id === undefined) return { candidates, follower: null };
+  const place = next.sequence === "encoder" ? position : position + 1;
+  const id = tokens?.arrays.ids.values[place];
+  if (id === undefined) return { candidates, truth: null };
   const rank = candidates.findIndex((candidate) => candidate.id === id);
-  return { candidates, follower: { id, text: tokens?.texts[position + 1] ?? "", rank: rank < 0 ? null : rank } };
+  return { candidates, truth: { id, text: tokens?.texts[place] ?? "", rank: rank < 0 ? null : rank } };
 }

@@ -59,6 +59,7 @@ export function groupSites(names: Iterable<string>): SiteGroup[] {
 export function sitesOfModel(model: Pick<Model, "architecture" | "layers" | "encoder_layers">): string[] {
   const layers = range(model.layers);
   if (model.architecture === "decoder") return layers.map((layer) => `decoder.self.${layer}`);
+  if (model.architecture !== "encoder-decoder") return layers.map((layer) => `encoder.self.${layer}`);
   return [
     ...range(model.encoder_layers).map((layer) => `encoder.self.${layer}`),
     ...layers.flatMap((layer) => [`decoder.self.${layer}`, `decoder.cross.${layer}`]),

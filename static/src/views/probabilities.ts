@@ -1,4 +1,4 @@
-/** The most likely next tokens after the pointed, kept or last token of the decoder. */
+/** The most likely tokens after the pointed, kept or last one; for an encoder, in its place. */
 import { element } from "../dom/element";
 import { oncePerFrame } from "../dom/schedule";
 import { roundTop, share } from "../dom/numbers";
@@ -37,7 +37,11 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     host.classList.toggle("waiting", next === null);
     if (!next) {
       where.textContent =
-        phase === "running" || phase === "queued" ? "Comes after the last layer." : "Appears when a text has run.";
+        phase === "running" || phase === "queued"
+          ? "Comes after the last layer."
+          : phase === "finished"
+            ? "This model guesses no words."
+            : "Appears when a text has run.";
       for (const { row } of rows) row.hidden = true;
       truth.textContent = "";
       scale.textContent = "";
@@ -45,11 +49,12 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     }
     const tokens = sequences[next.sequence];
     const active = explorer.active.value;
+    const isGuess = next.sequence === "encoder";
     const last = (next.arrays.ids.shape[0] ?? 1) - 1;
     const position = active?.sequence === next.sequence && active.index <= last ? active.index : last;
-    const { candidates, follower } = nextAt(next, tokens, position);
+    const { candidates, truth: right } = nextAt(next, tokens, position);
     where.replaceChildren(
-      "after ",
+      isGuess ? "in place of " : "after ",
       element(
         "span",
         { class: "token-name token-strong", dir: "auto" },
@@ -66,20 +71,21 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
       name.textContent = tokenName(candidate.text);
       bar.style.transform = `scaleX(${candidate.probability / top})`;
       value.textContent = share(candidate.probability);
-      row.classList.toggle("bar-true", candidate.id === follower?.id);
+      row.classList.toggle("bar-true", candidate.id === right?.id);
     });
-    truth.replaceChildren(...(follower ? followerParts(follower.text, follower.rank, candidates.length) : []));
+    const lead = isGuess ? "the text has " : "here the text goes on with ";
+    truth.replaceChildren(...(right ? truthParts(lead, right.text, right.rank, candidates.length) : []));
   });
 
   watch([explorer.run, explorer.active], draw);
   draw();
 }
 
-function followerParts(text: string, rank: number | null, many: number): (Node | string)[] {
+function truthParts(lead: string, text: string, rank: number | null, many: number): (Node | string)[] {
   const place =
     rank === null ? `, not among the first ${many}` : rank === 0 ? ", the likeliest" : `, number ${rank + 1} of these`;
   return [
-    "here the text goes on with ",
+    lead,
     element("span", { class: "token-name token-strong", dir: "auto" }, tokenName(text)),
     place,
   ];

@@ -54,12 +54,13 @@ function stateOf(run: Run): string {
 
 function factsOf({ started, finished, sequences, sites }: Run): string[] {
   if (!started) return [];
+  const isPair = sequences.encoder !== undefined && sequences.decoder !== undefined;
   const tokens = Object.values(sequences).map(({ sequence, texts }) =>
-    sequences.encoder ? `${texts.length} ${sequence === "encoder" ? "source" : "target"}` : String(texts.length),
+    isPair ? `${texts.length} ${sequence === "encoder" ? "source" : "target"}` : String(texts.length),
   );
   const heads = [...sites.values()].reduce((sum, site) => sum + site.heads, 0);
   return [
-    tokens.length ? `${tokens.join(" + ")} ${sequences.encoder || tokens[0] !== "1" ? "tokens" : "token"}` : "",
+    tokens.length ? `${tokens.join(" + ")} ${isPair || tokens[0] !== "1" ? "tokens" : "token"}` : "",
     heads ? counted(heads, "head") : "",
     kernelOf(finished?.implementation ?? started.implementation, started.device),
     started.dtype,

@@ -5,7 +5,7 @@ export interface Model {
   id: string;
   name: string;
   family: string;
-  architecture: "decoder" | "encoder-decoder";
+  architecture: "decoder" | "encoder" | "encoder-decoder" | "vision";
   layers: number;
   encoder_layers: number;
   heads: number;

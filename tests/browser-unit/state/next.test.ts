@@ -16,16 +16,21 @@ const next = probabilitiesEvent(
 const tokens = tokensEvent(["a", " b", " c"]);
 
 test("candidates come in order, and the token that follows knows its rank", () => {
-  const { candidates, follower } = nextAt(next, tokens, 0);
+  const { candidates, truth } = nextAt(next, tokens, 0);
   expect(candidates.map(({ text }) => text)).toEqual([" b", " x"]);
   expect(candidates[0]?.probability).toBeCloseTo(0.6);
-  expect(follower).toEqual({ id: 1, text: " b", rank: 0 });
+  expect(truth).toEqual({ id: 1, text: " b", rank: 0 });
 });
 
-test("a follower beyond the candidates has no rank", () => {
-  expect(nextAt(next, tokens, 1).follower).toMatchObject({ text: " c", rank: null });
+test("a true token beyond the candidates has no rank", () => {
+  expect(nextAt(next, tokens, 1).truth).toMatchObject({ text: " c", rank: null });
 });
 
 test("nothing follows the last token", () => {
-  expect(nextAt(next, tokensEvent(["a", " b"]), 1).follower).toBeNull();
+  expect(nextAt(next, tokensEvent(["a", " b"]), 1).truth).toBeNull();
+});
+
+test("an encoder guesses the token in its own place", () => {
+  const guesses = { ...next, sequence: "encoder" as const };
+  expect(nextAt(guesses, tokensEvent(["a", " b", " c"]), 1).truth).toMatchObject({ text: " b" });
 });

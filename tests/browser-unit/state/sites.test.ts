@@ -20,3 +20,9 @@ test("one group needs no title, three have one, layers in order", () => {
 test("a site named twice has one place", () => {
   expect(groupSites(["decoder.self.0", "decoder.self.0"])[0]?.sites).toHaveLength(1);
 });
+
+test("an encoder alone has its own sites, and needs no title", () => {
+  const [only, ...others] = groupSites(sitesOfModel({ architecture: "encoder", layers: 2, encoder_layers: 2 }));
+  expect(only).toMatchObject({ title: "", sites: ["encoder.self.0", "encoder.self.1"] });
+  expect(others).toEqual([]);
+});

@@ -61,7 +61,7 @@ export function mountMapFrame(
     foot.classList.toggle("waiting", now === null);
     setText(name, chosen ? headName(chosen.site, chosen.head) : "Map");
     const site = chosen && parseSite(chosen.site);
-    const isPair = [...explorer.run.value.sites.keys()].some((other) => other.startsWith("encoder"));
+    const isPair = [...explorer.run.value.sites.keys()].some((other) => other.startsWith("decoder.cross"));
     setText(
       kind,
       site ? (isPair && KINDS[`${site.stack}.${site.kind}` as keyof typeof KINDS]) || (isPair ? "decoder" : "") : "",

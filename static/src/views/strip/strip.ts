@@ -57,7 +57,7 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     if (built && built.sequences === sequences && built.text === text && built.target === target) return;
     built = { sequences, text, target };
     strips.clear();
-    const isPair = sequences.encoder !== undefined;
+    const isPair = sequences.encoder !== undefined && sequences.decoder !== undefined;
     for (const name of ["encoder", "decoder"] as const) {
       const tokens = sequences[name];
       if (tokens) strips.set(name, buildWords(tokens, textOf(explorer.run.value, name)));
