@@ -13,6 +13,23 @@ from torch import Tensor, nn
 from modelcore.config import ModelConfig
 
 
+class LayerNorm(nn.LayerNorm):
+    """(x - mean) / √(variance + ε) · weight + bias. Source: Ba et al. 2016 (arXiv 1607.06450), 3."""
+
+    def __init__(
+        self, width: int, epsilon: float, *, weight: bool = True, bias: bool = True, unit_offset: bool = False
+    ) -> None:
+        super().__init__(width, epsilon, elementwise_affine=weight, bias=bias)
+        self.unit_offset = unit_offset and weight
+        if self.unit_offset:
+            nn.init.zeros_(self.weight)
+
+    def forward(self, x_NW: Tensor) -> Tensor:
+        if not self.unit_offset:
+            return super().forward(x_NW)
+        return F.layer_norm(x_NW, self.normalized_shape, 1.0 + self.weight, self.bias, self.eps)
+
+
 class RMSNorm(nn.Module):
     """x / √(mean(x²) + ε) · weight, computed in float32. Source: Zhang and Sennrich 2019 (arXiv 1910.07467), 3."""
 
@@ -34,9 +51,10 @@ class RMSNorm(nn.Module):
 def build_norm(config: ModelConfig, width: int | None = None) -> nn.Module:
     """The kind of normalisation that the configuration names, of the residual stream or of another width."""
     width = width or config.width
+    weight, offset = config.norm_weight, config.norm_unit_offset
     if config.norm == "rms":
-        return RMSNorm(width, config.norm_epsilon, weight=config.norm_weight, unit_offset=config.norm_unit_offset)
-    return nn.LayerNorm(width, config.norm_epsilon, elementwise_affine=config.norm_weight, bias=config.norm_bias)
+        return RMSNorm(width, config.norm_epsilon, weight=weight, unit_offset=offset)
+    return LayerNorm(width, config.norm_epsilon, weight=weight, bias=config.norm_bias, unit_offset=offset)
 
 
 class Residual(nn.Module):
