@@ -64,6 +64,11 @@ class Keys:
             raise CheckpointError(f"config.json: {self.within}{key} must be true or false, not {_shown(value)}.")
         return value
 
+    def labels(self) -> int:
+        """How many classes a classifier tells apart; two where no key says, as in transformers."""
+        named = self.values.get("id2label")
+        return len(named) if isinstance(named, dict) and named else self.size("num_labels", 2)
+
     def choice(self, key: str, default: str, choices: Mapping[str, Any]) -> Any:
         """What `choices` holds under the key's value."""
         value = self.values.get(key, default)
@@ -190,6 +195,12 @@ ACTIVATION_NAMES: dict[Activation, str] = {
     "silu": "silu",
     "tanh": "tanh",
 }
+
+
+def label_names(count: int) -> dict[str, Any]:
+    """The keys that say how many classes there are, nothing where there are none."""
+    names = {str(number): f"LABEL_{number}" for number in range(count)}
+    return {"id2label": names, "label2id": {name: int(number) for number, name in names.items()}} if count else {}
 
 
 def _shown(value: Any) -> str:

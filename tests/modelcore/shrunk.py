@@ -28,17 +28,17 @@ TOKENS_MARIAN = {"pad_token_id": 70, "decoder_start_token_id": 70, "eos_token_id
 def save_gpt2(folder: Path, **changes: Any) -> transformers.GPT2LMHeadModel:
     """A GPT-2 of odd sizes."""
     config = transformers.GPT2Config(**(SHAPES_GPT2 | {"bos_token_id": 0, "eos_token_id": 0} | changes))
-    return _save(transformers.GPT2LMHeadModel, config, folder)
+    return save_model(transformers.GPT2LMHeadModel, config, folder)
 
 
 def save_marian(folder: Path, **changes: Any) -> transformers.MarianMTModel:
     """A Marian whose encoder and decoder differ in depth, heads and inner width."""
     choices = {"activation_function": "relu", "scale_embedding": True}
     config = transformers.MarianConfig(**(SHAPES_MARIAN | TOKENS_MARIAN | choices | changes))
-    return _save(transformers.MarianMTModel, config, folder)
+    return save_model(transformers.MarianMTModel, config, folder)
 
 
-def _save(kind: Any, config: Any, folder: Path) -> Any:
+def save_model(kind: Any, config: Any, folder: Path) -> Any:
     """Weights are drawn large, so that attention is peaked and an error in any of them shows."""
     config._attn_implementation = "eager"
     model = kind(config).eval()
