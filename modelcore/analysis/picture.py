@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from modelcore.analysis.request import RequestError
@@ -27,7 +27,7 @@ PIXEL_LIMIT = 64_000_000
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Resize, cut out the middle, then (value / 255 - mean) / deviation, channel by channel.
+    """Resize, cut out the middle, then (value · rescale - mean) / deviation, channel by channel.
 
     `shortest` is the length of the shorter side after resizing; None resizes both sides at once to `size`.
     Source: `ViTImageProcessor` and `DeiTImageProcessor` in Hugging Face's transformers.
@@ -36,6 +36,7 @@ class Preprocessing:
     size: tuple[int, int]
     shortest: int | None
     resample: Image.Resampling
+    rescale: float
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
@@ -47,18 +48,7 @@ def read_picture(file: Path, image: ImageConfig, checkpoint: Path) -> Tensor:
     Raises: RequestError if the picture cannot be read; CheckpointError if the preprocessing cannot.
     """
     preprocessing = read_preprocessing(checkpoint, image)
-    try:
-        with Image.open(file) as opened:
-            if opened.width * opened.height > PIXEL_LIMIT:
-                raise RequestError(
-                    "image_too_large",
-                    f"{file.name} has {opened.width:,} × {opened.height:,} pixels; at most {PIXEL_LIMIT:,} are read.",
-                )
-            picture = opened.convert("RGB" if image.channels == 3 else "L")
-    except (UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, RequestError):
-            raise
-        raise RequestError("bad_image", f"{file.name} is no picture that can be read; give a PNG or a JPEG.") from error
+    picture = _decode(file, "RGB" if image.channels == 3 else "L")
     return _preprocess(picture, image, preprocessing)
 
 
@@ -95,9 +85,30 @@ def read_preprocessing(checkpoint: Path, image: ImageConfig) -> Preprocessing:
         resample = Image.Resampling(values.get("resample", Image.Resampling.BILINEAR))
     except ValueError as error:
         raise CheckpointError(f"{PREPROCESSING_FILE}: resample must be a number from 0 to 5.") from error
-    return Preprocessing(
-        size, shortest, resample, _channels(values, "image_mean", half), _channels(values, "image_std", half)
-    )
+    rescale = values.get("rescale_factor", 1 / 255)
+    if not isinstance(rescale, float) or not 0 < rescale <= 1:
+        raise CheckpointError(f"{PREPROCESSING_FILE}: rescale_factor must be a number between 0 and 1.")
+    mean, deviation = _channels(values, "image_mean", half), _channels(values, "image_std", half)
+    if min(deviation) <= 0:
+        raise CheckpointError(f"{PREPROCESSING_FILE}: image_std must be positive.")
+    return Preprocessing(size, shortest, resample, rescale, mean, deviation)
+
+
+def _decode(file: Path, mode: str) -> Image.Image:
+    try:
+        with Image.open(file) as opened:
+            if opened.width * opened.height > PIXEL_LIMIT:
+                raise RequestError(
+                    "image_too_large",
+                    f"{file.name} has {opened.width:,} × {opened.height:,} pixels; at most {PIXEL_LIMIT:,} are read.",
+                )
+            return opened.convert(mode)
+    except RequestError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the file itself, not what is in it
+            raise
+        raise RequestError("bad_image", f"{file.name} is no picture that can be read; give a PNG or a JPEG.") from error
 
 
 def _preprocess(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> Tensor:
@@ -110,7 +121,7 @@ def _preprocess(picture: Image.Image, image: ImageConfig, preprocessing: Preproc
     picture = picture.crop((left, top, left + image.width, top + image.height))
     values_YXC = np.asarray(picture, dtype=np.float32).reshape(image.height, image.width, image.channels)
     mean, deviation = (np.array(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.deviation))
-    pixels_YXC = (values_YXC * np.float32(1 / 255) - mean) / deviation
+    pixels_YXC = (values_YXC * np.float32(preprocessing.rescale) - mean) / deviation
     return torch.from_numpy(pixels_YXC.transpose(2, 0, 1)[None].copy())
 
 
