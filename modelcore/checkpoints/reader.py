@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from modelcore.checkpoints import gpt2, marian
 from modelcore.checkpoints.error import CheckpointError
+from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.mapping import Entry, Family, assemble
 from modelcore.checkpoints.stored import WEIGHT_DTYPES
@@ -29,11 +29,6 @@ from modelcore.tokenizer import Tokenizer, TokenizerError
 
 CONFIG_FILE = "config.json"
 CONFIG_LIMIT_BYTES = 1024 * 1024
-
-# By `model_type`.
-FAMILIES: dict[str, Family] = {
-    model_type: module.FAMILY for module in (gpt2, marian) for model_type in module.FAMILY.model_types
-}
 
 # A file may round a constant that it repeats, sinusoids above all.
 CONSTANT_TOLERANCE = 1e-3

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from modelcore.checkpoints.reader import CONFIG_FILE, FAMILIES
+from modelcore.checkpoints.families import FAMILIES
+from modelcore.checkpoints.reader import CONFIG_FILE
 from modelcore.checkpoints.weights import SINGLE_FILE
 from modelcore.models.build import Transformer
 from modelcore.tokenizer import Tokenizer

@@ -192,9 +192,9 @@ def test_tensor_declared_twice_is_refused(gpt2):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
-        ({"scale_attn_weights": False}, "scale_attn_weights"),
-        ({"tie_word_embeddings": False}, "tie_word_embeddings"),
+        ({"add_cross_attention": True}, "add_cross_attention"),
+        ({"scale_attn_weights": "no"}, "scale_attn_weights"),
+        ({"tie_word_embeddings": False}, "lm_head.weight"),
         ({"activation_function": "mystery"}, "activation_function"),
         ({"rope_scaling": {"factor": 2}}, "rope_scaling"),
         ({"n_head": 5}, "heads"),
