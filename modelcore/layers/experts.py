@@ -74,10 +74,13 @@ class MixtureOfExperts(nn.Module):
 def load_balancing_loss(routings: Sequence[Routing]) -> Tensor:
     """E · Σ f_e P_e over all layers: least, A, where experts are used evenly. Differentiable through P.
 
-    f_e: the share of tokens that expert e is sent; P_e: its mean probability.
+    f_e: the share of tokens that expert e is sent; P_e: its mean probability. Padding counts as tokens do.
+    Raises: ValueError if there is no routing to balance.
     Source: Fedus et al. 2021 (Switch, arXiv 2101.03961), equations 4 to 6, with f summed over the active
         experts as Mixtral trains.
     """
+    if not routings:
+        raise ValueError("no layer told of its routing; this loss is for models with mixtures of experts.")
     probabilities_NE = torch.cat([routing.probabilities_BNE.flatten(0, -2) for routing in routings])
     chosen_NA = torch.cat([routing.chosen_BNA.flatten(0, -2) for routing in routings])
     experts = probabilities_NE.shape[-1]
