@@ -39,15 +39,17 @@ def save_marian(folder: Path, **changes: Any) -> transformers.MarianMTModel:
 
 
 def save_model(kind: Any, config: Any, folder: Path) -> Any:
-    """Weights are drawn large, so that attention is peaked and an error in any of them shows."""
+    """Weights are drawn large, so that attention is peaked and an error in any of them shows.
+
+    Those of normalisations are drawn around what they start as: 1, or 0 where 1 is added.
+    """
     config._attn_implementation = "eager"
     model = kind(config).eval()
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:
+            start = weight.mean() if weight.dim() == 1 and name.endswith("weight") else 0.0
             if weight.requires_grad or name == "final_logits_bias":
-                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3)
-            if weight.dim() == 1 and name.endswith("weight"):
-                weight.add_(1.0)
+                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3 + start)
     model.save_pretrained(folder)
     return model
