@@ -131,7 +131,8 @@ class AttentionSpec:
     @cached_property
     def used(self) -> frozenset[str]:
         """The optional fields that say something; those that only qualify another one are left out."""
-        return frozenset(name for name, unused in _UNUSED.items() if getattr(self, name) is not unused)
+        own = vars(self)
+        return frozenset([name for name, unused in _UNUSED.items() if own[name] is not unused])
 
     @property
     def positional(self) -> bool:

@@ -98,8 +98,8 @@ FLOATS = {
 
 def check_values(k_BGKD: Tensor, v_BGKD: Tensor) -> None:
     """Raises: ValueError unless v has k's shape but for the width, its dtype and its device."""
-    like, other = (k_BGKD.shape[:3], k_BGKD.dtype, k_BGKD.device), (v_BGKD.shape[:3], v_BGKD.dtype, v_BGKD.device)
-    if like != other or v_BGKD.dim() != 4 or not v_BGKD.shape[3]:
+    *tokens, width = v_BGKD.shape
+    if tuple(tokens) != k_BGKD.shape[:3] or not width or v_BGKD.dtype != k_BGKD.dtype or v_BGKD.device != k_BGKD.device:
         raise ValueError(
             f"v must be like k but for its width, {tuple(k_BGKD.shape)} {k_BGKD.dtype} on {k_BGKD.device}, "
             f"got {tuple(v_BGKD.shape)} {v_BGKD.dtype} on {v_BGKD.device}"

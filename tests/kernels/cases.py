@@ -73,6 +73,9 @@ BANDS = [
     Case("more keys than queries", 20, 129, masks={"causal": True}),
     Case("one query, many keys", 1, 129, masks={"causal": True}),
     Case("one query in a window", 1, 129, masks={"causal": True, "window": 40}),
+    Case("one query of each text, grouped, windowed, padding on both sides", 1, 129, heads=4, groups=2, batch=3,
+         masks={"causal": True, "window": 40, "key_starts": [0, 100, 129], "key_lengths": [129, 120, 129]}),
+    Case("one query, one key head, all keys", 1, 63, heads=4, groups=1, batch=2, masks={"key_lengths": [63, 9]}),
     Case("more queries than keys: rows without keys", 129, 40, masks={"causal": True}),
     Case("rows without keys, windowed", 70, 33, masks={"causal": True, "window": 8}),
     Case("cross attention", 63, 17),
@@ -80,6 +83,8 @@ BANDS = [
     Case("symmetric window, more keys than queries", 33, 65, masks={"window": 9}),
     Case("symmetric window, more queries than keys", 65, 33, masks={"window": 9}),
     Case("left padding", 63, 63, batch=3, masks={"causal": True, "key_starts": [0, 13, 63]}),
+    Case("causal, padding on both sides", 129, 129, heads=4, groups=2, batch=3,
+         masks={"causal": True, "key_starts": [3, 128, 70], "key_lengths": [100, 129, 60]}),
     Case("padding on both sides, windowed", 33, 63, batch=2,
          masks={"window": 20, "key_starts": [9, 0], "key_lengths": [50, 63]}),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """attend against float64: every mask, odd lengths, rows that see no key, and its gradients."""
 
+import importlib
 from dataclasses import replace
 from functools import cache
 
@@ -80,6 +81,18 @@ def test_operands_may_lie_in_memory_as_they_like(masks: dict) -> None:
     case = Case("strides", 63, 63, masks=masks)
     widths_apart = [x.transpose(2, 3).contiguous().transpose(2, 3) for x in case.operands]
     assert_close(dispatch.attend(*widths_apart, case.spec).out, case.truth.out)
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [{}, {"window": 9}, {"key_starts": [5]}, {"window": 9, "key_starts": [5], "key_lengths": [70]}],
+    ids=lambda masks: ", ".join(masks) or "causal",
+)
+def test_one_query_row_takes_the_fused_kernel(masks: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In chunks, a step of decoding took eight times as long at 160 keys."""
+    monkeypatch.setattr(importlib.import_module("kernels.cpu.attend"), "Chunked", None)
+    case = Case("decoding", 1, 80, heads=4, groups=2, masks={"causal": True} | masks)
+    assert_close(dispatch.attend(*case.operands, case.spec).out, case.truth.out)
 
 
 def test_chunks_of_rows_make_one_whole() -> None:

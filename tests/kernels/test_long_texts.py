@@ -18,6 +18,7 @@ LONG = [
     Case("big bird", TOKENS, TOKENS, masks={"window": 1, "block": 32, "random_blocks": draw_random_blocks(22, 2, 7)}),
     Case("documents", TOKENS, TOKENS, masks={"causal": True, "documents": [[0] * 300 + [1] * 200 + [2] * 200]}),
     Case("t5 and sinks", 600, TOKENS, masks={"t5_bias": numbers(32, 2), "sinks": [1.0, 4.0], "window": 300}),
+    Case("left padding", TOKENS, TOKENS, batch=2, masks={"causal": True, "key_starts": [600, 3]}),
     Case("alibi, left padding", TOKENS, TOKENS,
          masks={"causal": True, "alibi_slopes": [0.01, 0.1], "key_starts": [200]}),
     Case("relative keys", 600, TOKENS, heads=4, groups=2, masks={"relative_keys": numbers(33, 16)}),
@@ -71,7 +72,7 @@ def test_hidden_layers_of_additive_scores_are_made_block_by_block(monkeypatch: p
 def test_cells_and_measures_are_those_of_the_reference(case: Case) -> None:
     q, k, v = case.operands
     lse = dispatch.attend(q, k, v, case.spec).lse
-    ids = torch.arange(case.keys)[None] % 7
+    ids = torch.arange(case.keys).expand(case.batch, -1) % 7
     both = ("cpu", "reference")
     ours, truth = (dispatch.map_pool(q, k, lse, case.spec, 32, implementation=name) for name in both)
     for our, true in zip(ours, truth, strict=True):
