@@ -87,7 +87,7 @@ class Rotary:
 
     @property
     def depends_on_length(self) -> bool:
-        """Whether a longer text turns the same position by another angle: kept keys must then be kept unturned."""
+        """Whether a longer text turns the same position by another angle: a cache of what was read is then outdated."""
         return isinstance(self.scaling, (DynamicScaling, LongScaling))
 
 

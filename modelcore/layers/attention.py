@@ -87,8 +87,10 @@ class Attention(nn.Module):
         else:
             k_BGKD, v_BGKD = self._keys_and_values(x_BQW)
             if angles is not None:
-                q_BHQD = angles.turn(q_BHQD)
-            k_BGKD, v_BGKD = self._with_read(k_BGKD, v_BGKD, context, angles)
+                q_BHQD, k_BGKD = angles.turn(q_BHQD), angles.turn(k_BGKD)
+            if context.cache is not None:
+                window = self.pattern.window if self.pattern.window_alone else None
+                k_BGKD, v_BGKD = context.cache.extend(self.site, k_BGKD, v_BGKD, window)
         first_key = 0 if self.crosses else context.read + q_BHQD.shape[2] - k_BGKD.shape[2]
         spec = self._spec(context, q_BHQD, k_BGKD, first_key, t5_bias)
         attended = dispatch.attend(q_BHQD, k_BGKD, v_BGKD, spec)
@@ -126,19 +128,6 @@ class Attention(nn.Module):
         if context.cache is not None:
             context.cache.keep_memory(self.site, k_BGKD, v_BGKD)
         return k_BGKD, v_BGKD
-
-    def _with_read(
-        self, k_BGND: Tensor, v_BGND: Tensor, context: Context, angles: Angles | None
-    ) -> tuple[Tensor, Tensor]:
-        """The new keys, turned, after those that the cache holds."""
-        # Angles that a longer text changes must turn the old keys anew, which are therefore kept as they were.
-        turn_all = angles is not None and angles.cosine.shape[2] > k_BGND.shape[2]
-        if angles is not None and not turn_all:
-            k_BGND = angles.turn(k_BGND)
-        if context.cache is not None:
-            window = self.pattern.window if self.pattern.window_alone else None
-            k_BGND, v_BGND = context.cache.extend(self.site, k_BGND, v_BGND, window)
-        return (angles.turn(k_BGND) if turn_all and angles is not None else k_BGND), v_BGND
 
     def _spec(
         self, context: Context, q_BHQD: Tensor, k_BGKD: Tensor, first_key: int, t5_bias: Tensor | None

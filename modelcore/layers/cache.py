@@ -58,7 +58,8 @@ class Cache:
     """What a decoder keeps between calls. `length` counts the tokens read; all batch rows have as many.
 
     A layer that sees nothing but a window keeps no more than that. The keys and values that
-    cross-attention makes of the encoder's output are kept as well.
+    cross-attention makes of the encoder's output are kept as well. Where a longer text changes what its older tokens
+    saw, their keys are outdated: `modelcore.generation.reader` knows when, and reads anew.
     """
 
     def __init__(self) -> None:

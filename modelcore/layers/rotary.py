@@ -14,15 +14,15 @@ from modelcore.config import DynamicScaling, LinearScaling, Llama3Scaling, LongS
 
 
 class Angles(NamedTuple):
-    """Cosine and sine of the last N positions' angles, float32 [B or 1, 1, N, T]."""
+    """Cosine and sine of N positions' angles, float32 [B or 1, 1, N, T]."""
 
     cosine: Tensor
     sine: Tensor
 
     def turn(self, x_BHND: Tensor) -> Tensor:
-        """Queries or keys turned, dimension i with i + T; those beyond 2 T stay. x may have fewer tokens: the last."""
-        pairs, tokens = self.cosine.shape[-1], x_BHND.shape[2]
-        cosine, sine = (table[:, :, -tokens:].to(x_BHND.dtype) for table in self)
+        """Queries or keys turned, dimension i with i + T; those beyond 2 T stay."""
+        pairs = self.cosine.shape[-1]
+        cosine, sine = (table.to(x_BHND.dtype) for table in self)
         first, second, rest = x_BHND.split([pairs, pairs, x_BHND.shape[-1] - 2 * pairs], dim=-1)
         return torch.cat([first * cosine - second * sine, second * cosine + first * sine, rest], dim=-1)
 

@@ -14,7 +14,7 @@ from modelcore.config import ModelConfig, StackName
 from modelcore.layers.block import Block
 from modelcore.layers.context import Context
 from modelcore.layers.norm import build_norm
-from modelcore.layers.rotary import Angles, RotaryPositions
+from modelcore.layers.rotary import RotaryPositions
 
 Result = TypeVar("Result")
 
@@ -44,7 +44,8 @@ class Stack(nn.Module):
     def layerwise(self, x_BNW: Tensor, context: Context) -> Layerwise[Tensor]:
         """Yields after each block; returns the stack's output (B, N, W). A cache is told of the tokens at the end."""
         tokens = x_BNW.shape[1]
-        angles = [self._angles(rotary, tokens, context, x_BNW.device) for rotary in self.rotary]
+        length = context.read + tokens
+        angles = [rotary.angles(tokens, length, x_BNW.device, context.starts_B) for rotary in self.rotary]
         for layer, block in enumerate(self.blocks):
             turned = angles[-1 if self.windowed[layer] else 0] if angles else None
             x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
@@ -52,11 +53,6 @@ class Stack(nn.Module):
         if context.cache is not None:
             context.cache.advance(tokens)
         return self.norm(x_BNW)
-
-    def _angles(self, rotary: RotaryPositions, tokens: int, context: Context, device: torch.device) -> Angles:
-        length = context.read + tokens
-        count = length if rotary.rotary.depends_on_length else tokens
-        return rotary.angles(count, length, device, context.starts_B)
 
 
 def run_through(steps: Layerwise[Result]) -> Result:
