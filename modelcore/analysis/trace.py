@@ -17,11 +17,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from modelcore.analysis.generate import generate_greedily
 from modelcore.analysis.maps import AttentionMap, Overview, overview_and_measures
 from modelcore.analysis.request import RequestError, TraceRequest, label_ids, read_source, read_target
 from modelcore.config import StackName
-from modelcore.models.encoder_decoder import EncoderDecoder
+from modelcore.generation.error import GenerationError
+from modelcore.generation.sampling import Sampling
+from modelcore.generation.steps import generate
 from modelcore.models.readable import Readable
 from modelcore.models.stack import Layerwise
 from modelcore.tokenizer import Encoding, Tokenizer
@@ -29,6 +30,9 @@ from modelcore.tokenizer import Encoding, Tokenizer
 __all__ = ["NextTokens", "RequestError", "SiteTraced", "TokensRead", "TraceRequest", "trace"]
 
 NEXT_TOKENS = 50
+
+# A target without an end must stop somewhere; the start token counts.
+WRITTEN_LIMIT = 128
 
 
 @dataclass(frozen=True)
@@ -103,11 +107,22 @@ def read_sequences(model: Readable, request: TraceRequest, tokenizer: Tokenizer 
     read = TokensRead("encoder", "given", source)
     yield read
     if target is None:
-        assert isinstance(model, EncoderDecoder)
-        written = label_ids(generate_greedily(model, as_batch(read, request, model)), tokenizer)
-        yield TokensRead("decoder", "generated", written)
+        yield TokensRead("decoder", "generated", label_ids(_write_target(model, source.ids), tokenizer))
     else:
         yield TokensRead("decoder", "given", target)
+
+
+def _write_target(model: Readable, source: list[int]) -> list[int]:
+    """The target that the model writes greedily, as its decoder reads it: with the start token, without the end token.
+
+    Raises: RequestError if the model cannot write.
+    """
+    start = [] if model.config.start_token is None else [model.config.start_token]
+    steps = generate(model, start, Sampling(max_tokens=WRITTEN_LIMIT - 1), source=source, alternatives=0)
+    try:
+        return start + [step.id for step in steps if step.finished != "end_token"]
+    except GenerationError as error:
+        raise RequestError(error.code, error.message) from error
 
 
 def as_batch(read: TokensRead, request: TraceRequest, model: Readable) -> Tensor:
