@@ -12,7 +12,7 @@ from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Key
 from modelcore.checkpoints.decoder_head import head_aliases, head_entries, read_head, write_head
 from modelcore.checkpoints.mapping import Entry, Family, Interleaved, Shape, linear_entries, norm_entries
 from modelcore.checkpoints.rotary_decoder import Sizes, read_tokens, write_sizes
-from modelcore.checkpoints.rotary_keys import ROTARY_KEYS, RotaryDefaults, read_rotary, write_rotary
+from modelcore.checkpoints.rotary_keys import ROTARY_KEYS, RotaryDefaults, read_rotary, write_portion, write_rotary
 from modelcore.config import ModelConfig
 
 # What transformers assumes where config.json is silent.
@@ -78,7 +78,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         **{key: sizes[key] for key in sizes if key not in ("num_key_value_heads", "head_dim")},
         "rope_scaling": rotary["rope_scaling"],
         "rotary_emb_base": rotary["rope_theta"],
-        "rotary_pct": (config.rotary.width or head_width) / head_width,
+        "rotary_pct": write_portion(config.rotary, head_width),
         "hidden_act": ACTIVATION_NAMES[config.activation],
         "layer_norm_eps": config.norm_epsilon,
         "use_parallel_residual": config.parallel,

@@ -21,7 +21,7 @@ from modelcore.checkpoints.rotary_decoder import (
     with_prefix,
     write_sizes,
 )
-from modelcore.checkpoints.rotary_keys import RotaryDefaults, read_rotary, write_rotary
+from modelcore.checkpoints.rotary_keys import RotaryDefaults, read_rotary, write_portion, write_rotary
 from modelcore.config import ModelConfig
 
 # What transformers assumes where config.json is silent.
@@ -67,7 +67,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         **write_head(config, "PhiForCausalLM", "PhiModel"),
         **write_sizes(config),
         **write_rotary(config.rotary),
-        "partial_rotary_factor": (config.rotary.width or head_width) / head_width,
+        "partial_rotary_factor": write_portion(config.rotary, head_width),
         "hidden_act": ACTIVATION_NAMES[config.activation],
         "layer_norm_eps": config.norm_epsilon,
         "qk_layernorm": config.qk_norm is not None,

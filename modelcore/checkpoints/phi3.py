@@ -13,7 +13,7 @@ from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Key
 from modelcore.checkpoints.decoder_head import read_head, write_head
 from modelcore.checkpoints.mapping import Entry, Family, Shape, SideBySide, linear_entries
 from modelcore.checkpoints.rotary_decoder import KNOWN_KEYS, Sizes
-from modelcore.checkpoints.rotary_keys import RotaryDefaults, read_rotary, write_rotary
+from modelcore.checkpoints.rotary_keys import RotaryDefaults, read_rotary, write_portion, write_rotary
 from modelcore.config import LongScaling, ModelConfig
 
 # What transformers assumes where config.json is silent.
@@ -25,7 +25,7 @@ _DEFAULTS: dict[str, Any] = {
     "num_attention_heads": 32,
     "max_position_embeddings": 4096,
 }
-_ROTARY = RotaryDefaults(original_positions=4096)
+_ROTARY = RotaryDefaults(portion=1.0, original_positions=4096)
 
 
 def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> ModelConfig:
@@ -63,7 +63,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         **write_head(config, "Phi3ForCausalLM", "Phi3Model"),
         **rotary_decoder.write_sizes(config),
         **write_rotary(config.rotary),
-        "partial_rotary_factor": (config.rotary.width or head_width) / head_width,
+        "partial_rotary_factor": write_portion(config.rotary, head_width),
         "hidden_act": ACTIVATION_NAMES[config.activation],
         "rms_norm_eps": config.norm_epsilon,
         "sliding_window": rotary_decoder.write_layer_windows(config)["sliding_window"],

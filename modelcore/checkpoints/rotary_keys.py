@@ -43,16 +43,20 @@ _PARAMETERS: dict[str, set[str]] = {
     "llama3": {"factor", "low_freq_factor", "high_freq_factor"},
 }
 _COMMON = {"rope_type", "type", "rope_theta", "partial_rotary_factor", "original_max_position_embeddings"}
+_ODD_WIDTHS = {"default", "linear"}
 # Phi-3's first name for what became longrope.
 _OLD_TYPES = {"su": "longrope"}
 
 
 @dataclass(frozen=True)
 class RotaryDefaults:
-    """What a model type assumes where config.json is silent; `portion` of a head's width is turned."""
+    """What a model type assumes where config.json is silent.
+
+    `portion` of a head's width is turned; where it is None, all of it is, whatever config.json says.
+    """
 
     base: float = 10_000.0
-    portion: float = 1.0
+    portion: float | None = None
     original_positions: int | None = None
 
 
@@ -86,7 +90,7 @@ def read_layered_rotary(
 
 
 def write_rotary(rotary: Rotary) -> dict[str, Any]:
-    """In the spelling of transformers 4, which 5 reads too; a portion of the width is for the family to write."""
+    """In the spelling of transformers 4, which 5 reads too; the portion is for the family to write."""
     return {"rope_theta": rotary.base, "rope_scaling": _write_scaling(rotary.scaling)}
 
 
@@ -101,6 +105,13 @@ def write_layered_rotary(rotary: Rotary, window_rotary: Rotary | None) -> dict[s
     }
 
 
+def write_portion(rotary: Rotary, head_width: int) -> float:
+    """The share of a head's width that is turned, such that rounding it down gives the same number again."""
+    width = rotary.exponent_width or rotary.width or head_width
+    exact = width / head_width
+    return exact if int(head_width * exact) == width else (width + 0.5) / head_width
+
+
 def _read(
     keys: Keys, parameters: Any, within: str, positions: int, head_width: int, defaults: RotaryDefaults
 ) -> Rotary:
@@ -108,26 +119,32 @@ def _read(
     if not isinstance(parameters, dict):
         raise CheckpointError(f"config.json: {within} must be an object of settings, not {parameters!r:.40}.")
     inner = Keys(parameters, f"{within}.")
-    kind = parameters.get("rope_type", parameters.get("type", "default"))
+    kind = parameters.get("rope_type") or parameters.get("type") or "default"
     kind = _OLD_TYPES.get(kind, kind) if isinstance(kind, str) else kind
     if not isinstance(kind, str) or kind not in _PARAMETERS:
         raise CheckpointError(
             f"config.json: {within} of the type {kind!r:.40} is not supported; known are {', '.join(_PARAMETERS)}."
         )
     inner.refuse_unknown(_COMMON | _PARAMETERS[kind])
-    portion = inner.positive("partial_rotary_factor", keys.positive("partial_rotary_factor", defaults.portion))
-    width = int(head_width * portion)
-    if width % 2 or not 0 < width <= head_width:
+    if defaults.portion is None:
+        keys.require("partial_rotary_factor", 1.0)
+        inner.require("partial_rotary_factor", 1.0)
+    portion = inner.positive("partial_rotary_factor", keys.positive("partial_rotary_factor", defaults.portion or 1.0))
+    exponent_width = int(head_width * portion)
+    # Dimensions are turned in pairs: of an odd number asked for, one more is.
+    width = exponent_width + exponent_width % 2
+    if exponent_width < 2 or width > head_width or (width != exponent_width and kind not in _ODD_WIDTHS):
         raise CheckpointError(
-            f"config.json: partial_rotary_factor {portion} turns {width} of the head width {head_width}; "
-            "the number must be even, and no larger."
+            f"config.json: partial_rotary_factor {portion} turns {exponent_width} of the head width {head_width}; "
+            "the number must be at least 2 and no larger, and even where positions are stretched by frequency."
         )
     original = inner.size("original_max_position_embeddings", positions)
     if defaults.original_positions or keys.values.get("original_max_position_embeddings"):
         original = keys.size("original_max_position_embeddings", defaults.original_positions)
     scaling = _read_scaling(kind, inner, positions, original, width // 2)
     base = inner.positive("rope_theta", keys.positive("rope_theta", defaults.base))
-    return Rotary(base, None if width == head_width else width, scaling)
+    odd = exponent_width if exponent_width != width else None
+    return Rotary(base, None if width == head_width else width, scaling, odd)
 
 
 def _read_scaling(kind: str, keys: Keys, positions: int, original: int, pairs: int) -> Scaling | None:

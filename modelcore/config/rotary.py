@@ -70,7 +70,8 @@ Scaling = LinearScaling | DynamicScaling | YarnScaling | Llama3Scaling | LongSca
 class Rotary:
     """Pairs of a head's dimensions turned by position × base^(-2i / width).
 
-    `width` is how many dimensions of a head are turned, the first ones; None turns all.
+    `width` is how many dimensions of a head are turned, the first ones; None turns all. `exponent_width`
+    stands in the exponent where it is another: a checkpoint that asks for 3 dimensions has 4 of them turned.
     Dimension i is paired with i + width / 2, as in Hugging Face's layout of Llama and GPT-NeoX.
     Source: Su et al. 2021 (arXiv 2104.09864), 3.4.
     """
@@ -78,6 +79,7 @@ class Rotary:
     base: float = 10_000.0
     width: int | None = None
     scaling: Scaling | None = None
+    exponent_width: int | None = None
 
     def __post_init__(self) -> None:
         if not self.base > 0:

@@ -56,11 +56,11 @@ def frequencies(rotary: Rotary, width: int, length: int) -> Tensor:
     would be off by 1e-3 from what a checkpoint knows.
     Source: Su et al. 2021, 3.4; the scalings' own sources stand with them in modelcore.config.
     """
-    exponent = torch.arange(0, width, 2, dtype=torch.float32) / width
-    scaling = rotary.scaling
+    scaling, exponent_width = rotary.scaling, rotary.exponent_width or width
+    exponent = torch.arange(0, width, 2, dtype=torch.float32) / exponent_width
     if isinstance(scaling, DynamicScaling):
         stretched = scaling.factor * max(length, scaling.original_positions) / scaling.original_positions
-        base = rotary.base * (stretched - (scaling.factor - 1)) ** (width / (width - 2))
+        base = rotary.base * (stretched - (scaling.factor - 1)) ** (exponent_width / (exponent_width - 2))
         return 1.0 / base**exponent
     plain = rotary.base**exponent
     if isinstance(scaling, LinearScaling):

@@ -53,6 +53,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         GPT2 | {"scale_attn_by_inverse_layer_idx": True, "scale_attn_weights": False},
     ),
     "gpt_neox": ("GPTNeoXForCausalLM", UNSHARED | {"rotary_pct": 0.5}),
+    "gpt_neox turned by an odd number": ("GPTNeoXForCausalLM", UNSHARED | {"rotary_pct": 0.25}),
     "gpt_neox sequential": ("GPTNeoXForCausalLM", UNSHARED | {"use_parallel_residual": False, "rotary_pct": 1.0}),
     "gpt_neox tied, no biases": (
         "GPTNeoXForCausalLM",
