@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from modelcore.config.checks import check_model, require_whole
 from modelcore.config.choices import (
     TABLED_POSITIONS,
     Activation,
@@ -70,7 +71,8 @@ class ImageConfig:
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "patch_height", "patch_width", "channels"):
-            _require_positive(f"image.{name}", getattr(self, name))
+            require_whole(f"image.{name}", getattr(self, name))
+        require_whole("image.extra_tokens", self.extra_tokens, least=0)
         if self.height < self.patch_height or self.width < self.patch_width:
             raise ValueError(
                 f"a patch of {self.patch_height} × {self.patch_width} does not fit into {self.height} × {self.width}."
@@ -173,58 +175,7 @@ class ModelConfig:
     pad_token: int | None = None
 
     def __post_init__(self) -> None:
-        if self.encoder is None and self.decoder is None:
-            raise ValueError("a model needs an encoder, a decoder, or both.")
-        for name in ("positions", "width") + (() if self.image else ("vocabulary",)):
-            _require_positive(name, getattr(self, name))
-        for stack_name in ("encoder", "decoder"):
-            stack = getattr(self, stack_name)
-            if stack is not None:
-                self._check_stack(stack_name, stack)
-        for name in ("start_token", "end_token", "pad_token"):
-            token = getattr(self, name)
-            if token is not None and not 0 <= token < self.vocabulary:
-                raise ValueError(f"{name} {token} lies outside the vocabulary of {self.vocabulary} tokens.")
-        if self.encoder is not None and self.decoder is not None and self.start_token is None:
-            raise ValueError("an encoder-decoder needs a start_token, the first token its decoder reads.")
-        if self.image is not None and (self.encoder is None or self.decoder is not None):
-            raise ValueError("a model that reads images is an encoder.")
-        if self.head.output in ("classes", "token_classes"):
-            _require_positive("head.classes", self.head.classes)
-        if self.parallel and self.norm_placement != "pre":
-            raise ValueError(f"parallel blocks are pre-norm; norm_placement is {self.norm_placement!r}.")
-        if self.shared_norm and not self.parallel:
-            raise ValueError("shared_norm is for parallel blocks, whose two sublayers read the same x.")
-
-    def _check_stack(self, stack_name: str, stack: StackConfig) -> None:
-        for name in ("layers", "heads", "feedforward_width"):
-            _require_positive(f"{stack_name}.{name}", getattr(stack, name))
-        if stack.head_width is None and self.width % stack.heads:
-            raise ValueError(
-                f"width {self.width} does not divide by the {stack_name}'s {stack.heads} heads; "
-                "choose a width that is a multiple of the heads, or give head_width."
-            )
-        if stack.head_width is not None:
-            _require_positive(f"{stack_name}.head_width", stack.head_width)
-        _require_positive(f"{stack_name}.key_heads", stack.key_head_count)
-        if stack.heads % stack.key_head_count:
-            raise ValueError(
-                f"the {stack_name}'s {stack.heads} heads cannot share {stack.key_head_count} key heads evenly; "
-                "choose a divisor of the heads."
-            )
-        if len(stack.patterns) not in (0, 1, stack.layers):
-            raise ValueError(
-                f"the {stack_name} has {len(stack.patterns)} patterns for {stack.layers} layers; "
-                "give one for each layer, one for all, or none."
-            )
-        if self.position_encoding == "rotary":
-            for rotary in (self.rotary, self.window_rotary or self.rotary):
-                turned = rotary.width or self.head_width(stack)
-                if turned % 2 or turned > self.head_width(stack):
-                    raise ValueError(
-                        f"rotary positions turn {turned} of the {stack_name}'s head width "
-                        f"{self.head_width(stack)}; the number must be even, and no larger."
-                    )
+        check_model(self)
 
     @property
     def architecture(self) -> Architecture:
@@ -281,8 +232,3 @@ class ModelConfig:
 
     def head_width(self, stack: StackConfig) -> int:
         return stack.head_width or self.width // stack.heads
-
-
-def _require_positive(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modelcore.config.checks import require_whole
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -20,6 +22,16 @@ class Pattern:
     block: int = 1
     prefix: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("window", "stride"):
+            if getattr(self, name) is not None:
+                require_whole(f"pattern.{name}", getattr(self, name))
+        for name in ("global_tokens", "random_blocks", "prefix"):
+            require_whole(f"pattern.{name}", getattr(self, name), least=0)
+        require_whole("pattern.block", self.block)
+        if self.block > 1 and self.window is None and self.stride is None and not self.random_blocks:
+            raise ValueError("pattern.block counts window, stride or random_blocks; give one of them, or leave it 1.")
 
     @property
     def window_alone(self) -> bool:

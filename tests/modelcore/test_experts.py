@@ -22,7 +22,9 @@ IDS = torch.randint(0, 31, (3, 9), generator=torch.Generator().manual_seed(0))
 
 def mixture(active=2, *, normalised=True, gated=True):
     stack = StackConfig(2, 2, 20, experts=Experts(5, active, normalised))
-    return ModelConfig(vocabulary=31, positions=16, width=12, decoder=stack, activation="silu", gated=gated)
+    return ModelConfig(
+        vocabulary=31, positions=16, width=12, decoder=stack, activation="silu", gated=gated, feedforward_bias=False
+    )
 
 
 @pytest.mark.parametrize("active", [1, 2, 5])
@@ -49,8 +51,7 @@ def test_each_token_goes_through_its_likeliest_experts(active, normalised, gated
 
 
 def test_one_expert_is_a_plain_feed_forward_network():
-    config = replace(mixture(), feedforward_bias=False)
-    config = replace(config, decoder=replace(config.decoder, experts=Experts(1, 1)))
+    config = replace(mixture(), decoder=StackConfig(2, 2, 20, experts=Experts(1, 1)))
     alone, plain = build_drawn(config), build(replace(config, decoder=replace(config.decoder, experts=None))).double()
     weights = {name: weight for name, weight in alone.state_dict().items() if "router" not in name}
     for name in [name for name, weight in weights.items() if weight.dim() == 3]:

@@ -15,10 +15,10 @@ from modelcore.analysis import picture
 from modelcore.analysis.picture import read_picture, read_pixels
 from modelcore.analysis.request import RequestError, TraceRequest, read_source
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.config import ImageConfig, ModelConfig, StackConfig
+from modelcore.config import HeadConfig, ImageConfig, ModelConfig, StackConfig
 
 IMAGE = ImageConfig(height=32, width=32, patch_height=8, patch_width=8)
-CONFIG = ModelConfig(0, 17, 8, encoder=StackConfig(1, 2, 8), image=IMAGE)
+CONFIG = ModelConfig(0, 17, 8, encoder=StackConfig(1, 2, 8), image=IMAGE, head=HeadConfig("hidden"))
 
 
 @pytest.fixture
