@@ -6,7 +6,7 @@ Source: the classes of these names in Hugging Face's transformers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelcore.config import Activation, Output
@@ -46,8 +46,8 @@ class Spelling:
     class_prefix: str
     prefix: str
     heads: tuple[HeadSpelling, ...]
-    keys: Mapping[str, tuple[str, Any]] = field(default_factory=lambda: BERT_KEYS)
-    block: Mapping[str, str] = field(default_factory=lambda: BERT_BLOCK)
+    keys: Mapping[str, tuple[str, Any]]
+    block: Mapping[str, str]
     layers: str = "encoder.layer"
     has_token_types: bool = True
     embedding_width: int | None = None
@@ -92,6 +92,8 @@ BERT = Spelling(
         _TOKEN_CLASSES,
         _HIDDEN,
     ),
+    BERT_KEYS,
+    BERT_BLOCK,
 )
 
 ROBERTA = Spelling(
@@ -108,6 +110,8 @@ ROBERTA = Spelling(
         _TOKEN_CLASSES,
         _HIDDEN,
     ),
+    BERT_KEYS,
+    BERT_BLOCK,
     padding=1,
 )
 
@@ -182,6 +186,7 @@ ELECTRA = Spelling(
         "heads": ("num_attention_heads", 4),
         "feedforward_width": ("intermediate_size", 1024),
     },
+    block=BERT_BLOCK,
     embedding_width=128,
 )
 

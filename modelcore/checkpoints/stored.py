@@ -69,7 +69,7 @@ class StoredTensor:
         """The values, in memory of their own. Raises: CheckpointError if the file has become shorter."""
         tensor = torch.empty(self.shape, dtype=DTYPES[self.dtype])
         if self.size_bytes:
-            room = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+            room = tensor.reshape(-1).view(torch.uint8).numpy().data
             with self.file.open("rb", buffering=0) as stream:
                 stream.seek(self.start)
                 _fill(stream, room, self)

@@ -38,7 +38,7 @@ def save_marian(folder: Path, **changes: Any) -> transformers.MarianMTModel:
     return save_model(transformers.MarianMTModel, config, folder)
 
 
-def save_model(kind: Any, config: Any, folder: Path) -> Any:
+def save_model(kind: Any, config: Any, folder: Path, spread: float = 0.3) -> Any:
     """Weights are drawn large, so that attention is peaked and an error in any of them shows.
 
     Those of normalisations are drawn around what they start as: 1, or 0 where 1 is added.
@@ -50,6 +50,6 @@ def save_model(kind: Any, config: Any, folder: Path) -> Any:
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:
             start = weight.mean() if weight.dim() == 1 and name.endswith("weight") else 0.0
             if weight.requires_grad or name == "final_logits_bias":
-                weight.copy_(torch.randn(weight.shape, generator=generator) * 0.3 + start)
+                weight.copy_(torch.randn(weight.shape, generator=generator) * spread + start)
     model.save_pretrained(folder)
     return model
