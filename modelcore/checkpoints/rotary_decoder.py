@@ -221,7 +221,7 @@ def entries(
                 width = config.head_width(stack) * (1 if per_head else heads)
                 table += norm(f"{theirs}.self_attn.{name}", f"{ours}.self_attention.{part}", width)
         table += feedforward(config, theirs, f"{ours}.feedforward")
-        for name, part in _NORMS[config.norm_placement].items():
+        for name, part in _NORMS.get(config.norm_placement, {}).items():
             table += norm(f"{theirs}.{name}", f"{ours}.{part}", config.width)
     return table
 

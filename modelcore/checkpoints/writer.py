@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from modelcore.checkpoints.agreement import first_difference
+from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.reader import CONFIG_FILE
 from modelcore.checkpoints.weights import SINGLE_FILE
@@ -26,13 +28,23 @@ def save_checkpoint(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Writes config.json, model.safetensors and tokenizer.json; each file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes config.json, model.safetensors and tokenizer.json; each file appears whole or not at all.
+
+    Raises: CheckpointError, before anything is written, if the family has no way to say what the model computes.
+    """
     layout = FAMILIES[family]
-    parameters = {name: tensor.detach().to("cpu", dtype) for name, tensor in model.state_dict().items()}
-    tensors = {entry.name: entry.pack(parameters) for entry in layout.entries(model.config)}
-    with_temporary(folder / SINGLE_FILE, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
     values = layout.write_config(model.config) | {"dtype": str(dtype).removeprefix("torch.")}
+    table = layout.entries(model.config)
+    read_back = layout.read_config(values, {entry.name: entry.shape for entry in table})
+    lost = first_difference(model.config, read_back)
+    if lost is not None:
+        raise CheckpointError(
+            f"a {values['model_type']} checkpoint cannot say what this model's {lost} is; save it as another family."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    parameters = {name: tensor.detach().to("cpu", dtype) for name, tensor in model.state_dict().items()}
+    tensors = {entry.name: entry.pack(parameters) for entry in table}
+    with_temporary(folder / SINGLE_FILE, lambda file: save_file(tensors, file, metadata={"format": "pt"}))
     write_json(folder / CONFIG_FILE, values)
     if tokenizer is not None:
         with_temporary(folder / "tokenizer.json", tokenizer.save)
