@@ -55,7 +55,8 @@ def chosen(device: torch.device | str, operation: Operation = "attend", spec: At
     kind = torch.device(device).type
     if kind == "cpu":
         why = "tensors on the CPU" if torch.cuda.is_available() else "no CUDA device"
-        return Choice("cpu", f"{why}; matrix products through {cpu.gemm_route()}")
+        backend = cpu.matmul_backend()
+        return Choice("cpu", f"{why}; matrix products through {backend.name} ({backend.reason})")
     if kind != "cuda":
         return Choice("torch", f"no kernels for {kind}; torch in chunks")
     if find_spec("triton") is None:

@@ -6,7 +6,7 @@ run this code on CUDA too; `dispatch` then calls it "torch".
 
 from kernels.cpu.attend import attend
 from kernels.cpu.maps import map_pool, map_tile
-from kernels.cpu.scores import gemm_route
+from kernels.cpu.matmul import matmul_backend
 from kernels.cpu.stats import map_stats, map_summary
 
-__all__ = ["attend", "gemm_route", "map_pool", "map_stats", "map_summary", "map_tile"]
+__all__ = ["attend", "map_pool", "map_stats", "map_summary", "map_tile", "matmul_backend"]

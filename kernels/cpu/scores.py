@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
 
 import torch
 from torch import Tensor
+
+from kernels.cpu.matmul import matmul_backend, onednn_linear
 
 # N pairs of batch and key/value head, R query heads of each, Q queries, K keys, D head width
 
@@ -63,25 +64,11 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-@cache
-def gemm_route() -> str:
-    """ "onednn" where torch's private linear operator answers as it should, else "matmul".
-
-    oneDNN beats MKL on AMD (the factor depends on the chip), but its door has no stable name.
-    """
-    probe = torch.eye(2)
-    try:
-        works = torch.equal(torch.ops.mkldnn._linear_pointwise(probe, probe, None, "none", [], ""), probe)
-    except (AttributeError, RuntimeError, TypeError):
-        works = False
-    return "onednn" if works else "matmul"
-
-
 def gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
     """a b^T for each pair. One large pair goes through oneDNN, which has no batched entry."""
     large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] >= CHUNK_SCORES // 8
-    if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and gemm_route() == "onednn":
+    if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and matmul_backend().name == "onednn":
         # Rows apart in memory, as heads after tokens leave them, are a thousand times slower here.
         b_KD = b_NKD[0].contiguous()
-        return torch.ops.mkldnn._linear_pointwise(a_NMD[0], b_KD, None, "none", [], "")[None]
+        return onednn_linear(a_NMD[0], b_KD)[None]
     return torch.bmm(a_NMD, b_NKD.transpose(1, 2))

@@ -1,0 +1,96 @@
+"""Which library multiplies float32 matrices on this CPU: measured once in a process, not assumed.
+
+torch asks MKL, which AMD's CPUs do not like; oneDNN has no public door for dense tensors, only a
+private operator that may move.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Of the largest value, for products over a width of 768. A route through bfloat16 misses it by a factor of a thousand.
+FLOAT32_ERROR = 1e-6
+
+# The product that is timed: rows, inputs, outputs. How often, and when no further try is begun.
+TIMED = (128, 768, 768)
+TRIES = 12
+ENOUGH_S = 0.05
+
+
+class Backend(NamedTuple):
+    """A library, and why it was chosen, in words for a person."""
+
+    name: Literal["onednn", "torch"]
+    reason: str
+
+
+@cache
+def matmul_backend() -> Backend:
+    """The faster of oneDNN and torch's default. The first call takes some 20 ms, in which it measures both."""
+    if not onednn_answers():
+        return Backend("torch", "this torch has no operator for oneDNN's linear layer")
+    rows, inputs, outputs = TIMED
+    generator = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(count, inputs, generator=generator) for count in (rows, outputs))
+    routes = {"onednn": lambda: onednn_linear(x, weight), "torch": lambda: F.linear(x, weight)}
+    name, reason = fastest_exact(routes, F.linear(x.double(), weight.double()))
+    return Backend("onednn" if name == "onednn" else "torch", reason)
+
+
+def onednn_linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none", algorithm: str = ""
+) -> Tensor:
+    """activation(x W^T + b). The weight is contiguous, or packed by `onednn_pack`. Not differentiable."""
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], algorithm)
+
+
+def onednn_pack(weight: Tensor) -> Tensor:
+    """The weight in blocks as oneDNN's kernels read it, in new memory; `to_dense` unpacks it."""
+    return torch.ops.mkldnn._reorder_linear_weight(weight)
+
+
+def onednn_answers() -> bool:
+    """Whether torch's private operators are there and answer as they should."""
+    probe = torch.eye(2)
+    try:
+        answers = [onednn_linear(probe, probe), onednn_linear(probe, onednn_pack(probe)), onednn_pack(probe).to_dense()]
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    return all(torch.equal(answer, probe) for answer in answers)
+
+
+def fastest_exact(routes: Mapping[str, Callable[[], Tensor]], exact: Tensor) -> tuple[str, str]:
+    """The fastest route whose result is float32's, and the times of all of them in words.
+
+    Where none is exact, the first.
+    """
+    scale = exact.abs().max()
+    errors = {name: float((route() - exact).abs().max() / scale) for name, route in routes.items()}
+    seconds = _best_seconds(routes)
+    allowed = [name for name in routes if errors[name] < FLOAT32_ERROR] or list(routes)[:1]
+    said = ", ".join(
+        f"{name} {1e3 * seconds[name]:.2f} ms" if name in allowed else f"{name} not exact ({errors[name]:.0e})"
+        for name in routes
+    )
+    return min(allowed, key=lambda name: seconds[name]), said
+
+
+def _best_seconds(routes: Mapping[str, Callable[[], Tensor]]) -> dict[str, float]:
+    """The least time of each, tried in turns so that a busy machine disturbs all alike, and not for long."""
+    best = dict.fromkeys(routes, float("inf"))
+    began = time.perf_counter()
+    for _ in range(TRIES):
+        for name, route in routes.items():
+            started = time.perf_counter()
+            route()
+            best[name] = min(best[name], time.perf_counter() - started)
+        if time.perf_counter() - began > ENOUGH_S:
+            break
+    return best
