@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modelcore.config import ImageConfig, ModelConfig
-from modelcore.layers.linear import Linear
+from modelcore.layers.linear import Linear, linear
 from modelcore.layers.norm import build_norm
 from modelcore.layers.positional import LearnedPositions, build_positions
 
@@ -32,7 +32,7 @@ class TokenEmbedding(nn.Module):
 
     def scores(self, x_BNE: Tensor, bias_V: Tensor | None = None) -> Tensor:
         """x · every token's vector, (B, N, V)."""
-        return F.linear(x_BNE, self.weight, bias_V)
+        return linear(x_BNE, self.weight, bias_V)
 
 
 class InputEmbedding(nn.Module):

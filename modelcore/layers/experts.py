@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modelcore.config import Experts, ModelConfig, StackName
-from modelcore.layers.activation import ACTIVATIONS
-from modelcore.layers.linear import Linear
+from modelcore.layers.linear import Linear, linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class MixtureOfExperts(nn.Module):
         self.expand = nn.Parameter(torch.empty(experts.count, inner, config.width))
         self.gate = nn.Parameter(torch.empty(experts.count, inner, config.width)) if config.gated else None
         self.contract = nn.Parameter(torch.empty(experts.count, config.width, inner))
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = config.activation
 
     def forward(self, x_BNW: Tensor, tap: RoutingTap | None = None) -> Tensor:
         probabilities_BNE = self.router(x_BNW).softmax(-1, dtype=torch.float32)
@@ -63,12 +62,12 @@ class MixtureOfExperts(nn.Module):
         return out_NW.view_as(x_BNW)
 
     def _run(self, expert: int, x_NW: Tensor) -> Tensor:
-        inner_NF = F.linear(x_NW, self.expand[expert])
         if self.gate is None:
-            inner_NF = self.activation(inner_NF)
+            inner_NF = linear(x_NW, self.expand[expert], activation=self.activation)
         else:
-            inner_NF = self.activation(F.linear(x_NW, self.gate[expert])) * inner_NF
-        return F.linear(inner_NF, self.contract[expert])
+            gate_NF = linear(x_NW, self.gate[expert], activation=self.activation)
+            inner_NF = gate_NF * linear(x_NW, self.expand[expert])
+        return linear(inner_NF, self.contract[expert])
 
 
 def load_balancing_loss(routings: Sequence[Routing]) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from modelcore.config import ModelConfig, StackName
-from modelcore.layers.activation import ACTIVATIONS
 from modelcore.layers.linear import Linear
 
 
@@ -21,9 +20,9 @@ class FeedForward(nn.Module):
         self.expand = Linear(config.width, inner, bias=bias)
         self.gate = Linear(config.width, inner, bias=bias) if config.gated else None
         self.contract = Linear(inner, config.width, bias=bias)
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = config.activation
 
     def forward(self, x_BNW: Tensor) -> Tensor:
         if self.gate is None:
-            return self.contract(self.activation(self.expand(x_BNW)))
-        return self.contract(self.activation(self.gate(x_BNW)) * self.expand(x_BNW))
+            return self.contract(self.expand(x_BNW, self.activation))
+        return self.contract(self.gate(x_BNW, self.activation) * self.expand(x_BNW))

@@ -1,12 +1,110 @@
-"""The linear layer."""
+"""The linear layer, and how a model that only runs is made faster: its weights packed as oneDNN reads them."""
+
+# x [..., inputs], weight [outputs, inputs], bias [outputs]
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kernels.cpu.matmul import Backend, matmul_backend, onednn_linear, onednn_pack
+from modelcore.config import Activation
+from modelcore.layers.activation import ACTIVATIONS
+
+# Below this many weights torch's shorter way to its product wins over oneDNN's faster product.
+FEW_WEIGHTS = 1 << 17
+
+# What oneDNN applies to a product before it writes it: operation and algorithm.
+POST_OPERATIONS: Mapping[Activation | None, tuple[str, str]] = {
+    None: ("none", ""),
+    "gelu": ("gelu", "none"),
+    "gelu_tanh": ("gelu", "tanh"),
+    "relu": ("relu", ""),
+    "silu": ("swish", ""),
+}
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Activation | None = None) -> Tensor:
+    """activation(x Wᵀ + b), by the backend that is fastest here; the weight may be packed.
+
+    Differentiable. Where a gradient is wanted, or tensors are not float32 on the CPU, torch's own product is taken.
+    """
+    if _is_for_onednn(x, weight, bias):
+        if activation in POST_OPERATIONS:
+            return onednn_linear(x, weight, bias, *POST_OPERATIONS[activation])
+        y = onednn_linear(x, weight, bias)
+    else:
+        y = F.linear(x, weight.to_dense() if weight.is_mkldnn else weight, bias)
+    return y if activation is None else ACTIVATIONS[activation](y)
+
+
+def _is_for_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
+    if x.dtype != torch.float32 or weight.dtype != torch.float32 or x.device.type != "cpu":
+        return False
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
+        return False
+    return weight.is_mkldnn or _gains(weight)
+
+
+def _gains(weight: Tensor) -> bool:
+    return weight.numel() >= FEW_WEIGHTS and weight.is_contiguous() and matmul_backend().name == "onednn"
 
 
 class Linear(nn.Linear):
-    """y = x W^T + b, as every product of a model with its own weights is computed.
+    """y = activation(x Wᵀ + b), as every product of a model with its own weights is computed.
 
-    Shapes: x [..., inputs] -> [..., outputs]; weight [outputs, inputs], bias [outputs].
+    `pack` is for models that only run. Whatever looks at the weights as numbers, or changes them, unpacks
+    them again: another device or dtype, loading into them, training. A state dict holds plain weights.
     """
+
+    def forward(self, x: Tensor, activation: Activation | None = None) -> Tensor:
+        return linear(x, self.weight, self.bias, activation)
+
+    @property
+    def packed(self) -> bool:
+        return self.weight.is_mkldnn
+
+    def pack(self) -> None:
+        """Replaces the weight by its packed form, where this CPU gains by it; holds both for a moment."""
+        weight = self.weight
+        if weight.device.type == "cpu" and weight.dtype == torch.float32 and not self.packed and _gains(weight):
+            self.weight = nn.Parameter(onednn_pack(weight.detach()), requires_grad=False)
+
+    def unpack(self) -> None:
+        if self.packed:
+            weight = self.weight
+            self.weight = nn.Parameter(weight.detach().to_dense(), requires_grad=weight.requires_grad)
+
+    def train(self, mode: bool = True) -> Linear:
+        if mode:
+            self.unpack()
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Linear:
+        self.unpack()
+        return super()._apply(fn, recurse)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.packed:
+            destination[prefix + "weight"] = self.weight.to_dense()
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self.unpack()
+        super()._load_from_state_dict(*args, **kwargs)
+
+
+def pack(model: nn.Module) -> Backend:
+    """Packs the linear layers of a model that only runs, one after the other, and says which backend computes it.
+
+    Memory stays what it was but for one weight. Shared matrices that are also looked up, as token vectors
+    are, stay plain.
+    """
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.pack()
+    return matmul_backend()

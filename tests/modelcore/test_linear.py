@@ -1,0 +1,133 @@
+"""Linear layers compute the same packed, plain and fused, and become plain again for whoever needs numbers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from kernels.cpu.matmul import Backend, onednn_answers
+from modelcore.config import Activation
+from modelcore.layers import linear as linear_module
+from modelcore.layers.activation import ACTIVATIONS
+from modelcore.layers.linear import Linear, linear, pack
+
+pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no operator for oneDNN's linear layer")
+
+# Of the largest value.
+FLOAT32_ERROR = 1e-6
+
+
+@pytest.fixture(autouse=True)
+def any_weight_gains(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As on a CPU where oneDNN is faster, and for small matrices too."""
+    monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("onednn", "said by a test"))
+    monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
+    torch.manual_seed(0)
+    yield
+
+
+def packed(layer: Linear) -> Linear:
+    made = copy.deepcopy(layer)
+    made.pack()
+    assert made.packed
+    return made
+
+
+def error(y: torch.Tensor, exact: torch.Tensor) -> float:
+    return float((y - exact).abs().max() / exact.abs().max())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (2, 3, 5), (0, 5), (67, 5)])
+@torch.inference_mode()
+def test_values_are_those_of_float64(shape: tuple[int, ...], bias: bool) -> None:
+    layer, x = Linear(5, 63, bias=bias), torch.randn(shape)
+    exact = F.linear(x.double(), layer.weight.double(), layer.bias.double() if bias else None)
+    for y in (layer(x), packed(layer)(x)):
+        assert y.shape == exact.shape
+        assert not y.numel() or error(y, exact) < FLOAT32_ERROR
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+@torch.inference_mode()
+def test_activation_follows_the_product_fused_or_not(activation: Activation) -> None:
+    layer, x = Linear(96, 129), 3 * torch.randn(7, 96)
+    exact = ACTIVATIONS[activation](F.linear(x.double(), layer.weight.double(), layer.bias.double()))
+    for y in (layer(x, activation), packed(layer)(x, activation)):
+        assert error(y, exact) < FLOAT32_ERROR
+
+
+@torch.inference_mode()
+def test_rows_apart_in_memory_are_read_rightly() -> None:
+    layer, wide = Linear(6, 10), torch.randn(4, 12)
+    for x in (wide[:, ::2], wide[:, :6], wide.t()[:6].t(), torch.randn(1, 6).expand(4, 6)):
+        torch.testing.assert_close(packed(layer)(x), F.linear(x, layer.weight, layer.bias))
+
+
+def test_gradients_reach_weights_of_a_plain_layer() -> None:
+    layer, x = Linear(5, 7), torch.randn(3, 5, requires_grad=True)
+    layer(x, "gelu").square().sum().backward()
+    x64 = x.detach().double().requires_grad_()
+    ours64 = copy.deepcopy(layer).double()
+    F.gelu(F.linear(x64, ours64.weight, ours64.bias)).square().sum().backward()
+    for ours, exact in ((x, x64), (layer.weight, ours64.weight), (layer.bias, ours64.bias)):
+        torch.testing.assert_close(ours.grad, exact.grad.float())
+
+
+def test_gradients_go_through_a_packed_layer_to_what_entered() -> None:
+    layer, x = Linear(5, 7), torch.randn(3, 5, requires_grad=True)
+    (expected,) = torch.autograd.grad(layer(x).square().sum(), x)
+    (given,) = torch.autograd.grad(packed(layer)(x).square().sum(), x)
+    torch.testing.assert_close(given, expected)
+
+
+def test_state_dict_of_a_packed_layer_is_plain_and_loads_into_either() -> None:
+    layer, other = Linear(5, 7), Linear(5, 7)
+    state = packed(layer).state_dict()
+    assert all(torch.equal(state[name], value) for name, value in layer.state_dict().items())
+    for target in (other, packed(other)):
+        target.load_state_dict(state)
+        assert torch.equal(target.weight, layer.weight)
+
+
+def test_training_and_other_dtypes_unpack() -> None:
+    layer = Linear(5, 7)
+    for changed in (packed(layer).train(), nn.Sequential(packed(layer)).train()[0], packed(layer).to("cpu")):
+        assert not changed.packed
+        assert torch.equal(changed.weight, layer.weight)
+    assert packed(layer).double().weight.dtype == torch.float64
+    assert packed(layer).eval().packed
+
+
+def test_pack_packs_every_linear_layer_and_names_the_backend() -> None:
+    model, x = nn.Sequential(Linear(5, 9), nn.LayerNorm(9), nn.Sequential(Linear(9, 4))).eval(), torch.randn(3, 5)
+    plain = model(x).detach()
+    assert pack(model) == Backend("onednn", "said by a test")
+    assert [layer.packed for layer in model.modules() if isinstance(layer, Linear)] == [True, True]
+    torch.testing.assert_close(model(x), plain)
+
+
+def test_nothing_is_packed_where_nothing_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
+    half, small = Linear(5, 7).half(), Linear(5, 7)
+    half.pack()
+    monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 36)
+    small.pack()
+    assert not half.packed
+    assert not small.packed
+    monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
+    monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("torch", "said by a test"))
+    small.pack()
+    assert not small.packed
+
+
+@torch.inference_mode()
+def test_other_dtypes_take_torchs_own_product() -> None:
+    for dtype in (torch.float64, torch.bfloat16):
+        x, weight = torch.randn(3, 5, dtype=dtype), torch.randn(7, 5, dtype=dtype)
+        assert torch.equal(linear(x, weight), F.linear(x, weight))
