@@ -1,0 +1,94 @@
+"""A model of transformers behind the surface of our own: inputs in, result out, and a tap for each site."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from modelcore.adapters.config import AdaptedConfig
+from modelcore.adapters.interface import Pass, Planned, taking_place
+from modelcore.adapters.materialised import handed_out, materialised_map
+from modelcore.adapters.plan import paths_of
+from modelcore.checkpoints.error import CheckpointError
+from modelcore.config.model import Architecture
+from modelcore.layers.attention_map import Tap
+from modelcore.layers.edits import Edits
+
+# What the forward method of transformers' models calls our inputs.
+INPUT_NAMES: dict[Architecture, tuple[str, ...]] = {
+    "decoder": ("input_ids",),
+    "encoder": ("input_ids",),
+    "encoder-decoder": ("input_ids", "decoder_input_ids"),
+    "vision": ("pixel_values",),
+}
+
+# What a model returns, the most worked out first.
+RESULTS = ("logits", "prediction_logits", "last_hidden_state", "pooler_output")
+
+
+class AdaptedModel:
+    """An adapted model in eval mode. `plan` is None where maps are handed out whole instead of through the tap."""
+
+    def __init__(self, model: Any, config: AdaptedConfig, plan: Sequence[Planned] | None) -> None:
+        self.config = config
+        self._model = model
+        self._plan = plan
+        self._paths = paths_of(model)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        return self._model.parameters()
+
+    @torch.inference_mode()
+    def __call__(self, *inputs: Tensor, tap: Tap | None = None, edits: Edits | None = None) -> Tensor:
+        """Logits, or the last hidden states of a model without a head.
+
+        Inputs: ids (1, N); source and target ids; or pixels (1, C, H, W). Without a tap nothing is kept.
+        Raises: CheckpointError if the model cannot read them, or not as it did when it was checked.
+        """
+        named = dict(zip(INPUT_NAMES[self.config.architecture], inputs, strict=True))
+        try:
+            if self._plan is None:
+                return self._handing_out(named, tap, edits)
+            with taking_place(Pass(self._paths, self._plan, tap, edits)):
+                return result_of(self._model(**named))
+        except (IndexError, ValueError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(f"This model cannot read this input: {str(error)[:200]}.") from error
+
+    def layerwise(
+        self, *inputs: Tensor, tap: Tap | None = None, edits: Edits | None = None
+    ) -> Generator[None, None, Tensor]:
+        """As `__call__`; rests once, after all layers: the pass between them is the model's own."""
+        result = self(*inputs, tap=tap, edits=edits)
+        yield
+        return result
+
+    def _handing_out(self, named: dict[str, Tensor], tap: Tap | None, edits: Edits | None) -> Tensor:
+        if edits:
+            raise CheckpointError("This model computes its attention by itself, where it cannot be edited.")
+        if tap is None:
+            return result_of(self._model(**named))
+        output = self._model(**named, output_attentions=True)
+        maps = handed_out(output, next(iter(self.config.stacks)))
+        if [site for site, _ in maps] != self.config.sites():
+            raise CheckpointError("This model handed out other maps than when its checkpoint was checked.")
+        for site, map_BHQK in maps:
+            tap(materialised_map(site, map_BHQK))
+        return result_of(output)
+
+
+def result_of(output: Any) -> Tensor:
+    """What a forward pass of transformers came to. Raises: CheckpointError if it is nothing that we know."""
+    for name in RESULTS:
+        result = getattr(output, name, None)
+        if isinstance(result, Tensor):
+            return result
+    raise CheckpointError(f"This model returns {type(output).__name__}, in which nothing is known to be its result.")
