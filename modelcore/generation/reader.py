@@ -128,9 +128,6 @@ def _stands(config: ModelConfig, length: int, longer: int) -> bool:
     for pattern in config.stack("decoder").patterns:
         if length < pattern.prefix:
             return False
-        # Random blocks are drawn anew for each number of blocks.
-        if pattern.random_blocks and -(-length // pattern.block) != -(-longer // pattern.block):
-            return False
     return config.position_encoding != "rotary" or _turns_alike(config, length, longer)
 
 

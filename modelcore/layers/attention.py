@@ -183,6 +183,7 @@ class Attention(nn.Module):
         fields |= {"global_tokens": pattern.global_tokens, "prefix": pattern.prefix}
         if pattern.random_blocks:
             blocks = -(-k_BGKD.shape[2] // pattern.block)
-            drawn = draw_random_blocks(blocks, min(pattern.random_blocks, blocks), pattern.seed)
+            count = min(pattern.random_blocks, blocks)
+            drawn = draw_random_blocks(blocks, count, pattern.seed, causal=self.causal)
             fields["random_blocks"] = drawn.to(k_BGKD.device)
         return fields

@@ -34,7 +34,8 @@ class Context:
 
     lengths, starts  where each sequence ends and begins, if padded on the right or on the left
     documents        which text each token belongs to, where several are packed in one sequence: attention
-                     stays within one; positions count on
+                     stays within one, and positions count from its start, so that each is read as if alone.
+                     Patterns count blocks, global tokens and a prefix from the start of the sequence still.
     memory           the encoder's output, for cross-attention, with its own lengths
     cache            what the stack has read before; the tokens of this pass follow it
     """

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from modelcore.config import ImageConfig, ModelConfig
 from modelcore.layers.linear import Linear, linear
 from modelcore.layers.norm import build_norm
-from modelcore.layers.positional import LearnedPositions, build_positions
+from modelcore.layers.positional import LearnedPositions, build_positions, count_positions
 
 
 class TokenEmbedding(nn.Module):
@@ -59,16 +59,19 @@ class InputEmbedding(nn.Module):
         *,
         read: int = 0,
         starts_B: Tensor | None = None,
+        documents_BK: Tensor | None = None,
         token_types_BN: Tensor | None = None,
     ) -> Tensor:
-        """`read` tokens stand before these; `starts` says where each sequence begins after left padding."""
+        """`read` tokens stand before these. Positions count from where each sequence starts after left padding, and
+        anew in each of several documents.
+
+        Raises: ValueError if the text is longer than the table of positions.
+        """
         if self.projection is not None and not self.projects_sum:
             x_BNE = self.projection(x_BNE)
         if self.positions is not None:
-            positions: range | Tensor = range(read, read + x_BNE.shape[1])
-            if starts_B is not None:
-                counted_N = torch.arange(read, read + x_BNE.shape[1], device=x_BNE.device)
-                positions = (counted_N - starts_B[:, None]).clamp(min=0)
+            counted = range(read, read + x_BNE.shape[1])
+            positions = count_positions(counted, starts_B, documents_BK)
             x_BNE = x_BNE + self.positions(positions).to(x_BNE.dtype)
         if self.token_types is not None:
             kind = self.token_types.weight[0] if token_types_BN is None else self.token_types(token_types_BN)

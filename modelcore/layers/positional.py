@@ -21,9 +21,7 @@ class LearnedPositions(nn.Module):
         self.offset = offset
 
     def forward(self, positions: range | Tensor) -> Tensor:
-        if isinstance(positions, range):
-            return self.weight[positions.start + self.offset : positions.stop + self.offset]
-        return self.weight[positions + self.offset]
+        return _rows(self.weight[self.offset :], positions)
 
 
 class SinusoidalPositions(nn.Module):
@@ -38,11 +36,37 @@ class SinusoidalPositions(nn.Module):
             self.register_buffer("table_PW", sinusoids(positions, width), persistent=False)
 
     def forward(self, positions: range | Tensor) -> Tensor:
-        return (
-            self.table_PW[positions.start : positions.stop]
-            if isinstance(positions, range)
-            else self.table_PW[positions]
-        )
+        return _rows(self.table_PW, positions)
+
+
+def _rows(table_PW: Tensor, positions: range | Tensor) -> Tensor:
+    """Raises: ValueError past the end, where a slice may hold a single row, which would be taken for every token."""
+    if not isinstance(positions, range):
+        return table_PW[positions]
+    if positions.stop > table_PW.shape[0]:
+        raise ValueError(f"the text has {positions.stop} tokens; this model knows {table_PW.shape[0]} positions.")
+    return table_PW[positions.start : positions.stop]
+
+
+def count_positions(
+    counted: range, starts_B: Tensor | None = None, documents_BK: Tensor | None = None
+) -> range | Tensor:
+    """The positions of the tokens of these indices, as they are, or (B, N) counted from each sequence's start.
+
+    `starts` says where sequences begin after left padding; `documents` which text each token belongs to.
+    """
+    if documents_BK is not None:
+        index_K = torch.arange(documents_BK.shape[1], device=documents_BK.device)
+        begins_BK = torch.ones_like(documents_BK, dtype=torch.bool)
+        begins_BK[:, 1:] = documents_BK[:, 1:] != documents_BK[:, :-1]
+        first_BK = (index_K * begins_BK).cummax(dim=1).values
+        if starts_B is not None:
+            first_BK = first_BK.maximum(starts_B[:, None])
+        return (index_K - first_BK).clamp(min=0)[:, counted.start : counted.stop]
+    if starts_B is not None:
+        index_N = torch.arange(counted.start, counted.stop, device=starts_B.device)
+        return (index_N - starts_B[:, None]).clamp(min=0)
+    return counted
 
 
 def build_positions(config: ModelConfig, width: int) -> LearnedPositions | SinusoidalPositions | None:

@@ -40,7 +40,8 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Logits (B, Q, V), or (B, 1, V) with `last_only`.
 
-        `lengths` and `starts` say where texts end and begin that are padded on the right or on the left.
+        `lengths` and `starts` say where texts end and begin that are padded on the right or on the left,
+        `documents` which text each token belongs to, where several are packed in one sequence.
         With a `cache` the tokens follow those that it has read.
         """
         context = Context(lengths_B=lengths_B, starts_B=starts_B, documents_BK=documents_BK, cache=cache, **instruments)
@@ -51,6 +52,8 @@ class Decoder(nn.Module):
         return self._pass(ids_BQ, Context(**instruments), last_only=False)
 
     def _pass(self, ids_BQ: Tensor, context: Context, last_only: bool) -> Layerwise[Tensor]:
-        x_BQW = self.decoder_embedding(self.tokens(ids_BQ), read=context.read, starts_B=context.starts_B)
+        x_BQW = self.decoder_embedding(
+            self.tokens(ids_BQ), read=context.read, starts_B=context.starts_B, documents_BK=context.documents_BK
+        )
         x_BQW = yield from self.decoder.layerwise(x_BQW, context)
         return self.head(x_BQW[:, -1:] if last_only else x_BQW, self.tokens)

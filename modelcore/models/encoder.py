@@ -35,7 +35,10 @@ class Encoder(nn.Module):
         documents_BK: Tensor | None = None,
         **instruments: Unpack[Instruments],
     ) -> Tensor:
-        """What the head gives: (B, N, V), (B, V) or (B, N, W). `lengths`: texts are padded on the right."""
+        """What the head gives: (B, N, V), (B, V) or (B, N, W).
+
+        `lengths`: texts are padded on the right. `documents`: several are packed in one sequence.
+        """
         context = Context(lengths_B=lengths_B, documents_BK=documents_BK, **instruments)
         return run_through(self._pass(ids_BN, token_types_BN, context))
 
@@ -46,6 +49,8 @@ class Encoder(nn.Module):
         return self._pass(ids_BN, token_types_BN, Context(**instruments))
 
     def _pass(self, ids_BN: Tensor, token_types_BN: Tensor | None, context: Context) -> Layerwise[Tensor]:
-        x_BNW = self.encoder_embedding(self.tokens(ids_BN), token_types_BN=token_types_BN)
+        x_BNW = self.encoder_embedding(
+            self.tokens(ids_BN), documents_BK=context.documents_BK, token_types_BN=token_types_BN
+        )
         x_BNW = yield from self.encoder.layerwise(x_BNW, context)
         return self.head(x_BNW, self.tokens)
