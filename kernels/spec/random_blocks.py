@@ -27,4 +27,4 @@ def draw_random_blocks(blocks: int, count: int, seed: int, *, heads: int = 1, ca
         lot[:, row, col] = torch.rand(len(row), heads, generator=generator).T
     else:
         lot = torch.rand(heads, blocks, blocks, generator=generator)
-    return lot.argsort(-1, stable=True)[..., :count].contiguous()
+    return lot.argsort(dim=-1, stable=True)[..., :count].contiguous()
