@@ -43,7 +43,11 @@ def _spelled_out(config: ModelConfig) -> ModelConfig:
     if config.norm == "rms" or not config.norm_weight:
         changes["norm_bias"] = False
     head_widths = {config.head_width(stack) for stack in config.stacks.values()}
-    if config.score != "scaled_dot" or {config.attention_scale} == {width**-0.5 for width in head_widths}:
+    if config.score == "scaled_dot" and config.attention_scale == 1.0 and not config.scale_by_layer:
+        changes["score"] = "dot"
+    if changes.get("score", config.score) != "scaled_dot" or {config.attention_scale} == {
+        width**-0.5 for width in head_widths
+    }:
         changes["attention_scale"] = None
     if config.position_encoding == "rotary":
         changes |= _rotary_spelled_out(config, max(head_widths))

@@ -37,7 +37,6 @@ _KNOWN_KEYS = {
     "offset_alibi",
     "skip_bias_add",
     "skip_bias_add_qkv",
-    "unk_token_id",
 }
 _TOKENS = "transformer.word_embeddings.weight"
 # No key tells it, and nothing but training has bounded it.

@@ -33,9 +33,11 @@ class Keys:
         value = self.values.get(key)
         if isinstance(value, list) and value:
             value = value[0]
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or (value < 0 and vocabulary is None):
             raise CheckpointError(f"config.json: {self.within}{key} must be a token id, not {_shown(value)}.")
-        return None if vocabulary is not None and value is not None and value >= vocabulary else value
+        return value if vocabulary is None or 0 <= value < vocabulary else None
 
     def positive(self, key: str, default: float | None = None) -> float:
         """A positive number; null and absent are `default`, without which the key is asked for."""
@@ -118,6 +120,9 @@ NEUTRAL_KEYS = frozenset(
         "is_encoder_decoder",
         "is_decoder",
         "auto_map",
+        "is_llama_config",
+        "transformers.js_config",
+        "unk_token_id",
         "pruned_heads",
         "bos_token_id",
         "eos_token_id",

@@ -63,6 +63,7 @@ _LAYERED_KEYS = {
     "final_logit_softcapping",
     "attn_logit_softcapping",
     "sliding_window_pattern",
+    "sliding_window_size",
     "rope_local_base_freq",
 }
 # Every so-manieth layer sees everything.
@@ -110,6 +111,7 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
 
 def _read_layered(keys: Keys, sizes: Sizes, full_every: int) -> dict[str, Any]:
     """What Gemma 2 and 3 have in common: windows in most layers, four normalisations, a scale of their own."""
+    keys.require("sliding_window_size", keys.values.get("sliding_window"))
     full_every = keys.size("sliding_window_pattern", full_every)
     windows = rotary_decoder.read_layer_windows(keys, sizes.layers, lambda layer: (layer + 1) % full_every != 0)
     return {

@@ -71,6 +71,7 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
 def write_config(config: ModelConfig) -> dict[str, Any]:
     """The `config.json` of a model of this family."""
     stack = config.stack("decoder")
+    scaled = config.attention_scale in (None, config.head_width(stack) ** -0.5)
     return {
         "model_type": "gpt2",
         **write_head(config, "GPT2LMHeadModel", "GPT2Model"),
@@ -82,7 +83,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         "n_inner": stack.feedforward_width,
         "activation_function": ACTIVATION_NAMES[config.activation],
         "layer_norm_epsilon": config.norm_epsilon,
-        "scale_attn_weights": config.score == "scaled_dot" and config.attention_scale is None,
+        "scale_attn_weights": config.score == "scaled_dot" and scaled,
         "scale_attn_by_inverse_layer_idx": config.scale_by_layer,
         "bos_token_id": config.end_token,
         "eos_token_id": config.end_token,

@@ -36,6 +36,8 @@ _KNOWN_KEYS = {
     "tie_word_embeddings",
     "attention_dropout",
     "hidden_dropout",
+    "attention_probs_dropout_prob",
+    "hidden_dropout_prob",
     "classifier_dropout",
 }
 _ROTARY = RotaryDefaults(portion=0.25)

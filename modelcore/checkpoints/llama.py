@@ -42,11 +42,12 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "qwen2": _QWEN,
     "qwen3": {**_QWEN, "head_dim": 128},
 }
+_QWEN_KEYS = {"use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "use_mrope"}
 _KEYS = {
-    "llama": {"attention_bias", "mlp_bias"},
+    "llama": {"attention_bias", "mlp_bias", "rope_interleaved"},
     "mistral": {"sliding_window"},
-    "qwen2": {"use_sliding_window", "sliding_window", "max_window_layers", "layer_types"},
-    "qwen3": {"use_sliding_window", "sliding_window", "max_window_layers", "layer_types", "attention_bias"},
+    "qwen2": _QWEN_KEYS,
+    "qwen3": {*_QWEN_KEYS, "attention_bias"},
 }
 # What a model type has that no key tells.
 _CHOICES: dict[str, dict[str, Any]] = {
@@ -63,6 +64,8 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
     model_type = values["model_type"]
     keys = Keys(_DEFAULTS[model_type] | dict(values))
     keys.refuse_unknown(KNOWN_KEYS | _KEYS[model_type] | {"hidden_act", "rms_norm_eps"})
+    for key in ("rope_interleaved", "use_mrope"):
+        keys.require(key, False)
     sizes = Sizes.read(keys)
     biased = keys.flag("attention_bias", False)
     choices: dict[str, Any] = {"attention_bias": biased, "attention_output_bias": biased, **_CHOICES[model_type]}

@@ -28,6 +28,8 @@ _KNOWN_KEYS = {
     "enable_bias",
     "layer_norm_elementwise_affine",
     "tie_word_embeddings",
+    "learned_embeddings",
+    "scale_embeddings",
     "dropout",
     "attention_dropout",
     "activation_dropout",
@@ -42,6 +44,8 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
     """`config.json` as a ModelConfig. Raises: CheckpointError naming the key."""
     keys = Keys(values)
     keys.refuse_unknown(_KNOWN_KEYS)
+    keys.require("learned_embeddings", True)
+    keys.require("scale_embeddings", False)
     width, vocabulary = keys.size("hidden_size", 768), keys.size("vocab_size", 50272)
     narrow = keys.size("word_embed_proj_dim", width)
     head = read_head(keys, shapes, "lm_head.weight", tied=True, **({} if narrow == width else _PROJECTED))

@@ -25,15 +25,22 @@ _DEFAULTS: dict[str, Any] = {
     "num_attention_heads": 32,
     "max_position_embeddings": 4096,
 }
+_ONLY = {
+    "attention_bias": False,
+    "mlp_bias": False,
+    "lm_head_bias": False,
+    "full_attn_mod": 1,
+    "interpolate_factor": 1,
+}
 _ROTARY = RotaryDefaults(portion=1.0, original_positions=4096)
 
 
 def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> ModelConfig:
     """`config.json` as a ModelConfig. Raises: CheckpointError naming the key."""
     keys = Keys(_DEFAULTS | dict(values))
-    keys.refuse_unknown(KNOWN_KEYS | {"hidden_act", "rms_norm_eps", "sliding_window", "attention_bias", "mlp_bias"})
-    for key in ("attention_bias", "mlp_bias"):
-        keys.require(key, False)
+    keys.refuse_unknown(KNOWN_KEYS | {"hidden_act", "rms_norm_eps", "sliding_window"} | set(_ONLY))
+    for key, only in _ONLY.items():
+        keys.require(key, only)
     sizes = Sizes.read(keys)
     return ModelConfig(
         vocabulary=sizes.vocabulary,

@@ -221,3 +221,30 @@ def test_model_that_a_family_cannot_tell_is_not_written(tmp_path, family, choice
     with pytest.raises(CheckpointError, match=lost):
         save_checkpoint(tmp_path / "ours", build(config), family)
     assert not (tmp_path / "ours").exists()
+
+
+# What files of the hub say besides, and what changes nothing.
+IDLE = {
+    "gpt2": {"n_ctx": 65, "summary_type": "cls_index", "task_specific_params": {"text-generation": {}}},
+    "gpt_neox": {"hidden_dropout_prob": 0, "attention_probs_dropout_prob": 0, "gradient_checkpointing": False},
+    "llama": {"pretraining_tp": 2, "is_llama_config": True, "rope_interleaved": False, "transformers.js_config": {}},
+    "mistral": {"rope_scaling": None, "torch_dtype": "bfloat16"},
+    "qwen2": {"use_mrope": False, "sliding_window": 131_072, "use_sliding_window": False, "max_window_layers": 0},
+    "gemma": {"hidden_activation": "gelu_pytorch_tanh", "cache_implementation": "hybrid"},
+    "gemma2": {"cache_implementation": "hybrid", "sliding_window_size": 7, "hidden_act": "gelu_pytorch_tanh"},
+    "gemma3": {"sliding_window_pattern": 6, "cache_implementation": "hybrid"},
+    "olmo": {"rope_scaling": None, "clip_qkv": None},
+    "phi": {"resid_pdrop": 0.1, "embd_pdrop": 0.0, "auto_map": {"AutoConfig": "a.B"}},
+    "phi3": {"attention_bias": False, "lm_head_bias": False, "full_attn_mod": 1, "interpolate_factor": 1},
+    "mixtral": {"output_router_logits": False, "router_aux_loss_coef": 0.02, "head_dim": None},
+    "opt": {"prefix": "</s>", "learned_embeddings": True, "scale_embeddings": False, "activation_dropout": 0.0},
+    "bloom": {"n_inner": None, "offset_alibi": 100, "skip_bias_add": True, "masked_softmax_fusion": True},
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_setting_that_changes_nothing_is_read_over(tmp_path, name):
+    save_variant(tmp_path, name)
+    before = open_checkpoint(tmp_path).config
+    change_config(tmp_path, **IDLE[name])
+    assert open_checkpoint(tmp_path).config == before
