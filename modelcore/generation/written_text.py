@@ -17,6 +17,7 @@ class WrittenText:
     """Takes tokens one by one, and gives out the text that they add as soon as nothing can take it back.
 
     A token may end within a character, or within what may become a stop string; that much waits for the next.
+    Half a character that `before`, the text so far, ends with is given out with its other half.
     """
 
     def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = (), stop_strings: Sequence[str] = ()) -> None:
@@ -25,6 +26,8 @@ class WrittenText:
         # Decoded together, given out up to `_read`: a decoder may write a token differently at the start of a text.
         self._ids = list(before[-CONTEXT_TOKENS:])
         self._read = len(self._ids)
+        while self._decoded_before().endswith(NO_CHARACTER):
+            self._read -= 1
         self._held = ""
         self.stopped = False
 
@@ -34,8 +37,8 @@ class WrittenText:
         before, now = self._decoded_before(), self._tokenizer.decode(self._ids)
         if now.endswith(NO_CHARACTER) or len(now) <= len(before):
             return ""
-        self._ids, self._read = self._ids[self._read :], len(self._ids) - self._read
         self._held += now[len(before) :]
+        self._ids, self._read = self._ids[self._read :], len(self._ids) - self._read
         return self._give_out(self._may_begin_stop())
 
     def rest(self) -> str:
@@ -46,8 +49,7 @@ class WrittenText:
         return self._give_out(0)
 
     def _decoded_before(self) -> str:
-        # Half a character at its end may have become a whole one since.
-        return self._tokenizer.decode(self._ids[: self._read]).rstrip(NO_CHARACTER)
+        return self._tokenizer.decode(self._ids[: self._read])
 
     def _give_out(self, held: int) -> str:
         places = [place for stop in self._stop_strings if (place := self._held.find(stop)) >= 0]
