@@ -30,7 +30,9 @@ def test_output_and_lse_are_those_of_float64(case: Case, implementation: str, po
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", ["causal", "softcap", "causal, padded keys", "cross attention"])
+@pytest.mark.parametrize(
+    "name", ["causal", "softcap", "causal, padded keys", "cross attention", "relative keys", "additive"]
+)
 def test_half_precision_is_close_to_float64_of_the_same_operands(name: str, dtype: torch.dtype) -> None:
     case = in_dtype(name, dtype)
     attended = dispatch.attend(*case.operands, case.spec)
