@@ -20,17 +20,21 @@ function firstHead(run: Run): HeadRef | null {
   return site ? { site, head: 0 } : null;
 }
 
-/** The strongest induction head of a decoder; in an encoder–decoder the most decided head of cross-attention. */
+/**
+ * The strongest induction head of a decoder, the strongest previous-token head of an encoder; where there are both, the
+ * most decided head of cross-attention.
+ */
 function tellingHead(run: Run): HeadRef | null {
   let best: (HeadRef & { value: number }) | null = null;
   const sites = [...run.sites.values()];
   const isPair = sites.some(({ kind }) => kind === "cross");
+  const telling = sites.some(({ causal }) => causal) ? "induction" : "previous_token";
   for (const site of sites) {
     if (isPair && parseSite(site.site)?.kind !== "cross") continue;
     for (let head = 0; head < site.heads; head++) {
       const value = isPair
         ? -(measureOf(site, head, "entropy") ?? Infinity)
-        : (measureOf(site, head, "induction") ?? -1);
+        : (measureOf(site, head, telling) ?? -1);
       if (!best || value > best.value) best = { site: site.site, head, value };
     }
   }
