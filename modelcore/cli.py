@@ -9,7 +9,8 @@ from pathlib import Path
 
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.commands import attend, describe, train_zoo
+from modelcore.commands import attend, describe, generate, train_zoo
+from modelcore.generation.error import GenerationError
 from modelcore.training.corpora import MissingPackageError
 
 
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         parsed.command(parsed)
-    except (CheckpointError, RequestError, MissingPackageError) as error:
+    except (CheckpointError, RequestError, GenerationError, MissingPackageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -33,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     described = {
         describe: ("describe", "what a checkpoint is: family, sizes, and what can be seen of each layer"),
         attend: ("attend", "write every attention map, and what the model says, of a text or a picture"),
+        generate: ("generate", "go on from a prompt, or write an encoder-decoder's target"),
         train_zoo: ("train-zoo", "train one of the zoo's checkpoints"),
     }
     for command, (name, help_) in described.items():

@@ -88,6 +88,8 @@ def generate(
     sampling.check_tokens(config.vocabulary)
     if sampling.stop_strings and tokenizer is None:
         raise GenerationError("no_tokenizer", "Stop strings need a tokenizer; give stop tokens instead.")
+    if alternatives < 0:
+        raise GenerationError("bad_sampling", f"{alternatives} alternatives cannot be told; ask for 0 or more.")
     prompt = check_prompt(config, prompt, source)
     taken = _LastRows() if rows else None
     source_1K = None if source is None else torch.tensor([source], device=device)
