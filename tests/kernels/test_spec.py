@@ -102,6 +102,22 @@ def test_more_queries_than_documents_are_refused() -> None:
         dispatch.attend(x, x[:, :, :3], x[:, :, :3], AttentionSpec(1.0, documents=torch.zeros(1, 3).long()))
 
 
+@pytest.mark.parametrize(
+    ("rules", "positional"),
+    [
+        ({}, False),
+        ({"additive": torch.ones(1, 8)}, False),
+        ({"key_lengths": torch.tensor([3])}, False),
+        ({"relative_keys": torch.ones(3, 8)}, True),
+        ({"t5_bias": torch.ones(8, 1)}, True),
+        ({"window": 4}, True),
+    ],
+)
+def test_spec_that_speaks_of_distances_says_where_queries_stand(rules: dict, positional: bool) -> None:
+    """Else queries and keys may be of different texts, and a measure must not take the last query for the last key."""
+    assert AttentionSpec(1.0, **rules).positional is positional
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_spec_of_some_heads_and_of_one_sequence_is_that_part_of_the_whole(case: Case) -> None:
     """Heads without groups, so that a choice of them is a choice of operands."""
