@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelcore.checkpoints.config_file import LAYER_LIMIT, Keys
-from modelcore.checkpoints.decoder_head import head_aliases, head_entries, read_head, write_head
+from modelcore.checkpoints.decoder_head import (
+    head_aliases,
+    head_entries,
+    read_head,
+    read_tokens,
+    write_head,
+    write_tokens,
+)
 from modelcore.checkpoints.mapping import Entry, Family, Interleaved, Shape, linear_entries, norm_entries
-from modelcore.checkpoints.rotary_decoder import read_tokens
 from modelcore.config import ModelConfig, StackConfig
 
 _KNOWN_KEYS = {
@@ -81,9 +87,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         "n_layer": stack.layers,
         "n_head": stack.heads,
         "layer_norm_epsilon": config.norm_epsilon,
-        "bos_token_id": config.start_token,
-        "eos_token_id": config.end_token,
-        "pad_token_id": config.pad_token,
+        **write_tokens(config),
     }
 
 

@@ -1,4 +1,4 @@
-"""The head of a decoder's file: a matrix of its own, that of the tokens, or none."""
+"""What every decoder's file says alike: its special tokens, and its head: tied to the tokens, its own, or none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def read_head(keys: Keys, shapes: Mapping[str, Shape], weight: str, *, tied: boo
     say) gives the hidden states that its head would read.
     """
     tied = keys.flag("tie_word_embeddings", tied)
-    names = [str(name) for name in keys.values.get("architectures") or ()]
+    classes = keys.values.get("architectures")
+    names = [str(name) for name in classes] if isinstance(classes, list) else []
     speaks = weight in shapes or any(name.endswith(_LANGUAGE_MODELS) for name in names)
     other_head = any("For" in name for name in names)
     if speaks or (tied and not other_head):
@@ -52,3 +53,21 @@ def head_aliases(config: ModelConfig, theirs: str, tokens: str) -> dict[str, str
     """The second name of the tokens' matrix where it is the head's too."""
     tied = config.head.output == "vocabulary" and config.head.tied
     return {f"{theirs}.weight": tokens} if tied else {}
+
+
+def read_tokens(keys: Keys, vocabulary: int) -> dict[str, Any]:
+    """The special tokens, as fields of a ModelConfig; None where one lies outside the vocabulary."""
+    return {
+        "start_token": keys.token("bos_token_id", vocabulary),
+        "end_token": keys.token("eos_token_id", vocabulary),
+        "pad_token": keys.token("pad_token_id", vocabulary),
+    }
+
+
+def write_tokens(config: ModelConfig) -> dict[str, int | None]:
+    """The special tokens as config.json names them."""
+    return {
+        "bos_token_id": config.start_token,
+        "eos_token_id": config.end_token,
+        "pad_token_id": config.pad_token,
+    }

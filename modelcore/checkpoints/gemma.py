@@ -11,7 +11,7 @@ from typing import Any
 
 from modelcore.checkpoints import rotary_decoder
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Keys
-from modelcore.checkpoints.decoder_head import read_head, write_head
+from modelcore.checkpoints.decoder_head import read_head, read_tokens, write_head
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.mapping import Family, Shape
 from modelcore.checkpoints.rotary_decoder import KNOWN_KEYS, Sizes
@@ -105,7 +105,7 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
         gated=True,
         feedforward_bias=False,
         **({"decoder": sizes.stack([None] * sizes.layers)} | layered),
-        **rotary_decoder.read_tokens(keys, sizes.vocabulary),
+        **read_tokens(keys, sizes.vocabulary),
     )
 
 
@@ -129,7 +129,7 @@ def _read_activation(keys: Keys, model_type: str) -> Activation:
     activation: Activation = keys.choice(name, "gelu_pytorch_tanh", ACTIVATIONS)
     if model_type == "gemma" and activation == "gelu":
         activation = "gelu_tanh"
-    if other is not None and ACTIVATIONS.get(other, activation) not in (activation, "gelu"):
+    if other is not None and ACTIVATIONS.get(str(other)) not in (activation, "gelu"):
         raise CheckpointError(f"config.json: hidden_act and hidden_activation disagree; {name} is what counts.")
     return activation
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Keys
-from modelcore.checkpoints.decoder_head import head_aliases, head_entries, read_head, write_head
+from modelcore.checkpoints.decoder_head import head_aliases, head_entries, read_head, read_tokens, write_head
 from modelcore.checkpoints.mapping import Entry, Family, Interleaved, Shape, linear_entries, norm_entries
-from modelcore.checkpoints.rotary_decoder import Sizes, read_tokens, write_sizes
+from modelcore.checkpoints.rotary_decoder import Sizes, write_sizes
 from modelcore.checkpoints.rotary_keys import ROTARY_KEYS, RotaryDefaults, read_rotary, write_portion, write_rotary
 from modelcore.config import ModelConfig
 

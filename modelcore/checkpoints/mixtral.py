@@ -11,7 +11,8 @@ from typing import Any
 
 from modelcore.checkpoints import rotary_decoder
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Keys
-from modelcore.checkpoints.decoder_head import read_head, write_head
+from modelcore.checkpoints.decoder_head import read_head, read_tokens, write_head
+from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.mapping import Entry, Family, Shape, Slot, linear_entries
 from modelcore.checkpoints.rotary_decoder import KNOWN_KEYS, Sizes
 from modelcore.checkpoints.rotary_keys import RotaryDefaults, read_rotary, write_rotary
@@ -28,8 +29,6 @@ _DEFAULTS: dict[str, Any] = {
     "max_position_embeddings": 131_072,
 }
 _ROTARY = RotaryDefaults(base=1_000_000.0)
-# Keeps a false config.json from making a name table without end.
-_EXPERT_LIMIT = 1_000
 
 
 def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> ModelConfig:
@@ -40,9 +39,13 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
     )
     sizes = Sizes.read(keys)
     experts = Experts(
-        count=keys.size("num_local_experts", 8, _EXPERT_LIMIT),
-        active=keys.size("num_experts_per_tok", 2, _EXPERT_LIMIT),
+        count=keys.size("num_local_experts", 8),
+        active=keys.size("num_experts_per_tok", 2),
     )
+    # Asked before the name table is made, which a false config.json could make endless.
+    last = f"model.layers.{sizes.layers - 1}.block_sparse_moe.experts.{experts.count - 1}.w1.weight"
+    if last not in shapes:
+        raise CheckpointError(f"{last} is missing from the weights, though config.json asks for it.")
     return ModelConfig(
         vocabulary=sizes.vocabulary,
         positions=sizes.positions,
@@ -59,13 +62,15 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
         activation=keys.choice("hidden_act", "silu", ACTIVATIONS),
         gated=True,
         feedforward_bias=False,
-        **rotary_decoder.read_tokens(keys, sizes.vocabulary),
+        **read_tokens(keys, sizes.vocabulary),
     )
 
 
 def write_config(config: ModelConfig) -> dict[str, Any]:
-    """The `config.json` of a model of this family. Raises: CheckpointError without experts."""
-    experts = config.stack("decoder").experts or Experts(1, 1)
+    """The `config.json` of a model of this family. Raises: CheckpointError if it has no experts."""
+    experts = config.stack("decoder").experts
+    if experts is None:
+        raise CheckpointError("a mixtral checkpoint is one of experts; without decoder.experts save it as llama.")
     return {
         "model_type": "mixtral",
         **write_head(config, "MixtralForCausalLM", "MixtralModel"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from modelcore.checkpoints import rotary_decoder
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Keys
-from modelcore.checkpoints.decoder_head import read_head, write_head
+from modelcore.checkpoints.decoder_head import read_head, read_tokens, write_head
 from modelcore.checkpoints.mapping import Family, Shape
 from modelcore.checkpoints.rotary_decoder import KNOWN_KEYS, Sizes
 from modelcore.checkpoints.rotary_keys import read_layered_rotary, read_rotary, write_layered_rotary, write_rotary
@@ -76,7 +76,7 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
         gated=True,
         feedforward_bias=False,
         **choices,
-        **rotary_decoder.read_tokens(keys, sizes.vocabulary),
+        **read_tokens(keys, sizes.vocabulary),
     )
 
 

@@ -9,10 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, LAYER_LIMIT, Keys
-from modelcore.checkpoints.decoder_head import head_aliases, head_entries, read_head, write_head
+from modelcore.checkpoints.decoder_head import (
+    head_aliases,
+    head_entries,
+    read_head,
+    read_tokens,
+    write_head,
+    write_tokens,
+)
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.mapping import Entry, Family, Shape, linear_entries, norm_entries
-from modelcore.checkpoints.rotary_decoder import read_tokens
 from modelcore.config import ModelConfig, StackConfig
 
 _KNOWN_KEYS = {
@@ -103,9 +109,7 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
         "enable_bias": config.feedforward_bias,
         "layer_norm_elementwise_affine": config.norm_weight,
         "activation_function": ACTIVATION_NAMES[config.activation],
-        "bos_token_id": config.start_token,
-        "eos_token_id": config.end_token,
-        "pad_token_id": config.pad_token,
+        **write_tokens(config),
     }
 
 

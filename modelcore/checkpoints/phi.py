@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Keys
-from modelcore.checkpoints.decoder_head import head_entries, read_head, write_head
+from modelcore.checkpoints.decoder_head import head_entries, read_head, read_tokens, write_head
 from modelcore.checkpoints.mapping import Entry, Family, Shape, linear_entries, norm_entries
 from modelcore.checkpoints.rotary_decoder import (
     KNOWN_KEYS,
@@ -17,7 +17,6 @@ from modelcore.checkpoints.rotary_decoder import (
     Sizes,
     aliases,
     is_ignored,
-    read_tokens,
     with_prefix,
     write_sizes,
 )

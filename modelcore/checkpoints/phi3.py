@@ -10,7 +10,7 @@ from typing import Any
 
 from modelcore.checkpoints import rotary_decoder
 from modelcore.checkpoints.config_file import ACTIVATION_NAMES, ACTIVATIONS, Keys
-from modelcore.checkpoints.decoder_head import read_head, write_head
+from modelcore.checkpoints.decoder_head import read_head, read_tokens, write_head
 from modelcore.checkpoints.mapping import Entry, Family, Shape, SideBySide, linear_entries
 from modelcore.checkpoints.rotary_decoder import KNOWN_KEYS, Sizes
 from modelcore.checkpoints.rotary_keys import RotaryDefaults, read_rotary, write_portion, write_rotary
@@ -58,7 +58,7 @@ def read_config(values: Mapping[str, Any], shapes: Mapping[str, Shape]) -> Model
         activation=keys.choice("hidden_act", "silu", ACTIVATIONS),
         gated=True,
         feedforward_bias=False,
-        **rotary_decoder.read_tokens(keys, sizes.vocabulary),
+        **read_tokens(keys, sizes.vocabulary),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelcore.checkpoints.config_file import LAYER_LIMIT, Keys
-from modelcore.checkpoints.decoder_head import head_aliases, head_entries
+from modelcore.checkpoints.decoder_head import head_aliases, head_entries, write_tokens
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.mapping import Entry, linear_entries, norm_entries
 from modelcore.checkpoints.rotary_keys import ROTARY_KEYS
@@ -48,7 +48,7 @@ KNOWN_KEYS = SIZE_KEYS | IDLE_KEYS | ROTARY_KEYS | {"tie_word_embeddings"}
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes under Llama's keys; `head_width` is None where it is hidden_size / num_attention_heads."""
+    """The sizes under Llama's keys."""
 
     vocabulary: int
     positions: int
@@ -110,15 +110,6 @@ def read_layer_windows(keys: Keys, layers: int, sees_window: Callable[[int], boo
 _LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
-def read_tokens(keys: Keys, vocabulary: int) -> dict[str, Any]:
-    """The special tokens, as fields of a ModelConfig."""
-    return {
-        "start_token": keys.token("bos_token_id", vocabulary),
-        "end_token": keys.token("eos_token_id", vocabulary),
-        "pad_token": keys.token("pad_token_id", vocabulary),
-    }
-
-
 def write_sizes(config: ModelConfig) -> dict[str, Any]:
     """Sizes and special tokens under Llama's keys."""
     stack = config.stack("decoder")
@@ -131,9 +122,7 @@ def write_sizes(config: ModelConfig) -> dict[str, Any]:
         "num_key_value_heads": stack.key_head_count,
         "head_dim": config.head_width(stack),
         "max_position_embeddings": config.positions,
-        "bos_token_id": config.start_token,
-        "eos_token_id": config.end_token,
-        "pad_token_id": config.pad_token,
+        **write_tokens(config),
     }
 
 

@@ -73,6 +73,7 @@ def read_layered_rotary(
 
     transformers 4 kept the second base apart and scaled only the first. Raises: CheckpointError naming the key.
     """
+    keys.require("partial_rotary_factor", 1.0)
     layered = keys.values.get("rope_parameters")
     if layered is None:
         base = keys.positive("rope_theta", base)
@@ -126,25 +127,46 @@ def _read(
             f"config.json: {within} of the type {kind!r:.40} is not supported; known are {', '.join(_PARAMETERS)}."
         )
     inner.refuse_unknown(_COMMON | _PARAMETERS[kind])
+    exponent_width = _read_width(keys, inner, head_width, defaults)
+    # Dimensions are turned in pairs: of an odd number asked for, one more is.
+    width = exponent_width + exponent_width % 2
+    if width > head_width or (width != exponent_width and kind not in _ODD_WIDTHS):
+        raise CheckpointError(
+            f"config.json: {within} of the type {kind!r} cannot turn {exponent_width} of the head width {head_width}; "
+            "choose an even number."
+        )
+    scaling = _read_scaling(kind, inner, positions, _read_original(keys, inner, positions, defaults), width // 2)
+    base = inner.positive("rope_theta", keys.positive("rope_theta", defaults.base))
+    if (kind == "yarn" and base <= 1) or (kind == "dynamic" and exponent_width == 2):
+        raise CheckpointError(
+            f"config.json: {within} of the type {kind!r} cannot stretch {exponent_width} dimensions of base {base}."
+        )
+    odd = exponent_width if exponent_width != width else None
+    return Rotary(base, None if width == head_width else width, scaling, odd)
+
+
+def _read_width(keys: Keys, inner: Keys, head_width: int, defaults: RotaryDefaults) -> int:
+    """How many of a head's dimensions are turned."""
     if defaults.portion is None:
         keys.require("partial_rotary_factor", 1.0)
         inner.require("partial_rotary_factor", 1.0)
     portion = inner.positive("partial_rotary_factor", keys.positive("partial_rotary_factor", defaults.portion or 1.0))
-    exponent_width = int(head_width * portion)
-    # Dimensions are turned in pairs: of an odd number asked for, one more is.
-    width = exponent_width + exponent_width % 2
-    if exponent_width < 2 or width > head_width or (width != exponent_width and kind not in _ODD_WIDTHS):
+    if portion > 1 or int(head_width * portion) < 2:
         raise CheckpointError(
-            f"config.json: partial_rotary_factor {portion} turns {exponent_width} of the head width {head_width}; "
-            "the number must be at least 2 and no larger, and even where positions are stretched by frequency."
+            f"config.json: partial_rotary_factor {portion} of the head width {head_width} cannot be turned; "
+            "the factor is at most 1, and 2 dimensions are the least."
         )
+    return int(head_width * portion)
+
+
+def _read_original(keys: Keys, inner: Keys, positions: int, defaults: RotaryDefaults) -> int:
+    """The positions first learned; what an older file says beside the inner object counts more."""
     original = inner.size("original_max_position_embeddings", positions)
     if defaults.original_positions or keys.values.get("original_max_position_embeddings"):
         original = keys.size("original_max_position_embeddings", defaults.original_positions)
-    scaling = _read_scaling(kind, inner, positions, original, width // 2)
-    base = inner.positive("rope_theta", keys.positive("rope_theta", defaults.base))
-    odd = exponent_width if exponent_width != width else None
-    return Rotary(base, None if width == head_width else width, scaling, odd)
+    if original < 2:
+        raise CheckpointError("config.json: original_max_position_embeddings must be at least 2.")
+    return original
 
 
 def _read_scaling(kind: str, keys: Keys, positions: int, original: int, pairs: int) -> Scaling | None:
