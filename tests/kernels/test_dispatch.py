@@ -50,6 +50,22 @@ def test_cuda_takes_torch_for_what_triton_does_not_know_and_names_it(rules: dict
     assert f"no Triton kernel for map_pool with {named};" in choice.reason
 
 
+@pytest.mark.parametrize(
+    ("value_width", "learns", "operation"),
+    [(8, False, "attend"), (4, False, "attend to values of another width"), (4, True, "attend with gradients")],
+)
+def test_attend_asks_for_what_can_do_it(
+    value_width: int, learns: bool, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Triton kernel takes values as wide as keys, and has no backward pass."""
+    asked = []
+    monkeypatch.setattr(dispatch, "_implementation", lambda named, operation, *_: asked.append(operation) or "cpu")
+    x = torch.zeros(1, 1, 4, 8)
+    table = torch.zeros(3, 8, requires_grad=learns)
+    dispatch.attend(x, x, x[..., :value_width], AttentionSpec(1.0, relative_keys=table))
+    assert asked == [operation]
+
+
 def test_every_field_is_known_to_triton_or_sent_elsewhere() -> None:
     """A field that Triton does not know and nobody sends elsewhere would silently not be there."""
     for field in fields(AttentionSpec):
