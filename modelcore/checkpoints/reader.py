@@ -24,7 +24,6 @@ from modelcore.checkpoints.stored import WEIGHT_DTYPES
 from modelcore.checkpoints.support import site_support
 from modelcore.checkpoints.weights import Weights, inner_file, open_weights
 from modelcore.config import ModelConfig
-from modelcore.layers.linear import linear_weights, packed
 from modelcore.models.build import Transformer, build
 from modelcore.tokenizer import Tokenizer, TokenizerError
 
@@ -89,22 +88,15 @@ class Checkpoint:
         }
 
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Transformer:
-        """The model with its weights, in eval mode; on the CPU its linear layers are packed. Reads the files.
+        """The model with its weights, in eval mode. Reads the files.
 
         Raises: CheckpointError if two tied tensors or a repeated constant disagree, or a weight is not finite.
         """
         with torch.device("meta"):
             model = build(self.config)
         self._refuse_disagreement()
-        weights = linear_weights(model) if device == "cpu" else set()
-
-        def finish(name: str, value: Tensor) -> Tensor:
-            return packed(value) if name in weights else value.contiguous()
-
-        model.load_state_dict(assemble(self._stored_entries(), dtype, finish), strict=True, assign=True)
-        if device != "cpu":
-            model.to(device)
-        return model.requires_grad_(False).eval()
+        model.load_state_dict(assemble(self._stored_entries(), dtype), strict=True, assign=True)
+        return model.to(device).requires_grad_(False).eval()
 
     def _stored_entries(self) -> Iterator[tuple[Entry, Tensor]]:
         stored = {self.stored_names[entry.name]: entry for entry in self.entries}
