@@ -9,7 +9,7 @@ from modelcore.config.choices import Activation, NormKind, NormPlacement, Output
 from modelcore.config.rotary import LongScaling, Rotary
 
 if TYPE_CHECKING:
-    from modelcore.config.model import ModelConfig
+    from modelcore.config.model import ImageConfig, ModelConfig
     from modelcore.config.stack import StackConfig
 
 
@@ -28,7 +28,7 @@ def check_model(config: ModelConfig) -> None:
     _check_blocks(config)
     _check_head(config)
     if config.image is not None:
-        _check_image(config)
+        _check_image(config, config.image)
 
 
 def require_whole(name: str, value: Any, least: int = 1) -> None:
@@ -105,6 +105,9 @@ def _check_rotary(rotary: Rotary, stack_name: str, head_width: int) -> None:
             f"rotary positions turn {turned} of the {stack_name}'s head width "
             f"{head_width}; the number must be even, and no larger."
         )
+    factor = getattr(rotary.scaling, "factor", 1.0)
+    if not factor > 0:
+        raise ValueError(f"rotary.scaling.factor is {factor!r}; it must be positive.")
     if isinstance(rotary.scaling, LongScaling):
         for name in ("short_factors", "long_factors"):
             count = len(getattr(rotary.scaling, name))
@@ -154,9 +157,14 @@ def _check_head(config: ModelConfig) -> None:
         )
     if head.distilled and head.output != "classes":
         raise ValueError(f"head.distilled is a second classifier; head.output is {head.output!r}.")
+    for name in ("transform", "transform_activation", "transform_norm", "bias"):
+        if head.output == "hidden" and getattr(head, name):
+            raise ValueError(
+                f"head.{name} is for scores; head.output is 'hidden', which leaves the states as they are."
+            )
 
 
-def _check_image(config: ModelConfig) -> None:
+def _check_image(config: ModelConfig, image: ImageConfig) -> None:
     if config.encoder is None or config.decoder is not None:
         raise ValueError("a model that reads images is an encoder.")
     if config.head.output == "vocabulary":
@@ -165,6 +173,8 @@ def _check_image(config: ModelConfig) -> None:
         )
     if config.position_encoding != "learned":
         raise ValueError(f"patches have learned positions; position_encoding is {config.position_encoding!r}.")
+    if config.head.distilled and image.extra_tokens < 2:
+        raise ValueError("head.distilled reads the second of image.extra_tokens; there must be at least 2.")
     for name in ("embedding_width", "embedding_norm", "token_types"):
         if getattr(config, name):
             raise ValueError(f"{name} is for tokens, and a model that reads images has none.")

@@ -11,6 +11,7 @@ from modelcore.config import (
     Experts,
     HeadConfig,
     ImageConfig,
+    LinearScaling,
     LongScaling,
     ModelConfig,
     Pattern,
@@ -105,6 +106,7 @@ def test_unknown_choice_lists_the_known_ones(field):
         ({"position_encoding": "t5", "t5_buckets": 2}, "t5_buckets"),
         ({"position_encoding": "t5", "t5_max_distance": 16}, "t5_max_distance"),
         ({"position_encoding": "rotary", "rotary": Rotary(width=4)}, "rotary positions turn 4"),
+        ({"position_encoding": "rotary", "rotary": Rotary(scaling=LinearScaling(0.0))}, "scaling.factor"),
         ({"position_encoding": "rotary", "rotary": LONG}, "long_factors has 2 factors; 1 pairs"),
     ],
 )
@@ -159,6 +161,8 @@ def test_prefix_is_for_decoders():
         (HeadConfig(transform_activation="best"), "head.transform_activation"),
         (HeadConfig(softcap=0.0), "head.softcap"),
         (HeadConfig(distilled=True), "head.distilled"),
+        (HeadConfig("hidden", transform=True), "head.transform "),
+        (HeadConfig("hidden", bias=True), "head.bias"),
     ],
 )
 def test_impossible_head_names_its_field(head, named):
@@ -175,6 +179,7 @@ def test_tied_head_needs_states_of_the_tokens_width():
     [
         ({"encoder": None, "decoder": STACK}, "reads images is an encoder"),
         ({"head": HeadConfig()}, "head.output"),
+        ({"head": HeadConfig("classes", 3, distilled=True)}, "extra_tokens"),
         ({"position_encoding": "rotary"}, "position_encoding"),
         ({"embedding_norm": True}, "embedding_norm"),
         ({"token_types": 2}, "token_types"),
