@@ -7,67 +7,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelcore.adapters.mask import WHOLE_LIMIT_ELEMENTS
-from modelcore.config import AttentionSite, HeadConfig, ImageConfig, StackName
+from modelcore.config import AttentionSite, ImageConfig, Output
 from modelcore.config.model import POSITION_LIMIT, Architecture
-
-VOCABULARY = HeadConfig()
-
-
-@dataclass(frozen=True)
-class AdaptedStack:
-    """One stack: all its layers, those without attention as well; `heads` is the most that one layer has."""
-
-    layers: int
-    heads: int
 
 
 @dataclass(frozen=True)
 class AdaptedConfig:
-    """The sizes of an adapted model, as far as they are seen from outside.
+    """The shape of an adapted model, as far as it is seen from outside (a `ModelShape`).
 
-    positions   how long a text may be by config.json
-    longest     what can be read and shown: less where maps can only be kept whole
-    site_heads  each attention site in the order of the forward pass, and how many heads it has
+    positions    how long a text may be by config.json
+    longest      what can be read and shown: less where maps can only be kept whole
+    shown_sites  in the order of the forward pass
     """
 
-    model_type: str
     architecture: Architecture
     vocabulary: int
     positions: int
     longest: int
     width: int
-    site_heads: tuple[tuple[AttentionSite, int], ...]
-    encoder: AdaptedStack | None = None
-    decoder: AdaptedStack | None = None
+    output: Output
+    shown_sites: tuple[AttentionSite, ...]
     image: ImageConfig | None = None
-    head: HeadConfig = VOCABULARY
     start_token: int | None = None
     end_token: int | None = None
     pad_token: int | None = None
 
     def sites(self) -> list[AttentionSite]:
-        """All sites that are shown, in the order in which a forward pass reaches them."""
-        return [site for site, _ in self.site_heads]
-
-    def heads(self, site: AttentionSite) -> int:
-        """Raises: KeyError if the site is not shown."""
-        return dict(self.site_heads)[site]
-
-    @property
-    def stacks(self) -> dict[StackName, AdaptedStack]:
-        """The stacks that there are, in the order of the forward pass."""
-        found: dict[StackName, AdaptedStack] = {}
-        if self.encoder is not None:
-            found["encoder"] = self.encoder
-        if self.decoder is not None:
-            found["decoder"] = self.decoder
-        return found
-
-    def stack(self, name: StackName) -> AdaptedStack:
-        """Raises: ValueError if this model has no such stack."""
-        if name not in self.stacks:
-            raise ValueError(f"this model has no {name}.")
-        return self.stacks[name]
+        """All sites that are shown."""
+        return list(self.shown_sites)
 
 
 def longest_text(positions: int | None, heads_kept_whole: int) -> int:

@@ -1,18 +1,18 @@
 """Puts stored tensors into a model of transformers, and refuses where it would make some up.
 
 Checkpoints are loaded by transformers itself, which renames and joins tensors as an architecture needs it.
-What it did is seen from hollow tensors: of the right shape, nearly without memory, and all NaN. A parameter
-that is not NaN afterwards was not read but drawn at random.
+What it does is first tried with outlines: tensors that have a shape and no memory, and of which only outlines
+can be made. A parameter that is no outline afterwards was not read but drawn at random.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.stored import DTYPES
@@ -66,47 +66,71 @@ def filled(kind: Any, config: Any, tensors: dict[str, Tensor], dtype: torch.dtyp
     return model.requires_grad_(False).eval(), sorted(told["unexpected_keys"])
 
 
-def hollow(weights: Weights) -> dict[str, Tensor]:
-    """A tensor of NaN for each stored one: element (i, j, …) lies at i + j + …, so that few numbers suffice."""
-    tensors = {}
+class Outline(torch.Tensor):
+    """A tensor without memory that says it is on the CPU. Every operation on it gives outlines of the right shape."""
+
+    @staticmethod
+    def __new__(cls, like: Tensor) -> Outline:
+        return torch.Tensor._make_wrapper_subclass(cls, like.shape, strides=like.stride(), dtype=like.dtype)
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
+        elsewhere = {name: value for name, value in (kwargs or {}).items() if name != "device"}
+        result = func(*tree_map(_on_meta, args), **tree_map(_on_meta, elsewhere))
+        return tree_map(lambda made: cls(made) if isinstance(made, Tensor) else made, result)
+
+
+def _on_meta(given: Any) -> Any:
+    """A tensor as torch's own tensor without memory; anything else as it is."""
+    if not isinstance(given, Tensor):
+        return given
+    return torch.empty_strided(given.shape, given.stride(), dtype=given.dtype, device="meta")
+
+
+def outlines(weights: Weights) -> dict[str, Tensor]:
+    """An outline of each stored tensor, all that are no integers in float32."""
+    found: dict[str, Tensor] = {}
     for name, tensor in weights.tensors.items():
-        if DTYPES[tensor.dtype].is_floating_point:
-            numbers = torch.full((max(1, sum(tensor.shape) - len(tensor.shape) + 1),), torch.nan)
-            tensors[name] = numbers.as_strided(tensor.shape, (1,) * len(tensor.shape))
-        else:
-            tensors[name] = torch.zeros((), dtype=DTYPES[tensor.dtype]).expand(tensor.shape)
-    return tensors
+        stored = DTYPES[tensor.dtype]
+        dtype = torch.float32 if stored.is_floating_point else stored
+        found[name] = Outline(torch.empty(tensor.shape, dtype=dtype, device="meta"))
+    return found
 
 
 def require_all_read(model: Any) -> None:
-    """Raises: CheckpointError naming a parameter of a model filled with `hollow` that did not come from a file.
+    """Raises: CheckpointError naming a parameter of a model of `outlines` that did not come from a file.
 
-    A table that transformers never stores, such as sinusoids, it computes; a padding token's row it sets to 0.
+    A table that transformers never stores, such as sinusoids, it computes.
     """
     computed = set(model._keys_to_ignore_on_save or ())
-    for name, _, numbers in _numbers(model):
-        if name not in computed and numbers.numel() and not numbers.isnan().any():
+    for name, parameter in model.named_parameters():
+        if name not in computed and not isinstance(parameter, Outline):
             raise CheckpointError(_missing(name))
 
 
 def fill_at_random(model: nn.Module, seed: int = 0) -> None:
-    """Gives what is hollow in a model numbers with which a forward pass makes maps that are not flat."""
+    """Puts numbers in the place of outlines with which a forward pass makes maps that are not flat.
+
+    Element (i, j, …) of a tensor lies at i + j + …, so that few numbers are enough for a large model.
+    """
     generator = torch.Generator().manual_seed(seed)
-    for _, parameter, numbers in _numbers(model):
-        if not numbers.isnan().any():
-            continue
-        numbers.normal_(generator=generator)
-        if parameter.dim() < 2:
-            numbers.mul_(0.1).add_(1)
-        else:
-            numbers.mul_(parameter.shape[-1] ** -0.5)
+    made: dict[int, Tensor] = {}
+    for module in model.modules():
+        stores: list[dict[str, Any]] = [module._parameters, module._buffers]
+        for held in stores:
+            for name, outline in held.items():
+                if isinstance(outline, Outline):
+                    held[name] = made.setdefault(id(outline), _random(outline, generator))
 
 
-def _numbers(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, Tensor]]:
-    """Each parameter, and all the numbers of its memory in a row."""
-    for name, parameter in model.named_parameters():
-        count = parameter.untyped_storage().nbytes() // parameter.element_size()
-        yield name, parameter, parameter.data.as_strided((count,), (1,), 0)
+def _random(outline: Outline, generator: torch.Generator) -> Tensor:
+    if outline.is_floating_point():
+        numbers = torch.randn(max(1, sum(outline.shape) - outline.dim() + 1), generator=generator)
+        numbers = numbers * 0.1 + 1 if outline.dim() < 2 else numbers * outline.shape[-1] ** -0.5
+        numbers = numbers.as_strided(outline.shape, (1,) * outline.dim())
+    else:
+        numbers = torch.zeros((), dtype=outline.dtype).expand(outline.shape)
+    return nn.Parameter(numbers, requires_grad=False) if isinstance(outline, nn.Parameter) else numbers
 
 
 def _missing(name: str) -> str:

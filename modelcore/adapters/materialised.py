@@ -17,7 +17,7 @@ from modelcore.layers.attention_map import AttentionMap
 MATERIALISED = "materialised"
 
 # How far above 1 the sum of a row of float32 (or of a narrower dtype) may come out.
-SUM_TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+SUM_TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
 def materialised_map(site: AttentionSite, map_BHQK: Tensor) -> AttentionMap:

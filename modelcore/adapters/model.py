@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,9 @@ from modelcore.adapters.plan import paths_of
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.config.model import Architecture
 from modelcore.layers.attention_map import Tap
+from modelcore.layers.context import Instruments
 from modelcore.layers.edits import Edits
+from modelcore.models.stack import Layerwise
 
 # What the forward method of transformers' models calls our inputs.
 INPUT_NAMES: dict[Architecture, tuple[str, ...]] = {
@@ -46,12 +48,16 @@ class AdaptedModel:
         return self._model.parameters()
 
     @torch.inference_mode()
-    def __call__(self, *inputs: Tensor, tap: Tap | None = None, edits: Edits | None = None) -> Tensor:
-        """Logits, or the last hidden states of a model without a head.
+    def __call__(self, *inputs: Tensor, **instruments: Unpack[Instruments]) -> Tensor:
+        """Logits, or the last hidden states of a model without a head. Without a tap nothing is kept.
 
-        Inputs: ids (1, N); source and target ids; or pixels (1, C, H, W). Without a tap nothing is kept.
-        Raises: CheckpointError if the model cannot read them, or not as it did when it was checked.
+        Inputs: ids (1, N); source and target ids; or pixels (1, C, H, W).
+        Raises: CheckpointError if the model cannot read them, or not as it did when it was checked, or if its
+            routing is asked for, which transformers does not tell.
         """
+        tap, edits = instruments.get("tap"), instruments.get("edits")
+        if instruments.get("routing_tap") is not None:
+            raise CheckpointError("This model is run by transformers, which does not tell where it routes tokens.")
         named = dict(zip(INPUT_NAMES[self.config.architecture], inputs, strict=True))
         try:
             if self._plan is None:
@@ -63,12 +69,10 @@ class AdaptedModel:
                 raise
             raise CheckpointError(f"This model cannot read this input: {str(error)[:200]}.") from error
 
-    def layerwise(
-        self, *inputs: Tensor, tap: Tap | None = None, edits: Edits | None = None
-    ) -> Generator[None, None, Tensor]:
-        """As `__call__`; rests once, after all layers: the pass between them is the model's own."""
-        result = self(*inputs, tap=tap, edits=edits)
-        yield
+    def layerwise(self, *inputs: Tensor, **instruments: Unpack[Instruments]) -> Layerwise[Tensor]:
+        """As `__call__`; pauses once, after the last layer: between layers the pass is transformers' own."""
+        result = self(*inputs, **instruments)
+        yield self.config.sites()[-1].layer
         return result
 
     def _handing_out(self, named: dict[str, Tensor], tap: Tap | None, edits: Edits | None) -> Tensor:
@@ -77,7 +81,7 @@ class AdaptedModel:
         if tap is None:
             return result_of(self._model(**named))
         output = self._model(**named, output_attentions=True)
-        maps = handed_out(output, next(iter(self.config.stacks)))
+        maps = handed_out(output, self.config.sites()[0].stack)
         if [site for site, _ in maps] != self.config.sites():
             raise CheckpointError("This model handed out other maps than when its checkpoint was checked.")
         for site, map_BHQK in maps:

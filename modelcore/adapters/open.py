@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from modelcore.adapters.config import AdaptedConfig
 from modelcore.adapters.interface import NAME
 from modelcore.adapters.library import config_class, library, model_class, reserved_names
-from modelcore.adapters.loading import fill_at_random, filled, first_line, hollow, require_all_read, require_room
+from modelcore.adapters.loading import fill_at_random, filled, first_line, outlines, require_all_read, require_room
 from modelcore.adapters.model import AdaptedModel
 from modelcore.adapters.rehearsal import Shown, agree, rehearse, switch
 from modelcore.adapters.values import cleaned
@@ -41,9 +43,17 @@ class AdaptedCheckpoint:
     def config(self) -> AdaptedConfig:
         return self.shown.config
 
-    def support(self) -> list[tuple[str, str]]:
-        """How each layer is shown: "interface", "materialised", "no attention: CLASS" or "not shown: REASON"."""
+    @property
+    def size_bytes(self) -> int:
+        return self.weights.size_bytes
+
+    def support(self) -> list[dict[str, Any]]:
+        """What can be seen of each site: its address, heads, key heads, which keys it sees, how its map is had."""
         return self.shown.support
+
+    def details(self) -> dict[str, Any]:
+        """That transformers runs this model, and why nothing is shown of some of its parts."""
+        return {"run_by": f"transformers {library().__version__}", "not_shown": self.shown.not_shown}
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
@@ -61,15 +71,22 @@ class AdaptedCheckpoint:
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> AdaptedModel:
         """The model with its weights, in eval mode. Reads the files, and reads something small to be sure.
 
-        Raises: CheckpointError if our attention gives another result with these weights than the model's own.
+        Raises: CheckpointError if a weight is not finite, or our attention gives another result with these weights
+            than the model's own.
         """
         used = [name for name in self.weights.tensors if name not in set(self.unused)]
-        model, _ = filled(self.kind, self.library_config, dict(self.weights.read(used)), dtype)
+        model, _ = filled(self.kind, self.library_config, dict(self._finite(used)), dtype)
         model = model.to(device)
         if self.shown.plan is not None:
             agree(model)
             switch(model, NAME)
         return AdaptedModel(model, self.config, self.shown.plan)
+
+    def _finite(self, names: list[str]) -> Iterator[tuple[str, Tensor]]:
+        for name, tensor in self.weights.read(names):
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise CheckpointError(f"{name} holds values that are not finite (NaN or infinity); the file is broken.")
+            yield name, tensor
 
 
 def open_adapted(path: Path, values: dict[str, Any]) -> AdaptedCheckpoint:
@@ -91,9 +108,9 @@ def open_adapted(path: Path, values: dict[str, Any]) -> AdaptedCheckpoint:
         raise CheckpointError(f"config.json: transformers cannot take it: {first_line(error)}") from error
     kind = model_class(str(model_type), values.get("architectures"))
     require_room(kind, library_config, weights)
-    model, unused = filled(kind, library_config, hollow(weights), torch.float32)
+    model, unused = filled(kind, library_config, outlines(weights), torch.float32)
     require_all_read(model)
     fill_at_random(model)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    shown = rehearse(model, str(model_type))
+    shown = rehearse(model)
     return AdaptedCheckpoint(path, str(model_type), weights, unused, parameters, shown, kind, library_config)

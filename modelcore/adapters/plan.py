@@ -30,7 +30,6 @@ class Attending:
 
     path: str
     place: tuple[StackName, SiteKind] | None
-    heads: int
     reason: str = ""
 
     @property
@@ -59,10 +58,10 @@ def attending(calls: Sequence[Call], model: nn.Module, lengths: Sequence[int]) -
         # A module that several layers share has one path for each, or is called again and again under one.
         path = own[seen[call.module]] if len(own) == times[call.module] else own[0]
         seen[call.module] += 1
-        batch, heads, queries, _ = call.q_BHQD.shape
+        batch, _, queries, _ = call.q_BHQD.shape
         place = place_of(queries, call.k_BGKD.shape[2], lengths, decodes=decodes) if batch == 1 else None
         reason = "" if place else f"attends in {batch} × {queries} queries to {call.k_BGKD.shape[2]} keys, not to all"
-        found.append(Attending(path, place, heads, reason))
+        found.append(Attending(path, place, reason))
     return found
 
 
@@ -111,23 +110,21 @@ def plan(calls: Sequence[Attending]) -> list[Planned]:
     return planned
 
 
-def support(calls: Sequence[Attending], planned: Sequence[Planned], model: nn.Module) -> list[tuple[str, str]]:
-    """How each layer is shown: (site or module, "interface" | "no attention: CLASS" | "not shown: REASON")."""
-    shown = [
-        (str(plan_.site), "interface") if plan_.site else (call.path, f"not shown: {call.reason}")
-        for call, plan_ in zip(calls, planned, strict=True)
-    ]
-    return shown + _without_attention(calls, model)
+def not_shown(calls: Sequence[Attending], planned: Sequence[Planned], model: nn.Module) -> dict[str, str]:
+    """Why nothing is shown of a part of the model: "no attention: CLASS", or what it attends to instead of tokens."""
+    pairs = zip(calls, planned, strict=True)
+    reasons = {call.path: call.reason for call, plan_ in pairs if plan_.site is None}
+    return reasons | _without_attention(calls, model)
 
 
-def _without_attention(calls: Sequence[Attending], model: nn.Module) -> list[tuple[str, str]]:
+def _without_attention(calls: Sequence[Attending], model: nn.Module) -> dict[str, str]:
     """The layers beside those that attend: their index in the same list of modules, and what they have instead."""
     attending_at: dict[str, set[int]] = {}
     for call in calls:
         found = NUMBER.search(call.path)
         if found is not None and found.start():
             attending_at.setdefault(call.path[: found.start() - 1], set()).add(int(found[0]))
-    lacking = []
+    lacking = {}
     for path, layers in attending_at.items():
         blocks = model.get_submodule(path)
         if not isinstance(blocks, nn.ModuleList):
@@ -136,19 +133,5 @@ def _without_attention(calls: Sequence[Attending], model: nn.Module) -> list[tup
         for index, block in enumerate(blocks):
             if index not in layers:
                 own = [part for part in block.children() if type(part) not in usual]
-                lacking.append((f"{path}.{index}", f"no attention: {type(own[0] if own else block).__name__}"))
+                lacking[f"{path}.{index}"] = f"no attention: {type(own[0] if own else block).__name__}"
     return lacking
-
-
-def layers_of(model: nn.Module, calls: Sequence[Attending], planned: Sequence[Planned], stack: StackName) -> int:
-    """How many layers a stack has, those without attention included."""
-    most = 0
-    for call, plan_ in zip(calls, planned, strict=True):
-        if plan_.site is None or plan_.site.stack != stack:
-            continue
-        most = max(most, plan_.site.layer + 1)
-        found = NUMBER.search(call.path)
-        if found is not None and found.start() and plan_.site.layer == int(found[0]):
-            blocks = model.get_submodule(call.path[: found.start() - 1])
-            most = max(most, len(blocks) if isinstance(blocks, nn.ModuleList) else 0)
-    return most

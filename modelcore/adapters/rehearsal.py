@@ -15,33 +15,39 @@ import torch
 from torch import Tensor, nn
 
 from modelcore.adapters import config as adapted
-from modelcore.adapters.config import AdaptedConfig, AdaptedStack
+from modelcore.adapters.config import AdaptedConfig
 from modelcore.adapters.interface import NAME, Call, Planned, Rehearsal, taking_place
 from modelcore.adapters.loading import first_line
 from modelcore.adapters.materialised import MATERIALISED, handed_out, materialised_map
 from modelcore.adapters.model import result_of
-from modelcore.adapters.plan import attending, layers_of, place_of, plan, support
+from modelcore.adapters.plan import attending, not_shown, place_of, plan
 from modelcore.adapters.script import Script, script_for, vocabulary_of
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.config import STACK_NAMES, AttentionSite, HeadConfig, SiteKind, StackName
+from modelcore.config import STACK_NAMES, AttentionSite, Output, SiteKind, StackName
+from modelcore.layers.attention_map import AttentionMap
 
 # How far our maps and result may be from eager attention's, the result in shares of its largest number. The
 # weights are random here, and a deep stack lets differences of rounding grow.
 MAP_TOLERANCE = 1e-3
-RESULT_TOLERANCE = {torch.float32: 1e-2, torch.float16: 5e-2, torch.bfloat16: 2e-1}
+RESULT_TOLERANCE = {torch.float64: 1e-2, torch.float32: 1e-2, torch.float16: 5e-2, torch.bfloat16: 2e-1}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """How a model is shown. `plan` is None where it hands out its maps itself; `support` tells it of each layer."""
+    """How a model is shown. `plan` is None where it hands out its maps itself.
+
+    support    of each site: its address, heads, key heads, which keys a query sees, and how its map is had
+    not_shown  why nothing is shown of some parts, by their path
+    """
 
     config: AdaptedConfig
     plan: list[Planned] | None
-    support: list[tuple[str, str]]
+    support: list[dict[str, Any]]
+    not_shown: dict[str, str]
 
 
 @torch.no_grad()
-def rehearse(model: Any, model_type: str) -> Shown:
+def rehearse(model: Any) -> Shown:
     """Finds out how a model can be shown.
 
     Raises: CheckpointError if it cannot be run on a text or a picture, or nothing true can be shown of it.
@@ -49,11 +55,11 @@ def rehearse(model: Any, model_type: str) -> Shown:
     script = script_for(model)
     output = _run_eagerly(model, script)
     try:
-        return _through_interface(model, model_type, script, output)
+        return _through_interface(model, script, output)
     except Exception as error:  # a model of which our function knows too little may break anywhere
         reason = first_line(error)
     try:
-        return _as_handed_out(model, model_type, script, output)
+        return _as_handed_out(model, script, output)
     except ValueError as error:
         raise CheckpointError(
             f"Nothing true can be shown of this model's attention: {reason} {error} {_made_of(model)}"
@@ -97,7 +103,7 @@ def switch(model: nn.Module, implementation: str) -> None:
             module.config._attn_implementation = implementation  # type: ignore[union-attr]
 
 
-def _through_interface(model: Any, model_type: str, script: Script, eager: Any) -> Shown:
+def _through_interface(model: Any, script: Script, eager: Any) -> Shown:
     rehearsal = Rehearsal()
     with attending_by(model, NAME), taking_place(rehearsal):
         result = result_of(model(**script.inputs))
@@ -111,20 +117,31 @@ def _through_interface(model: Any, model_type: str, script: Script, eager: Any) 
         raise ValueError(f"it {found[0].reason}.")
     require_same_result(result, result_of(eager))
     _require_same_maps(maps, eager, lengths)
-    stacks = {
-        name: AdaptedStack(layers_of(model, found, planned, name), max(call.q_BHQD.shape[1] for _, call in own))
-        for name in STACK_NAMES
-        if (own := [(site, call) for site, call in maps if site.stack == name])
-    }
-    heads = tuple((site, call.q_BHQD.shape[1]) for site, call in maps)
     whole = max((bias.shape[1] for _, call in maps if (bias := call.spec.bias) is not None), default=0)
-    config = _config(model, model_type, script, result, heads, stacks, lengths[0], whole)
-    lacking = [
-        (str(name), "not shown: it does not attend through transformers' attention interface")
+    shown = [call.map_at(site) for site, call in maps]
+    config = _config(model, script, eager, shown, lengths[0], whole)
+    way = f"kept whole, up to {config.longest:,} tokens" if whole else "exact at any length"
+    lacking = {
+        f"the {name}": "it does not attend through transformers' attention interface"
         for name in STACK_NAMES
-        if script.architecture == "encoder-decoder" and name not in stacks
-    ]
-    return Shown(config, planned, support(found, planned, model) + lacking)
+        if script.architecture == "encoder-decoder" and name not in {map_.site.stack for map_ in shown}
+    }
+    support = [_support(map_, f"interface: {way}, can be edited") for map_ in shown]
+    return Shown(config, planned, support, not_shown(found, planned, model) | lacking)
+
+
+def _support(map_: AttentionMap, way: str) -> dict[str, Any]:
+    """What a rehearsal tells of a site. Only windows shorter than its text show: others count as none."""
+    sees = "keys before and after its own" if map_.site.kind == "self" else "every key of the encoder"
+    if map_.spec.causal:
+        sees = "no key after its own"
+    return {
+        "site": str(map_.site),
+        "heads": map_.heads,
+        "key_heads": map_.heads if map_.implementation == MATERIALISED else map_.k_BGKD.shape[1],
+        "sees": sees,
+        "support": way,
+    }
 
 
 def require_same_result(result: Tensor, eager: Tensor) -> None:
@@ -172,7 +189,7 @@ def _require_same_maps(maps: Sequence[tuple[AttentionSite, Call]], eager: Any, l
                 raise ValueError(f"its map at {our_map.site} under our attention is not that of its own.")
 
 
-def _as_handed_out(model: Any, model_type: str, script: Script, output: Any) -> Shown:
+def _as_handed_out(model: Any, script: Script, output: Any) -> Shown:
     handed = handed_out(output, "encoder")
     if not handed:
         raise ValueError("It does not return its attention either.")
@@ -185,27 +202,15 @@ def _as_handed_out(model: Any, model_type: str, script: Script, output: Any) -> 
         maps.append(materialised_map(site, map_BHQK))
     if script.architecture != "encoder-decoder" and all(map_.spec.causal for map_ in maps):
         maps = [replace(map_, site=replace(map_.site, stack="decoder")) for map_ in maps]
-    stacks = {
-        name: AdaptedStack(max(map_.site.layer for map_ in own) + 1, max(map_.heads for map_ in own))
-        for name in STACK_NAMES
-        if (own := [map_ for map_ in maps if map_.site.stack == name])
-    }
-    heads = tuple((map_.site, map_.heads) for map_ in maps)
-    whole = max(map_.heads for map_ in maps)
-    config = _config(model, model_type, script, result_of(output), heads, stacks, lengths[0], whole)
-    return Shown(config, None, [(str(map_.site), MATERIALISED) for map_ in maps])
+    config = _config(model, script, output, maps, lengths[0], max(map_.heads for map_ in maps))
+    way = f"{MATERIALISED}: kept whole, up to {config.longest:,} tokens, cannot be edited"
+    return Shown(config, None, [_support(map_, way) for map_ in maps], {})
 
 
 def _config(
-    model: Any,
-    model_type: str,
-    script: Script,
-    result: Tensor,
-    site_heads: tuple[tuple[AttentionSite, int], ...],
-    stacks: dict[StackName, AdaptedStack],
-    read: int,
-    kept_whole: int,
+    model: Any, script: Script, output: Any, maps: Sequence[AttentionMap], read: int, kept_whole: int
 ) -> AdaptedConfig:
+    """`read`: how many tokens a picture became. `kept_whole`: how many heads of a site are kept whole, if any."""
     text = model.config.get_text_config()
     vocabulary = 0 if script.image else vocabulary_of(model)
     image, positions = script.image, adapted.size(text, "max_position_embeddings", "n_positions", "max_seq_len")
@@ -213,25 +218,26 @@ def _config(
         if read < image.tokens:
             raise ValueError(f"Its {image.tokens} patches become {read} tokens, which no longer are patches.")
         image, positions = replace(image, extra_tokens=read - image.tokens), read
-    architecture = script.architecture if script.architecture in ("vision", "encoder-decoder") else next(iter(stacks))
+    architecture = script.architecture if script.architecture in ("vision", "encoder-decoder") else maps[0].site.stack
     longest = adapted.longest_text(positions, kept_whole)
     return AdaptedConfig(
-        model_type=model_type,
         architecture=architecture,
         vocabulary=vocabulary,
         positions=longest if positions is None else positions,
         longest=longest,
         width=adapted.size(text, "hidden_size", "d_model", "n_embd", "dim") or 0,
-        site_heads=site_heads,
-        encoder=stacks.get("encoder"),
-        decoder=stacks.get("decoder"),
+        output=_output(output, vocabulary),
+        shown_sites=tuple(map_.site for map_ in maps),
         image=image,
-        head=_head(result, vocabulary),
         **adapted.tokens(text, vocabulary),
     )
 
 
-def _head(result: Tensor, vocabulary: int) -> HeadConfig:
+def _output(output: Any, vocabulary: int) -> Output:
+    """What the numbers of a result stand for, by its shape and its name."""
+    result = result_of(output)
+    if getattr(output, "logits", None) is not result and getattr(output, "prediction_logits", None) is not result:
+        return "hidden"
     if result.dim() == 2:
-        return HeadConfig("classes", result.shape[-1])
-    return HeadConfig("vocabulary") if result.shape[-1] == vocabulary else HeadConfig("hidden")
+        return "classes"
+    return "vocabulary" if result.shape[-1] == vocabulary else "token_classes"

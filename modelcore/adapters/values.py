@@ -36,6 +36,7 @@ REFUSED = {
     "quantization_config": "quantised weights are not supported; save the model in float32, float16 or bfloat16",
     "compression_config": "compressed weights are not supported; save the model in float32, float16 or bfloat16",
     "pruned_heads": "pruned heads are not supported; save the model as it is after pruning",
+    "backbone": "a part of the model that is only named is not supported; its settings must stand in config.json",
     "use_timm_backbone": "a backbone from the timm library is not supported",
     "use_pretrained_backbone": "a backbone that has to be downloaded is not supported",
 }
@@ -63,6 +64,8 @@ def cleaned(values: dict[str, Any], reserved: frozenset[str] = frozenset(), dept
     for key, value in values.items():
         if key in REFUSED and value:
             raise CheckpointError(f"config.json: {key}: {REFUSED[key]}.")
+        if key.endswith("_config") and key not in reserved and isinstance(value, str):
+            raise CheckpointError(f"config.json: {key}: {REFUSED['backbone']}.")
         if key.startswith("_") or key in DROPPED or key in REFUSED or key in reserved:
             continue
         _require_possible(key, value)

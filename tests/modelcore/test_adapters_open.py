@@ -84,6 +84,8 @@ def test_a_setting_cannot_take_the_place_of_what_a_configuration_does(tmp_path: 
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantization_config"),
         ({"text_config": {"quantization_config": {"quant_method": "awq"}}}, "quantization_config"),
         ({"use_pretrained_backbone": True}, "use_pretrained_backbone"),
+        ({"backbone": "../other"}, "backbone"),
+        ({"text_config": "attacker/repo"}, "text_config"),
         ({"pruned_heads": {"0": [1]}}, "pruned_heads"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers"),
         ({"vocab_size": 10**8}, "asks for"),
@@ -132,6 +134,13 @@ def test_a_tensor_that_the_model_has_no_use_for_is_listed(tmp_path: Path) -> Non
     assert open_saved(tmp_path).unused == ["model.extra.weight"]
 
 
+def test_a_weight_that_is_not_finite_is_named(tmp_path: Path) -> None:
+    save("Granite", tmp_path)
+    change_weights(tmp_path, lambda tensors: tensors["model.norm.weight"].__setitem__(3, torch.nan))
+    with pytest.raises(CheckpointError, match=r"model\.norm\.weight holds values that are not finite"):
+        open_saved(tmp_path).load()
+
+
 def test_pickled_weights_beside_do_not_matter(tmp_path: Path) -> None:
     save("Granite", tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"not a pickle")
@@ -151,13 +160,15 @@ def test_opening_reads_no_weights_and_tells_what_describes_the_model(
     monkeypatch.setattr("modelcore.checkpoints.weights.Weights.read", lambda *_: pytest.fail("weights were read"))
     checkpoint = open_saved(tmp_path)
     config = checkpoint.config
-    assert checkpoint.family == config.model_type == "pegasus"
+    assert checkpoint.family == "pegasus"
     assert checkpoint.parameters == sum(weight.numel() for weight in outside.parameters())
     assert (config.architecture, config.vocabulary, config.positions, config.width) == ("encoder-decoder", 61, 64, 24)
-    assert {name: (stack.layers, stack.heads) for name, stack in config.stacks.items()} == {
-        "encoder": (2, 3),
-        "decoder": (3, 2),
-    }
+    assert config.output == "vocabulary"
+    assert [(told["site"], told["heads"]) for told in checkpoint.support()][::3] == [
+        ("encoder.self.0", 3),
+        ("decoder.cross.0", 2),
+        ("decoder.self.2", 2),
+    ]
     assert (config.start_token, config.pad_token) == (1, 0)
     assert checkpoint.tokenizer is None
 
@@ -167,6 +178,7 @@ def test_a_picture_is_described_by_its_patches(tmp_path: Path) -> None:
     config = open_saved(tmp_path).config
     assert config.image is not None
     assert (config.image.grid, config.image.extra_tokens, config.longest) == ((4, 4), 1, 17)
+    assert config.output == "classes"
 
 
 def test_native_code_does_not_pay_for_transformers() -> None:
