@@ -20,7 +20,7 @@ from modelcore.adapters.rehearsal import Shown, agree, rehearse, switch
 from modelcore.adapters.values import cleaned
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.weights import Weights, inner_file, open_weights
-from modelcore.tokenizer import Tokenizer, TokenizerError
+from modelcore.tokenizer import TOKENIZER_FILES, Tokenizer, TokenizerError
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class AdaptedCheckpoint:
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
-        for name in ("tokenizer.json", "vocab.json", "merges.txt"):
+        for name in TOKENIZER_FILES:
             if (self.path / name).exists():
                 inner_file(self.path, name)
         try:

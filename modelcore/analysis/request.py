@@ -71,7 +71,7 @@ def read_target(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer 
         raise RequestError("text_or_ids", "Give the target as a text or as token ids: one of them, not both.")
     if not request.target:
         return _checked(_label_given(request.target_ids or [], config, tokenizer), config)
-    target = _tokenize(request.target, tokenizer)
+    target = _tokenize(request.target, tokenizer and tokenizer.target)
     start = label_ids([] if config.start_token is None else [config.start_token], tokenizer)
     end = len(target) - 1 if target.ids and target.ids[-1] == config.end_token else len(target)
     return _checked(

@@ -1,0 +1,15 @@
+"""Text to token ids and back, with the place of every token in the text; a layer over the `tokenizers` library."""
+
+from modelcore.tokenizer.error import TokenizerError
+from modelcore.tokenizer.files import TOKENIZER_FILES
+from modelcore.tokenizer.tokenizer import Encoding, Tokenizer
+from modelcore.tokenizer.training import GPT2_END_OF_TEXT, train_byte_level_bpe
+
+__all__ = [
+    "GPT2_END_OF_TEXT",
+    "TOKENIZER_FILES",
+    "Encoding",
+    "Tokenizer",
+    "TokenizerError",
+    "train_byte_level_bpe",
+]
