@@ -70,6 +70,10 @@ class Planned:
     site: AttentionSite | None
 
 
+# What the masks of a pass say, by the mask's id and the lengths it was met with; held, so that no other takes its id.
+KnownMasks = dict[tuple[int, int, int], tuple[Tensor, dict[str, Any]]]
+
+
 @dataclass(eq=False)
 class Pass:
     """One forward pass: what is planned, who watches, what is changed, and how far it is."""
@@ -78,7 +82,7 @@ class Pass:
     plan: Sequence[Planned]
     tap: Tap | None = None
     edits: Edits | None = None
-    masks: dict[int, tuple[Tensor, dict[str, Any]]] = field(default_factory=dict)
+    masks: KnownMasks = field(default_factory=dict)
     calls: int = 0
 
     def site(self, module: nn.Module) -> AttentionSite | None:
@@ -98,7 +102,7 @@ class Rehearsal:
     """A forward pass that finds out which modules attend, in which order."""
 
     calls: list[Call] = field(default_factory=list)
-    masks: dict[int, tuple[Tensor, dict[str, Any]]] = field(default_factory=dict)
+    masks: KnownMasks = field(default_factory=dict)
 
 
 _CURRENT: ContextVar[Pass | Rehearsal | None] = ContextVar("headlight_pass", default=None)
@@ -164,15 +168,15 @@ def _scale(scaling: float | Tensor | None, q_BHQD: Tensor) -> float:
     return float(scaling)
 
 
-def _mask_fields(
-    mask: Tensor | None, q_BHQD: Tensor, k_BGKD: Tensor, known: dict[int, tuple[Tensor, dict[str, Any]]]
-) -> dict[str, Any]:
-    """What the mask says; layers mostly share one, which is read once in a pass and held until its end."""
+def _mask_fields(mask: Tensor | None, q_BHQD: Tensor, k_BGKD: Tensor, known: KnownMasks) -> dict[str, Any]:
+    """What the mask says; layers mostly share one, which is read once in a pass."""
     if mask is None:
         return {}
-    if id(mask) not in known:
-        known[id(mask)] = mask, fields_of(mask, q_BHQD.shape[0], q_BHQD.shape[2], k_BGKD.shape[2])
-    return dict(known[id(mask)][1])
+    queries, keys = q_BHQD.shape[2], k_BGKD.shape[2]
+    key = (id(mask), queries, keys)
+    if key not in known:
+        known[key] = mask, fields_of(mask, q_BHQD.shape[0], queries, keys)
+    return dict(known[key][1])
 
 
 def _sum_of_biases(position_bias: Tensor, bias: Tensor | None, q_BHQD: Tensor, k_BGKD: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from modelcore.adapters.config import AdaptedConfig
 from modelcore.adapters.interface import Pass, Planned, taking_place
 from modelcore.adapters.materialised import handed_out, materialised_map
-from modelcore.adapters.plan import paths_of
+from modelcore.adapters.plan import paths_of, place_of
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.config.model import Architecture
 from modelcore.layers.attention_map import Tap
@@ -84,7 +84,13 @@ class AdaptedModel:
         maps = handed_out(output, self.config.sites()[0].stack)
         if [site for site, _ in maps] != self.config.sites():
             raise CheckpointError("This model handed out other maps than when its checkpoint was checked.")
+        lengths = [self.config.longest] if self.config.image else [given.shape[1] for given in named.values()]
         for site, map_BHQK in maps:
+            queries, keys = map_BHQK.shape[2:]
+            if place_of(queries, keys, lengths, decodes=site.stack == "decoder") != (site.stack, site.kind):
+                raise CheckpointError(
+                    f"At {site} this model handed out {queries} × {keys} numbers, which are no map of this input."
+                )
             tap(materialised_map(site, map_BHQK))
         return result_of(output)
 

@@ -76,13 +76,21 @@ def _made_of(model: nn.Module) -> str:
 
 
 def _run_eagerly(model: Any, script: Script) -> Any:
-    """What the model returns under eager attention, with its attention where it gives that."""
-    failures = []
+    """What the model returns under eager attention, with its attention where it gives that.
+
+    Raises: CheckpointError if it fails, or exchanges parts of itself while it reads, as for a text that is short:
+        what it then shows of the next text would depend on this one.
+    """
+    failures, parts = [], list(model.modules())
     for asked in ({"output_attentions": True}, {}):
         try:
-            return model(**script.inputs, **asked)
+            output = model(**script.inputs, **asked)
         except Exception as error:
             failures.append(first_line(error))
+            continue
+        if list(map(id, model.modules())) != list(map(id, parts)):
+            raise CheckpointError("This model exchanges its attention while it reads, which depends on what it read.")
+        return output
     raise CheckpointError(f"transformers cannot run this model on {' and '.join(script.inputs)}: {failures[-1]}")
 
 

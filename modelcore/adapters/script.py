@@ -30,14 +30,16 @@ class Script:
 def script_for(model: Any) -> Script:
     """Something small for this model to read. Raises: CheckpointError if it reads neither texts nor pictures."""
     parameters = inspect.signature(model.forward).parameters
-    if model.main_input_name == "pixel_values" and "decoder_input_ids" not in parameters:
+    named = model.main_input_name
+    main = named if isinstance(named, str) else ", ".join(named)
+    if main == "pixel_values" and "decoder_input_ids" not in parameters:
         image = adapted.image(model.config)
         if image is None:
             raise CheckpointError("config.json tells no image_size and patch_size, of which a picture's grid follows.")
         pixels = torch.randn(1, image.channels, image.height, image.width, generator=torch.Generator().manual_seed(0))
         return Script("vision", {"pixel_values": pixels.to(model.dtype)}, (), image)
-    if model.main_input_name != "input_ids" or "input_ids" not in parameters:
-        read = model.main_input_name if model.main_input_name in parameters else next(iter(parameters))
+    if main != "input_ids" or "input_ids" not in parameters:
+        read = next(iter(parameters)) if main == "input_ids" else main
         raise CheckpointError(f"This model reads {read[:40]}; only texts and pictures can be shown.")
     source = _ids(model, SOURCE_LENGTH)
     if model.config.is_encoder_decoder and "decoder_input_ids" in parameters:

@@ -139,6 +139,7 @@ ADAPTED: dict[str, tuple[str, dict[str, Any]]] = {
         "DebertaV2ForMaskedLM",
         {**ENCODER, "relative_attention": True, "pos_att_type": ["c2p", "p2c"], "position_buckets": 8},
     ),
+    "BigBird": ("BigBirdForMaskedLM", ENCODER),
     "Dinov2": ("Dinov2ForImageClassification", PICTURE),
     "CLIPVision": ("CLIPVisionModel", PICTURE),
     "SiglipVision": ("SiglipVisionModel", PICTURE),

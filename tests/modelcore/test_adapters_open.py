@@ -153,6 +153,15 @@ def test_a_model_without_attention_is_refused(tmp_path: Path) -> None:
         open_saved(tmp_path)
 
 
+def test_a_model_that_exchanges_its_attention_for_short_texts_is_refused(tmp_path: Path) -> None:
+    """BigBird turns to full attention at the first short text, and stays with it for all that follow."""
+    save("BigBird", tmp_path)
+    with pytest.raises(CheckpointError, match="exchanges its attention"):
+        open_saved(tmp_path)
+    save("BigBird", tmp_path, attention_type="original_full")
+    assert len(open_saved(tmp_path).config.sites()) == 3
+
+
 def test_opening_reads_no_weights_and_tells_what_describes_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
