@@ -88,6 +88,11 @@ def test_stretched_positions_give_the_same_maps_and_survive_saving(tmp_path, nam
         assert_same_maps(maps, expected.attentions)
 
 
+GEMMA3_BASES = {
+    "rope_theta": 5e3,
+    "rope_local_base_freq": 300.0,
+    "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+}
 # As transformers 5 writes them, and as 4 did.
 SPELLINGS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "llama": (
@@ -113,8 +118,8 @@ SPELLINGS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "gemma3": (
         "Gemma3ForCausalLM",
-        SIZES | GEMMA2 | {"rope_theta": 5000.0, "rope_scaling": {"rope_type": "linear", "factor": 8.0}},
-        {"rope_theta": 5000.0, "rope_local_base_freq": 1e4, "rope_scaling": {"rope_type": "linear", "factor": 8.0}},
+        SIZES | GEMMA2 | GEMMA3_BASES,
+        GEMMA3_BASES,
     ),
 }
 
