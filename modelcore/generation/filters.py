@@ -12,6 +12,9 @@ import math
 import torch
 from torch import Tensor
 
+# How many of the likeliest tokens are looked at before all of them are.
+LIKELIEST = 1024
+
 
 def penalise_repetition(logits_V: Tensor, ids_N: Tensor, penalty: float) -> Tensor:
     """Lowers the score of every token that stands in the text already; a penalty of 1 changes nothing.
@@ -43,15 +46,21 @@ def keep_top_k(logits_V: Tensor, k: int) -> Tensor:
 
 
 def keep_top_p(logits_V: Tensor, p: float) -> Tensor:
-    """The smallest set of likeliest tokens whose probabilities sum to p or more.
+    """The smallest set of likeliest tokens whose probabilities sum to p or more, and those as likely as the last.
 
-    Cost: sorts the whole vocabulary.
+    Cost: sorts the likeliest few; the whole vocabulary only where those do not sum to p.
     Source: Holtzman et al. 2019 (arXiv 1904.09751), 3.1.
     """
-    rising, order = logits_V.sort()
-    dropped = rising.softmax(-1).cumsum(-1) <= 1 - p
-    dropped[..., -1] = False
-    return logits_V.masked_fill(torch.zeros_like(dropped).scatter(-1, order, dropped), -torch.inf)
+    log_total = logits_V.logsumexp(-1, keepdim=True)
+    vocabulary = logits_V.shape[-1]
+    for count in (min(LIKELIEST, vocabulary), vocabulary):
+        falling = logits_V.topk(count).values
+        probabilities = (falling - log_total).exp()
+        before = probabilities.cumsum(-1) - probabilities
+        if (before[..., -1] >= p).all():
+            break
+    least = falling.masked_fill(before >= p, torch.inf).amin(-1, keepdim=True)
+    return logits_V.masked_fill(logits_V < least, -torch.inf)
 
 
 def keep_min_p(logits_V: Tensor, p: float) -> Tensor:

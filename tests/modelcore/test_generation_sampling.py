@@ -15,9 +15,12 @@ from modelcore.generation.sampling import Sampler, Sampling
 IDS = torch.tensor([[3, 3, 70, 0, 12], [1, 2, 3, 4, 5], [9, 9, 9, 9, 9]])
 
 
-@pytest.fixture(params=[1.0, 6.0], ids=["flat", "peaked"])
+@pytest.fixture(
+    params=[(83, 1.0), (83, 6.0), (5000, 0.1), (5000, 6.0)], ids=["flat", "peaked", "many flat", "many peaked"]
+)
 def logits(request):
-    return torch.randn(3, 83, generator=torch.Generator().manual_seed(4)) * request.param
+    tokens, spread = request.param
+    return torch.randn(3, tokens, generator=torch.Generator().manual_seed(4)) * spread
 
 
 @pytest.mark.parametrize(
