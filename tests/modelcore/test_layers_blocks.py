@@ -1,4 +1,4 @@
-"""Normalisations, activations, feed-forward networks and whole blocks, against their formulas in float64."""
+"""What a model is stacked from, between its tokens or patches and its scores: formulas in float64."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from modelcore.config import HeadConfig, ModelConfig, StackConfig
+from modelcore.config import HeadConfig, ImageConfig, ModelConfig, StackConfig
 from modelcore.layers.activation import ACTIVATIONS
 from modelcore.layers.context import Context
 from modelcore.layers.norm import build_norm
@@ -132,6 +132,21 @@ def test_queries_and_keys_are_cut_and_normalised_before_they_meet():
         weights = (by_hand.dot(query_norm(q), key_norm(k)) / 2).softmax(-1)
         outputs.append(weights @ v)
     assert_equal(layer(x, Context()), by_hand.linear(layer.output, torch.cat(outputs, -1)))
+
+
+def test_picture_enters_patch_by_patch_after_its_first_tokens():
+    """Row by row, each patch flattened and multiplied with one matrix: Dosovitskiy et al. 2020, equation 1."""
+    image = ImageConfig(7, 8, 3, 2, channels=2, extra_tokens=2)
+    model = build_drawn(replace(CONFIG, image=image, head=HeadConfig("hidden"), position_encoding="learned"))
+    embedding, pixels = model.encoder_embedding, drawn(1, 2, 7, 8)
+    tokens = [*embedding.first_tokens]
+    for y in (0, 3):
+        for x in (0, 2, 4, 6):
+            patch = pixels[0, :, y : y + 3, x : x + 2].flatten()
+            tokens.append(embedding.patches.weight.flatten(1) @ patch + embedding.patches.bias)
+    assert_equal(embedding(pixels), (torch.stack(tokens) + embedding.positions.weight)[None])
+    with pytest.raises(ValueError, match=r"pixels must be \[batch, 2, 7, 8\], got \[1, 2, 8, 7\]"):
+        model(drawn(1, 2, 8, 7))
 
 
 def test_head_transforms_normalises_scales_and_caps():
