@@ -91,8 +91,7 @@ class Entry:
     def unpack(self, stored: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Our parameters, or the slices of them, out of a stored tensor; views where the layout allows it."""
         pieces = self.layout.split(stored.t() if self.transposed else stored, len(self.parameters))
-        for name, piece in zip(self.parameters, pieces, strict=True):
-            yield name, piece.contiguous()
+        yield from zip(self.parameters, pieces, strict=True)
 
     def pack(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """The stored tensor made from our parameters."""
@@ -103,13 +102,20 @@ class Entry:
         return (tensor.t() if self.transposed else tensor).contiguous()
 
 
-def assemble(stored: Iterable[tuple[Entry, Tensor]], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Our parameters by name, out of all tensors of a file; those that fill slots are copied into place."""
+def assemble(
+    stored: Iterable[tuple[Entry, Tensor]],
+    dtype: torch.dtype,
+    finish: Callable[[str, Tensor], Tensor] = lambda name, value: value.contiguous(),
+) -> dict[str, Tensor]:
+    """Our parameters by name, out of all tensors of a file; those that fill slots are copied into place.
+
+    `finish` lays out each of the others before the next tensor is read: memory holds one of them twice.
+    """
     parameters: dict[str, Tensor] = {}
     for entry, tensor in stored:
         for name, value in entry.unpack(tensor):
             if entry.slot is None:
-                parameters[name] = value.to(dtype)
+                parameters[name] = finish(name, value.to(dtype))
                 continue
             if name not in parameters:
                 parameters[name] = torch.empty(entry.slot.count, *value.shape, dtype=dtype)

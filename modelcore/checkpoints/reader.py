@@ -20,12 +20,14 @@ from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.mapping import Entry, Family, assemble
+from modelcore.checkpoints.scratch import Scratch
 from modelcore.checkpoints.stored import WEIGHT_DTYPES
 from modelcore.checkpoints.support import site_support
 from modelcore.checkpoints.weights import Weights, inner_file, open_weights
 from modelcore.config import ModelConfig
+from modelcore.layers.linear import linear_weights, packed
 from modelcore.models.build import Transformer, build
-from modelcore.tokenizer import Tokenizer, TokenizerError
+from modelcore.tokenizer import TOKENIZER_FILES, Tokenizer, TokenizerError
 
 CONFIG_FILE = "config.json"
 CONFIG_LIMIT_BYTES = 1024 * 1024
@@ -48,7 +50,7 @@ class Checkpoint:
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
-        for name in ("tokenizer.json", "vocab.json", "merges.txt"):
+        for name in TOKENIZER_FILES:
             if (self.path / name).exists():
                 inner_file(self.path, name)
         try:
@@ -88,23 +90,37 @@ class Checkpoint:
         }
 
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Transformer:
-        """The model with its weights, in eval mode. Reads the files.
+        """The model with its weights, in eval mode; on the CPU its linear layers are packed. Reads the files.
 
         Raises: CheckpointError if two tied tensors or a repeated constant disagree, or a weight is not finite.
         """
         with torch.device("meta"):
             model = build(self.config)
         self._refuse_disagreement()
-        model.load_state_dict(assemble(self._stored_entries(), dtype), strict=True, assign=True)
-        return model.to(device).requires_grad_(False).eval()
+        on_cpu = torch.device(device).type == "cpu"
+        packs = linear_weights(model) if on_cpu else set()
+        turned = Scratch()
 
-    def _stored_entries(self) -> Iterator[tuple[Entry, Tensor]]:
-        stored = {self.stored_names[entry.name]: entry for entry in self.entries}
-        for name, tensor in self.weights.read(list(stored)):
+        def finish(name: str, value: Tensor) -> Tensor:
+            return packed(turned.contiguous(value)) if name in packs else value.contiguous()
+
+        model.load_state_dict(assemble(self._stored_entries(packs), dtype, finish), strict=True, assign=True)
+        if not on_cpu:
+            model.to(device)
+        return model.requires_grad_(False).eval()
+
+    def _stored_entries(self, packs: set[str]) -> Iterator[tuple[Entry, Tensor]]:
+        """Each entry with what is stored; where all of it is packed, only until the next one is read."""
+        passing = Scratch()
+        for entry in self.entries:
+            stored = self.weights.tensors[self.stored_names[entry.name]]
+            tensor = stored.read(passing if packs.issuperset(entry.parameters) else None)
             # One number tells for nearly all; a sum of finite weights may also overflow.
             if not tensor.sum().isfinite() and not tensor.isfinite().all():
-                raise CheckpointError(f"{name} holds values that are not finite (NaN or infinity); the file is broken.")
-            yield stored[name], tensor
+                raise CheckpointError(
+                    f"{stored.name} holds values that are not finite (NaN or infinity); the file is broken."
+                )
+            yield entry, tensor
 
     def _refuse_disagreement(self) -> None:
         family = FAMILIES[self.family]

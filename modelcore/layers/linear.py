@@ -47,11 +47,20 @@ def _is_for_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
         return False
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
         return False
-    return weight.is_mkldnn or _gains(weight)
+    return weight.is_mkldnn or (weight.is_contiguous() and _gains(weight))
 
 
 def _gains(weight: Tensor) -> bool:
-    return weight.numel() >= FEW_WEIGHTS and weight.is_contiguous() and matmul_backend().name == "onednn"
+    return weight.numel() >= FEW_WEIGHTS and matmul_backend().name == "onednn"
+
+
+def packed(weight: Tensor) -> Tensor:
+    """A linear layer's weight as a model that only runs reads it fastest here, in new memory: in oneDNN's blocks,
+    or contiguous.
+    """
+    if weight.device.type == "cpu" and weight.dtype == torch.float32 and _gains(weight):
+        return onednn_pack(weight)
+    return weight.clone(memory_format=torch.contiguous_format)
 
 
 class Linear(nn.Linear):
@@ -64,19 +73,14 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor, activation: Activation | None = None) -> Tensor:
         return linear(x, self.weight, self.bias, activation)
 
-    @property
-    def packed(self) -> bool:
-        return self.weight.is_mkldnn
-
     def pack(self) -> None:
-        """Replaces the weight by its packed form, where this CPU gains by it; holds both for a moment."""
-        weight = self.weight
-        if weight.device.type == "cpu" and weight.dtype == torch.float32 and not self.packed and _gains(weight):
-            self.weight = nn.Parameter(onednn_pack(weight.detach()), requires_grad=False)
+        """Replaces the weight by what `packed` makes of it; both are in memory for a moment."""
+        if not self.weight.is_mkldnn:
+            self.weight = nn.Parameter(packed(self.weight.detach()), requires_grad=False)
 
     def unpack(self) -> None:
-        if self.packed:
-            weight = self.weight
+        weight = self.weight
+        if weight.is_mkldnn:
             self.weight = nn.Parameter(weight.detach().to_dense(), requires_grad=weight.requires_grad)
 
     def train(self, mode: bool = True) -> Linear:
@@ -90,7 +94,7 @@ class Linear(nn.Linear):
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        if self.packed:
+        if self.weight.is_mkldnn:
             destination[prefix + "weight"] = self.weight.to_dense()
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
@@ -101,10 +105,14 @@ class Linear(nn.Linear):
 def pack(model: nn.Module) -> Backend:
     """Packs the linear layers of a model that only runs, one after the other, and says which backend computes it.
 
-    Memory stays what it was but for one weight. Shared matrices that are also looked up, as token vectors
-    are, stay plain.
+    Matrices that are also looked up, as token vectors are, stay as they are.
     """
     for module in model.modules():
         if isinstance(module, Linear):
             module.pack()
     return matmul_backend()
+
+
+def linear_weights(model: nn.Module) -> set[str]:
+    """The names of the weights that `pack` would pack."""
+    return {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Linear)}

@@ -32,10 +32,10 @@ def any_weight_gains(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def packed(layer: Linear) -> Linear:
+def a_packed(layer: Linear) -> Linear:
     made = copy.deepcopy(layer)
     made.pack()
-    assert made.packed
+    assert made.weight.is_mkldnn
     return made
 
 
@@ -49,7 +49,7 @@ def error(y: torch.Tensor, exact: torch.Tensor) -> float:
 def test_values_are_those_of_float64(shape: tuple[int, ...], bias: bool) -> None:
     layer, x = Linear(5, 63, bias=bias), torch.randn(shape)
     exact = F.linear(x.double(), layer.weight.double(), layer.bias.double() if bias else None)
-    for y in (layer(x), packed(layer)(x)):
+    for y in (layer(x), a_packed(layer)(x)):
         assert y.shape == exact.shape
         assert not y.numel() or error(y, exact) < FLOAT32_ERROR
 
@@ -59,7 +59,7 @@ def test_values_are_those_of_float64(shape: tuple[int, ...], bias: bool) -> None
 def test_activation_follows_the_product_fused_or_not(activation: Activation) -> None:
     layer, x = Linear(96, 129), 3 * torch.randn(7, 96)
     exact = ACTIVATIONS[activation](F.linear(x.double(), layer.weight.double(), layer.bias.double()))
-    for y in (layer(x, activation), packed(layer)(x, activation)):
+    for y in (layer(x, activation), a_packed(layer)(x, activation)):
         assert error(y, exact) < FLOAT32_ERROR
 
 
@@ -67,7 +67,7 @@ def test_activation_follows_the_product_fused_or_not(activation: Activation) -> 
 def test_rows_apart_in_memory_are_read_rightly() -> None:
     layer, wide = Linear(6, 10), torch.randn(4, 12)
     for x in (wide[:, ::2], wide[:, :6], wide.t()[:6].t(), torch.randn(1, 6).expand(4, 6)):
-        torch.testing.assert_close(packed(layer)(x), F.linear(x, layer.weight, layer.bias))
+        torch.testing.assert_close(a_packed(layer)(x), F.linear(x, layer.weight, layer.bias))
 
 
 def test_gradients_reach_weights_of_a_plain_layer() -> None:
@@ -83,33 +83,33 @@ def test_gradients_reach_weights_of_a_plain_layer() -> None:
 def test_gradients_go_through_a_packed_layer_to_what_entered() -> None:
     layer, x = Linear(5, 7), torch.randn(3, 5, requires_grad=True)
     (expected,) = torch.autograd.grad(layer(x).square().sum(), x)
-    (given,) = torch.autograd.grad(packed(layer)(x).square().sum(), x)
+    (given,) = torch.autograd.grad(a_packed(layer)(x).square().sum(), x)
     torch.testing.assert_close(given, expected)
 
 
 def test_state_dict_of_a_packed_layer_is_plain_and_loads_into_either() -> None:
     layer, other = Linear(5, 7), Linear(5, 7)
-    state = packed(layer).state_dict()
+    state = a_packed(layer).state_dict()
     assert all(torch.equal(state[name], value) for name, value in layer.state_dict().items())
-    for target in (other, packed(other)):
+    for target in (other, a_packed(other)):
         target.load_state_dict(state)
         assert torch.equal(target.weight, layer.weight)
 
 
 def test_training_and_other_dtypes_unpack() -> None:
     layer = Linear(5, 7)
-    for changed in (packed(layer).train(), nn.Sequential(packed(layer)).train()[0], packed(layer).to("cpu")):
-        assert not changed.packed
+    for changed in (a_packed(layer).train(), nn.Sequential(a_packed(layer)).train()[0], a_packed(layer).to("cpu")):
+        assert not changed.weight.is_mkldnn
         assert torch.equal(changed.weight, layer.weight)
-    assert packed(layer).double().weight.dtype == torch.float64
-    assert packed(layer).eval().packed
+    assert a_packed(layer).double().weight.dtype == torch.float64
+    assert a_packed(layer).eval().weight.is_mkldnn
 
 
 def test_pack_packs_every_linear_layer_and_names_the_backend() -> None:
     model, x = nn.Sequential(Linear(5, 9), nn.LayerNorm(9), nn.Sequential(Linear(9, 4))).eval(), torch.randn(3, 5)
     plain = model(x).detach()
     assert pack(model) == Backend("onednn", "said by a test")
-    assert [layer.packed for layer in model.modules() if isinstance(layer, Linear)] == [True, True]
+    assert [layer.weight.is_mkldnn for layer in model.modules() if isinstance(layer, Linear)] == [True, True]
     torch.testing.assert_close(model(x), plain)
 
 
@@ -118,12 +118,12 @@ def test_nothing_is_packed_where_nothing_is_gained(monkeypatch: pytest.MonkeyPat
     half.pack()
     monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 36)
     small.pack()
-    assert not half.packed
-    assert not small.packed
+    assert not half.weight.is_mkldnn
+    assert not small.weight.is_mkldnn
     monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
     monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("torch", "said by a test"))
     small.pack()
-    assert not small.packed
+    assert not small.weight.is_mkldnn
 
 
 @torch.inference_mode()
