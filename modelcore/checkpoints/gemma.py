@@ -66,7 +66,7 @@ _LAYERED_KEYS = {
     "sliding_window_size",
     "rope_local_base_freq",
 }
-# Every so-manieth layer sees everything.
+# How often a layer sees everything where no key tells.
 _FULL_EVERY = {"gemma2": 2, "gemma3_text": 6}
 
 

@@ -21,7 +21,7 @@ from modelcore.config import Experts, ModelConfig, Pattern, StackConfig
 
 TOKENS = "model.embed_tokens.weight"
 
-SIZE_KEYS = {
+_SIZE_KEYS = {
     "vocab_size",
     "hidden_size",
     "intermediate_size",
@@ -32,7 +32,7 @@ SIZE_KEYS = {
     "max_position_embeddings",
 }
 # Of training, or of how the outside implementation computes the same.
-IDLE_KEYS = {
+_IDLE_KEYS = {
     "attention_dropout",
     "resid_pdrop",
     "embd_pdrop",
@@ -43,7 +43,9 @@ IDLE_KEYS = {
     "router_jitter_noise",
     "output_router_logits",
 }
-KNOWN_KEYS = SIZE_KEYS | IDLE_KEYS | ROTARY_KEYS | {"tie_word_embeddings"}
+_LAYER_TYPES = ("full_attention", "sliding_attention")
+
+KNOWN_KEYS = _SIZE_KEYS | _IDLE_KEYS | ROTARY_KEYS | {"tie_word_embeddings"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Sizes:
 
 
 def read_window(keys: Keys) -> int | None:
+    """How many of the last keys are seen; None: all of them."""
     return None if keys.values.get("sliding_window") is None else keys.size("sliding_window")
 
 
@@ -105,9 +108,6 @@ def read_layer_windows(keys: Keys, layers: int, sees_window: Callable[[int], boo
     if window is None and "sliding_attention" in types[:layers]:
         raise CheckpointError("config.json: layer_types asks for windows, but sliding_window gives no size.")
     return [window if kind == "sliding_attention" else None for kind in types[:layers]]
-
-
-_LAYER_TYPES = ("full_attention", "sliding_attention")
 
 
 def write_sizes(config: ModelConfig) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def write_sizes(config: ModelConfig) -> dict[str, Any]:
 
 
 def write_layer_windows(config: ModelConfig) -> dict[str, Any]:
-    """layer_types and sliding_window; a layer that sees more than one kind of pattern is found out on reading back."""
+    """layer_types and sliding_window: one size for all; other patterns are found out when the file is read back."""
     stack = config.stack("decoder")
     windows = [stack.pattern(layer).window for layer in range(stack.layers)]
     return {
