@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from kernels import dispatch
@@ -46,10 +47,20 @@ class AttentionMap:
         return self.k_BGKD.shape[2]
 
     def tile(self, rows: range | None = None, cols: range | None = None, heads: Sequence[int] | None = None) -> Tensor:
-        """Exact probabilities of a rectangle (default: all of it), float32 (B, heads, rows, cols)."""
+        """Exact probabilities of a rectangle (default: all of it), float32 (B, heads, rows, cols).
+
+        Whole rows are scaled to sum to 1: where scores reach 65, as MiniLM's do, float32 rounds the log-sum-exp
+        so that they are off by 2e-5. A row with no allowed key stays zero.
+        """
         rows = range(self.queries) if rows is None else rows
         cols = range(self.keys) if cols is None else cols
-        return dispatch.map_tile(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, rows, cols, heads)
+        tile_BHQK = dispatch.map_tile(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, rows, cols, heads)
+        sum_to_one = self.spec.sinks is None and self.spec.edge_scale is None
+        if cols != range(self.keys) or not sum_to_one:
+            return tile_BHQK
+        # In float64, so that equal rows stay equal whatever the order in which they are summed.
+        sums_BHQ1 = tile_BHQK.sum(-1, keepdim=True, dtype=torch.float64).float()
+        return tile_BHQK / sums_BHQ1.clamp_(min=torch.finfo(torch.float32).tiny)
 
     def pool(
         self,

@@ -64,7 +64,7 @@ def test_manifest_tells_its_sizes(folder, checkpoint):
     assert checkpoint.unused == ["pooler.dense.bias", "pooler.dense.weight"]
 
 
-@pytest.mark.parametrize("text", [*SENTENCES, "bank", " ".join(SENTENCES * 3)])
+@pytest.mark.parametrize("text", [*SENTENCES, "bank", " ".join(SENTENCES * 8), " ".join(SENTENCES * 20)])
 def test_maps_of_every_head_are_the_same(folder, checkpoint, model, text):
     outside = transformers.AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
