@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from kernels import dispatch
 from kernels.spec import AttentionSpec
 from modelcore.adapters.mask import fields_of, require_room
+from modelcore.adapters.place import may_be
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.config import AttentionSite
 from modelcore.layers.attention_map import AttentionMap, Tap
@@ -80,12 +81,14 @@ class Pass:
 
     paths: Mapping[nn.Module, Sequence[str]]
     plan: Sequence[Planned]
+    batch: int
+    lengths: Sequence[int]
     tap: Tap | None = None
     edits: Edits | None = None
     masks: KnownMasks = field(default_factory=dict)
     calls: int = 0
 
-    def site(self, module: nn.Module) -> AttentionSite | None:
+    def site(self, module: nn.Module, q_BHQD: Tensor, k_BGKD: Tensor) -> AttentionSite | None:
         """Where this module attends. Raises: CheckpointError where the pass leaves the plan."""
         own = self.paths.get(module, [type(module).__name__])
         if self.calls >= len(self.plan) or self.plan[self.calls].module not in own:
@@ -93,8 +96,15 @@ class Pass:
                 f"{own[0]} attended out of the order that was seen when the checkpoint was checked; "
                 "its map would stand at a wrong place."
             )
+        site = self.plan[self.calls].site
         self.calls += 1
-        return self.plan[self.calls - 1].site
+        queries, keys = q_BHQD.shape[2], k_BGKD.shape[2]
+        if site is not None and (q_BHQD.shape[0] != self.batch or not may_be(site, queries, keys, self.lengths)):
+            raise CheckpointError(
+                f"At {site} {queries} queries attend to {keys} keys, which are not the tokens of this input: "
+                "longer ones are read in another way, which cannot be shown."
+            )
+        return site
 
 
 @dataclass(eq=False)
@@ -147,7 +157,7 @@ def attend(
     if s_aux is not None:
         fields["sinks"] = s_aux.detach().reshape(-1)
     spec = AttentionSpec(scale=_scale(scaling, query), softcap=softcap, **fields)
-    site = current.site(module) if isinstance(current, Pass) else None
+    site = current.site(module, query, key) if isinstance(current, Pass) else None
     if isinstance(current, Pass) and current.edits is not None and site is not None and site in current.edits:
         queries, keys = range(query.shape[2]), range(key.shape[2])
         spec = current.edits[site].applied(spec, query.shape[1], queries, keys, query.device)

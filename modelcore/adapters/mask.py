@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 BLOCK_ELEMENTS = 1 << 22
 
 # The most that is kept of one site where only the whole says it: a bias, or a map that a model gave as it is.
-WHOLE_LIMIT_ELEMENTS = 1 << 25
+WHOLE_LIMIT_ELEMENTS = 1 << 24
 
 
 class UnreadMask(torch.Tensor):

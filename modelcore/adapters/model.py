@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from modelcore.adapters.config import AdaptedConfig
 from modelcore.adapters.interface import Pass, Planned, taking_place
 from modelcore.adapters.materialised import handed_out, materialised_map
-from modelcore.adapters.plan import paths_of, place_of
+from modelcore.adapters.place import may_be
+from modelcore.adapters.plan import paths_of
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.config.model import Architecture
 from modelcore.layers.attention_map import Tap
@@ -62,7 +63,7 @@ class AdaptedModel:
         try:
             if self._plan is None:
                 return self._handing_out(named, tap, edits)
-            with taking_place(Pass(self._paths, self._plan, tap, edits)):
+            with taking_place(Pass(self._paths, self._plan, inputs[0].shape[0], self._lengths(inputs), tap, edits)):
                 return result_of(self._model(**named))
         except (IndexError, ValueError) as error:
             if isinstance(error, CheckpointError):
@@ -75,6 +76,10 @@ class AdaptedModel:
         yield self.config.sites()[-1].layer
         return result
 
+    def _lengths(self, inputs: Sequence[Tensor]) -> list[int]:
+        """How many tokens each sequence has; a picture has one for each patch, and some more."""
+        return [self.config.longest] if self.config.image else [given.shape[1] for given in inputs]
+
     def _handing_out(self, named: dict[str, Tensor], tap: Tap | None, edits: Edits | None) -> Tensor:
         if edits:
             raise CheckpointError("This model computes its attention by itself, where it cannot be edited.")
@@ -84,10 +89,9 @@ class AdaptedModel:
         maps = handed_out(output, self.config.sites()[0].stack)
         if [site for site, _ in maps] != self.config.sites():
             raise CheckpointError("This model handed out other maps than when its checkpoint was checked.")
-        lengths = [self.config.longest] if self.config.image else [given.shape[1] for given in named.values()]
         for site, map_BHQK in maps:
             queries, keys = map_BHQK.shape[2:]
-            if place_of(queries, keys, lengths, decodes=site.stack == "decoder") != (site.stack, site.kind):
+            if not may_be(site, queries, keys, self._lengths(tuple(named.values()))):
                 raise CheckpointError(
                     f"At {site} this model handed out {queries} × {keys} numbers, which are no map of this input."
                 )

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from modelcore.adapters.interface import Call, Planned
-from modelcore.config import AttentionSite, SiteKind, StackName
+from modelcore.adapters.place import Place, place_of
+from modelcore.config import AttentionSite
 
 # Different lengths, so that the shape of a map says what attends to what.
 SOURCE_LENGTH, TARGET_LENGTH = 7, 5
@@ -29,7 +30,7 @@ class Attending:
     """One call as it was rehearsed: the module's path, and the kind of site, or why there is none."""
 
     path: str
-    place: tuple[StackName, SiteKind] | None
+    place: Place | None
     reason: str = ""
 
     @property
@@ -65,19 +66,6 @@ def attending(calls: Sequence[Call], model: nn.Module, lengths: Sequence[int]) -
     return found
 
 
-def place_of(queries: int, keys: int, lengths: Sequence[int], *, decodes: bool) -> tuple[StackName, SiteKind] | None:
-    """The stack and the kind of a map by its shape; None if it is no map from tokens to tokens."""
-    if len(lengths) == 1:
-        return ("decoder" if decodes else "encoder", "self") if queries == keys == lengths[0] else None
-    source, target = lengths
-    places: dict[tuple[int, int], tuple[StackName, SiteKind]] = {
-        (source, source): ("encoder", "self"),
-        (target, target): ("decoder", "self"),
-        (target, source): ("decoder", "cross"),
-    }
-    return places.get((queries, keys))
-
-
 def paths_of(model: nn.Module) -> dict[nn.Module, list[str]]:
     """Every path that leads to each module."""
     paths: dict[nn.Module, list[str]] = {}
@@ -92,12 +80,12 @@ def plan(calls: Sequence[Attending]) -> list[Planned]:
     A layer has the number that its path names; where two calls at one kind of site would have the same one,
     those are counted in the order of the pass.
     """
-    numbers: dict[tuple[StackName, SiteKind], list[int | None]] = {}
+    numbers: dict[Place, list[int | None]] = {}
     for call in calls:
         if call.place is not None:
             numbers.setdefault(call.place, []).append(call.number)
     counted = {place for place, named in numbers.items() if None in named or len(set(named)) < len(named)}
-    so_far: Counter[tuple[StackName, SiteKind]] = Counter()
+    so_far: Counter[Place] = Counter()
     planned = []
     for call in calls:
         site = None
@@ -111,7 +99,7 @@ def plan(calls: Sequence[Attending]) -> list[Planned]:
 
 
 def not_shown(calls: Sequence[Attending], planned: Sequence[Planned], model: nn.Module) -> dict[str, str]:
-    """Why nothing is shown of a part of the model: "no attention: CLASS", or what it attends to instead of tokens."""
+    """Why nothing is shown of a part of the model: "no attention map: CLASS", or to what it attends instead."""
     pairs = zip(calls, planned, strict=True)
     reasons = {call.path: call.reason for call, plan_ in pairs if plan_.site is None}
     return reasons | _without_attention(calls, model)
@@ -133,5 +121,5 @@ def _without_attention(calls: Sequence[Attending], model: nn.Module) -> dict[str
         for index, block in enumerate(blocks):
             if index not in layers:
                 own = [part for part in block.children() if type(part) not in usual]
-                lacking[f"{path}.{index}"] = f"no attention: {type(own[0] if own else block).__name__}"
+                lacking[f"{path}.{index}"] = f"no attention map: {type(own[0] if own else block).__name__}"
     return lacking

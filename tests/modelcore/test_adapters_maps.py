@@ -110,6 +110,6 @@ def test_layers_without_attention_are_named_and_the_others_keep_their_numbers(tr
     checkpoint = trace("Jamba").checkpoint
     assert [str(site) for site in checkpoint.config.sites()] == ["decoder.self.1", "decoder.self.3"]
     assert checkpoint.details()["not_shown"] == {
-        "model.layers.0": "no attention: JambaMambaMixer",
-        "model.layers.2": "no attention: JambaMambaMixer",
+        "model.layers.0": "no attention map: JambaMambaMixer",
+        "model.layers.2": "no attention map: JambaMambaMixer",
     }

@@ -155,6 +155,23 @@ def test_a_text_beyond_the_positions_is_refused_with_a_sentence(tmp_path: Path) 
         model(TEXT.repeat(1, 6) + 60)
 
 
+def test_a_pass_that_leaves_its_plan_is_refused_instead_of_misplaced(tmp_path: Path) -> None:
+    model = load("Granite", tmp_path)
+    layers = model._model.model.layers
+    layers[0], layers[1] = layers[1], layers[0]
+    with pytest.raises(CheckpointError, match="out of the order"):
+        model(TEXT, tap=lambda _: None)
+
+
+def test_a_map_of_something_else_than_the_text_is_refused(tmp_path: Path) -> None:
+    """As where a model cuts long texts into windows, which it has not done with the rehearsal's short one."""
+    model = load("Granite", tmp_path)
+    attend_to_all = model._model.model.forward
+    model._model.model.forward = lambda input_ids, **more: attend_to_all(input_ids[:, :-1], **more)
+    with pytest.raises(CheckpointError, match="not the tokens of this input"):
+        model(TEXT)
+
+
 def test_narrow_dtypes_are_loaded(tmp_path: Path) -> None:
     save("GptOss", tmp_path)
     model = open_saved(tmp_path).load(dtype=torch.bfloat16)
