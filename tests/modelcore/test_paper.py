@@ -78,9 +78,12 @@ def test_learning_rate_is_equation_3():
 
 
 def test_weights_start_as_xavier_has_them():
-    weight = build(PAPER).encoder.blocks[0].feedforward.expand.weight
-    bound = (6 / (12 + 20)) ** 0.5
-    assert 0.9 * bound < weight.abs().max() <= bound
+    """Uniform within √(6 / (inputs + outputs)): Glorot and Bengio 2010, equation 16."""
+    block = build(replace(PAPER, width=60, encoder=StackConfig(1, 3, 80))).encoder.blocks[0]
+    for layer in (block.self_attention.query, block.feedforward.expand, block.feedforward.contract):
+        bound = (6 / sum(layer.weight.shape)) ** 0.5
+        assert 0.95 * bound < layer.weight.abs().max() <= bound
+        assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
 def test_token_vectors_enter_with_about_unit_size():
@@ -145,8 +148,9 @@ def test_maps_of_all_three_kinds_sum_to_one_and_hide_what_is_later():
 
 def test_dropout_is_of_embeddings_and_sublayers_and_only_in_training():
     """5.4: at a rate near 1 a post-norm block in training leaves nothing but its normalisations."""
-    model = build_drawn(replace(ENCODER, dropout=1 - 1e-12, norm_placement="post", final_norm=False))
-    assert torch.equal(model(SOURCE), model(SOURCE))
+    config = replace(ENCODER, norm_placement="post", final_norm=False)
+    model = build_drawn(replace(config, dropout=1 - 1e-12))
+    assert torch.equal(model(SOURCE), build_drawn(config)(SOURCE))
     model.train()
     x = torch.zeros(1, 7, 12, dtype=torch.float64)
     for block in model.encoder.blocks:
