@@ -40,7 +40,12 @@ def add_to(command: argparse.ArgumentParser) -> None:
 
 
 def _add_choices(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--temperature", type=float, metavar="T", help="draw: 1 as is, lower keeps to the likely ones")
+    group.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="draw: 1 as it is (with --top-k and so on), lower keeps to the likely",
+    )
     group.add_argument("--top-k", type=int, metavar="K", help="draw among the K likeliest")
     group.add_argument("--top-p", type=float, metavar="P", help="draw among the likeliest that sum to P")
     group.add_argument("--min-p", type=float, metavar="P", help="draw among those at least P times the likeliest")

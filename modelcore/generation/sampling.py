@@ -14,13 +14,10 @@ from torch import Tensor
 from modelcore.generation.error import GenerationError
 from modelcore.generation.filters import ban, keep_min_p, keep_top_k, keep_top_p, penalise_repetition, sharpen
 
-# Choices that say something only where a token is drawn.
-OF_DRAWING = ("top_k", "top_p", "min_p")
-
 
 @dataclass(frozen=True)
 class Sampling:
-    """Greedy unless a temperature is given: 0 takes the likeliest token, any other draws one.
+    """Greedy unless something of drawing is given: a temperature, of which 0 is greedy too, or top_k, top_p, min_p.
 
     Filters act in the order of the fields. `stop_tokens` end the text as the model's own end token does, and
     `stop_strings` where they would begin; `banned_tokens` are never written. The same seed draws the same
@@ -30,7 +27,7 @@ class Sampling:
 
     repetition_penalty: float = 1.0
     banned_tokens: tuple[int, ...] = ()
-    temperature: float = 0.0
+    temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
@@ -40,7 +37,7 @@ class Sampling:
     stop_strings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < math.inf:
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
             _refuse(f"temperature is {self.temperature}; give 0 for the likeliest token each time, 1 to draw as is.")
         if not 0 < self.repetition_penalty < math.inf:
             _refuse(f"repetition_penalty is {self.repetition_penalty}; it must be above 0, and 1 changes nothing.")
@@ -54,14 +51,16 @@ class Sampling:
             _refuse(f"max_tokens is {self.max_tokens}; at least one token must be written.")
         if "" in self.stop_strings:
             _refuse("A stop string is empty; it would end every text before it begins. Leave it out.")
-        if self.greedy:
-            for name in OF_DRAWING:
-                if getattr(self, name) is not None:
-                    _refuse(f"{name} is for drawing tokens; give a temperature with it, such as 1.")
+        if self.temperature == 0 and not self._draws_among_all:
+            _refuse("temperature 0 takes the likeliest token; top_k, top_p and min_p need another one, such as 1.")
 
     @property
     def greedy(self) -> bool:
-        return self.temperature == 0
+        return not self.temperature and self._draws_among_all
+
+    @property
+    def _draws_among_all(self) -> bool:
+        return self.top_k is None and self.top_p is None and self.min_p is None
 
     def check_tokens(self, vocabulary: int) -> None:
         """Raises: GenerationError if a token is named that the model does not have."""
@@ -112,7 +111,7 @@ class Sampler:
             logits_V = penalise_repetition(logits_V, ids_N, sampling.repetition_penalty)
         if sampling.banned_tokens:
             logits_V = ban(logits_V, self._banned_T)
-        if sampling.temperature not in (0, 1):
+        if sampling.temperature:
             logits_V = sharpen(logits_V, sampling.temperature)
         if sampling.top_k is not None:
             logits_V = keep_top_k(logits_V, sampling.top_k)

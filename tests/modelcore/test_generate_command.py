@@ -85,7 +85,7 @@ def test_end_token_that_the_tokenizer_appends_is_not_gone_on_from(tmp_path, said
     ("arguments", "error"),
     [
         (["--ids", "280"], "Token id 280 at place 0 is outside"),
-        (["--ids", "5", "--top-p", "0.9"], "top_p is for drawing tokens; give a temperature with it"),
+        (["--ids", "5", "--temperature", "0", "--top-p", "0.9"], "temperature 0 takes the likeliest token"),
         (["--ids", "5", "--temperature", "-1"], "temperature is -1.0"),
         (["--ids", "5", "--stop-token", "280"], "Token id 280 in stop_tokens"),
         (["--ids", "5", "--beams", "0"], "beams is 0"),

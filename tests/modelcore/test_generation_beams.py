@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from modelcore.generation.error import GenerationError
 from modelcore.generation.sampling import Sampling
 from modelcore.generation.steps import generate
 from tests.modelcore.shrunk import save_gpt2, save_marian
-from tests.modelcore.small_decoders import DECODERS, build_peaked
+from tests.modelcore.small_decoders import DECODERS, STACK, build_peaked
 
 PROMPT = [5, 6, 7]
 SOURCE = [5, 6, 7, 2, 8]
@@ -119,16 +121,19 @@ def test_each_step_is_handed_over_before_the_next_is_read(gpt2):
         assert sum(not node.ended for node in kept) == (3 if place < 7 else 0)
 
 
+@pytest.mark.parametrize("source", [None, [4, 5, 6, 7]])
 @pytest.mark.parametrize("name", ["dynamic", "windows", "prefix"])
-def test_beams_follow_their_own_past(name):
+def test_beams_follow_their_own_past(name, source):
     """A hypothesis' total is what the model says of its text when it reads it at once."""
-    model = build_peaked(DECODERS[name])
-    found = beam_search(model, [1, 2, 3], BeamSearch(4, LengthPenalty("power", 0.0), max_tokens=14))
+    config = DECODERS[name] if source is None else replace(DECODERS[name], encoder=STACK, start_token=0)
+    model, sources = build_peaked(config), [] if source is None else [torch.tensor([source])]
+    search = BeamSearch(4, LengthPenalty("power", 0.0), max_tokens=14)
+    found = beam_search(model, [1, 2, 3], search, source=source)
     for hypothesis in found.hypotheses:
         total = 0.0
         for length, id_ in enumerate(hypothesis.ids):
             with torch.inference_mode():
-                logits = model(torch.tensor([[1, 2, 3, *hypothesis.ids[:length]]]))
+                logits = model(*sources, torch.tensor([[1, 2, 3, *hypothesis.ids[:length]]]))
             total += logits[0, -1].log_softmax(-1)[id_].item()
         assert hypothesis.score == pytest.approx(total, rel=1e-4)
 

@@ -74,10 +74,25 @@ def test_tokens_are_drawn_as_often_as_they_are_probable():
         assert count / 4000 == pytest.approx(expected[id_].item(), abs=0.025)  # three standard deviations
 
 
+def test_token_without_probability_is_never_drawn(monkeypatch):
+    """Not even by a random number that falls on the border between two tokens."""
+    monkeypatch.setattr(
+        "modelcore.generation.sampling.torch.rand", lambda *_, **__: torch.zeros(1, dtype=torch.float64)
+    )
+    sampler = Sampler(Sampling(temperature=1.0, banned_tokens=(0, 1)), torch.device("cpu"))
+    assert sampler.choose(torch.zeros(4), torch.tensor([0])) == (2, 0.5)
+
+
+@pytest.mark.parametrize("choices", [{"top_k": 5}, {"top_p": 0.9}, {"min_p": 0.1}, {"temperature": 1.0}])
+def test_choice_of_drawing_alone_draws(choices):
+    assert not Sampling(**choices).greedy
+
+
 def test_likeliest_is_taken_after_penalty_and_ban():
     logits, ids = torch.tensor([3.0, 2.9, 2.0]), torch.tensor([0])
     for sampling, expected in [
         (Sampling(), 0),
+        (Sampling(temperature=0.0, seed=1), 0),
         (Sampling(repetition_penalty=1.1), 1),
         (Sampling(banned_tokens=(0, 1)), 2),
     ]:
@@ -94,7 +109,7 @@ def test_likeliest_is_taken_after_penalty_and_ban():
         ({"temperature": 1.0, "top_k": 0}, "top_k is 0; it must be 1 or more"),
         ({"temperature": 1.0, "top_p": 1.5}, "top_p is 1.5; it is a probability"),
         ({"temperature": 1.0, "min_p": 0.0}, "min_p is 0.0; it is a probability"),
-        ({"top_p": 0.9}, "top_p is for drawing tokens; give a temperature with it"),
+        ({"temperature": 0.0, "top_p": 0.9}, "temperature 0 takes the likeliest token; top_k"),
         ({"max_tokens": 0}, "max_tokens is 0"),
         ({"stop_strings": ("",)}, "A stop string is empty"),
     ],
