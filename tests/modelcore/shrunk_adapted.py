@@ -123,6 +123,10 @@ ADAPTED: dict[str, tuple[str, dict[str, Any]]] = {
             "pad_token_id": 0,
         },
     ),
+    "VaultGemma": (
+        "VaultGemmaForCausalLM",
+        {**DECODER, "head_dim": 8, "attn_logit_softcapping": 1.5, "query_pre_attn_scalar": 3, "sliding_window": 5},
+    ),
     "Pegasus": ("PegasusForConditionalGeneration", ENCODER_DECODER),
     "MBart": ("MBartForConditionalGeneration", ENCODER_DECODER),
     "UMT5": (

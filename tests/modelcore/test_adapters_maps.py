@@ -106,6 +106,10 @@ def test_sinks_leave_rows_short_of_one(trace: Trace) -> None:
     assert all((map_.tile().sum(-1) < 0.9999).any() for map_ in maps)
 
 
+def test_scores_are_squashed_where_the_model_squashes_them(trace: Trace) -> None:
+    assert {(map_.spec.softcap, map_.spec.scale) for map_ in trace("VaultGemma").maps} == {(1.5, 3**-0.5)}
+
+
 def test_layers_without_attention_are_named_and_the_others_keep_their_numbers(trace: Trace) -> None:
     checkpoint = trace("Jamba").checkpoint
     assert [str(site) for site in checkpoint.config.sites()] == ["decoder.self.1", "decoder.self.3"]
