@@ -39,6 +39,7 @@ class Attention(nn.Module):
         self.crosses = site.kind == "cross"
         self.causal = site.stack == "decoder" and not self.crosses
         self.pattern: Pattern = FULL if self.crosses else stack.pattern(site.layer)
+        self.kept_window = self.pattern.window if self.pattern.window_alone else None
         self.scale = self._scale()
         inner, key_inner = self.heads * self.head_width, self.key_heads * self.head_width
         self.query = Linear(config.width, inner, bias=config.attention_bias)
@@ -89,8 +90,7 @@ class Attention(nn.Module):
             if angles is not None:
                 q_BHQD, k_BGKD = angles.turn(q_BHQD), angles.turn(k_BGKD)
             if context.cache is not None:
-                window = self.pattern.window if self.pattern.window_alone else None
-                k_BGKD, v_BGKD = context.cache.extend(self.site, k_BGKD, v_BGKD, window)
+                k_BGKD, v_BGKD = context.cache.extend(self.site, k_BGKD, v_BGKD, self.kept_window)
         first_key = 0 if self.crosses else context.read + q_BHQD.shape[2] - k_BGKD.shape[2]
         spec = self._spec(context, q_BHQD, k_BGKD, first_key, t5_bias)
         attended = dispatch.attend(q_BHQD, k_BGKD, v_BGKD, spec)
