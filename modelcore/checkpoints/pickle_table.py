@@ -142,7 +142,7 @@ class _Machine:
         dtype = STORAGE_DTYPES.get(name.removeprefix("torch."))
         if dtype is None and name not in _CALLS:
             raise CheckpointError(
-                f"{self.file_name} is refused: its pickle calls {name[:80]}, which no state dict needs."
+                f"{self.file_name} is refused: its pickle calls {name[:80]!r}, which no state dict needs."
             )
         return _Callable(name)
 
@@ -167,7 +167,7 @@ def _rebuild_tensor(
     for sizes in (shape, strides, (offset,)):
         if not isinstance(sizes, tuple) or not all(_is_count(size) for size in sizes):
             raise TypeError("sizes are whole numbers")
-    if not isinstance(storage, Storage) or metadata:
+    if len(shape) != len(strides) or not isinstance(storage, Storage) or metadata:
         raise TypeError("a tensor is a view of one storage")
     return View(storage, offset, shape, strides)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.pickle_table import Storage, View, read_table
-from modelcore.checkpoints.stored import DTYPES, TENSOR_LIMIT, StoredTensor
+from modelcore.checkpoints.stored import DTYPES, RANK_LIMIT, TENSOR_LIMIT, StoredTensor, shown_name
 
 TABLE_LIMIT_BYTES = 16 * 1024 * 1024
 # How many names may share one run of numbers; T5 ties four.
@@ -59,15 +59,18 @@ def read_pickled(file: Path) -> list[StoredTensor]:
 
 
 def _tensor(file: Path, name: str, view: Any, locate: Locate) -> StoredTensor:
+    shown = shown_name(file, name)
     if not isinstance(view, View):
         raise CheckpointError(
-            f"{file.name}: {name[:80]} is no tensor; save the state dict alone, torch.save(model.state_dict(), …)."
+            f"{file.name}: {shown} is no tensor; save the state dict alone, torch.save(model.state_dict(), …)."
         )
+    if len(view.shape) > RANK_LIMIT:
+        raise CheckpointError(f"{file.name}: {shown} has {len(view.shape)} axes; at most {RANK_LIMIT} are read.")
     dense = _dense_strides(view.shape)
     if any(size > 1 and stride != own for size, stride, own in zip(view.shape, view.strides, dense, strict=True)):
-        raise CheckpointError(f"{file.name}: {name[:80]} is not stored row by row; save it after .contiguous().")
+        raise CheckpointError(f"{file.name}: {shown} is not stored row by row; save it after .contiguous().")
     if view.offset + math.prod(view.shape) > view.storage.count:
-        raise CheckpointError(f"{file.name}: {name[:80]} of shape {list(view.shape)} leaves its storage.")
+        raise CheckpointError(f"{file.name}: {shown} of shape {list(view.shape)} leaves its storage.")
     dtype = view.storage.dtype
     return StoredTensor(file, name, dtype, view.shape, locate(view.storage) + view.offset * DTYPES[dtype].itemsize)
 
@@ -126,12 +129,15 @@ def _place(file: Path, stream: io.BufferedReader, entry: zipfile.ZipInfo) -> tup
 
     Source: PKWARE's APPNOTE.TXT, 4.3.7: the local header ends with a name and an extra field of stated lengths.
     """
-    stream.seek(entry.header_offset)
-    header = stream.read(_LOCAL_HEADER_BYTES)
-    start = entry.header_offset + _LOCAL_HEADER_BYTES + _u16(header, 26) + _u16(header, 28)
+    begin, size = entry.header_offset, file.stat().st_size
+    header = b""
+    if 0 <= begin < size:  # Where the zip's end is damaged, it may lie before the file.
+        stream.seek(begin)
+        header = stream.read(_LOCAL_HEADER_BYTES)
+    start = begin + _LOCAL_HEADER_BYTES + _u16(header, 26) + _u16(header, 28)
     is_plain = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
-    if not header.startswith(_ZIP_SIGNATURE) or not is_plain or start + entry.file_size > file.stat().st_size:
-        raise CheckpointError(f"{file.name}: its entry {entry.filename[:80]} is compressed, or leaves the file.")
+    if not header.startswith(_ZIP_SIGNATURE) or not is_plain or start + entry.file_size > size:
+        raise CheckpointError(f"{file.name}: its entry {entry.filename[:80]!r} is compressed, or leaves the file.")
     return start, entry.file_size
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.json_object import parse_object
-from modelcore.checkpoints.stored import TENSOR_LIMIT, StoredTensor
+from modelcore.checkpoints.stored import TENSOR_LIMIT, StoredTensor, shown_name
 
 HEADER_LIMIT_BYTES = 16 * 1024 * 1024
 LENGTH_BYTES = 8
@@ -42,7 +42,7 @@ def read_header(file: Path) -> list[StoredTensor]:
 
 def _tensor(file: Path, name: str, fields: Any, begin: int, room: int) -> StoredTensor:
     """One header entry; its offsets count from `begin`, behind which the file has `room` bytes."""
-    shown = name[:80]
+    shown = shown_name(file, name)
     if not isinstance(fields, dict):
         raise CheckpointError(f"{file.name}: {shown} has no dtype, shape and data_offsets.")
     shape, offsets = _sizes(fields.get("shape")), _sizes(fields.get("data_offsets"))

@@ -45,9 +45,7 @@ class StoredTensor:
     start: int
 
     def __post_init__(self) -> None:
-        shown = self.name[:80]
-        if len(self.name) > NAME_LIMIT or not self.name.isprintable():
-            raise CheckpointError(f"{self.file.name}: the tensor name {shown!r} is too long or not printable.")
+        shown = shown_name(self.file, self.name)
         if self.dtype not in DTYPES:
             raise CheckpointError(
                 f"{self.file.name}: {shown} has the dtype {self.dtype[:20]}; weights are F64, F32, F16 or BF16."
@@ -78,6 +76,13 @@ class StoredTensor:
                 stream.seek(self.start)
                 _fill(stream, room, self)
         return tensor
+
+
+def shown_name(file: Path, name: str) -> str:
+    """A tensor's name as a message shows it. Raises: CheckpointError if it is too long or not printable."""
+    if len(name) > NAME_LIMIT or not name.isprintable():
+        raise CheckpointError(f"{file.name}: the tensor name {name[:80]!r} is too long or not printable.")
+    return name[:80]
 
 
 def _fill(stream: FileIO, room: memoryview, tensor: StoredTensor) -> None:

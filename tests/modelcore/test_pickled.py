@@ -204,6 +204,31 @@ def test_compressed_and_truncated_files_are_refused(tmp_path):
             refusal(file)
 
 
+@pytest.mark.parametrize("moved", [7, 1 << 62])
+def test_zip_whose_entries_lie_outside_the_file_is_refused(tmp_path, moved):
+    """The end of a zip says where its directory began; the entries are counted from there, so before byte 0."""
+    file = tmp_path / "model.pt"
+    torch.save(state(), file)
+    raw = bytearray(file.read_bytes())
+    place = raw.rindex(b"PK\x06\x06") + 48
+    raw[place : place + 8] = (int.from_bytes(raw[place : place + 8], "little") + moved).to_bytes(8, "little")
+    file.write_bytes(raw)
+    assert "leaves the file" in refusal(file)
+
+
+def test_tensor_of_very_many_axes_is_refused(tmp_path):
+    file = tmp_path / "model.pt"
+    torch.save({"weight": torch.zeros([1] * 60)}, file)
+    assert "weight has 60 axes" in refusal(file)
+
+
+def test_name_that_is_not_printable_stays_on_one_line(tmp_path):
+    file = tmp_path / "model.pt"
+    for value in (torch.zeros(1), "text"):
+        torch.save({"a\nb": value}, file)
+        assert "'a\\nb' is too long or not printable" in refusal(file)
+
+
 def test_numbers_of_another_byte_order_are_refused(tmp_path):
     file = tmp_path / "model.pt"
     torch.save(state(), file)
