@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from kernels import dispatch
 from kernels.spec import AttentionSpec, Pooled, Summary
 from modelcore.config import AttentionSite
-
 
 # How far rounding may take the sum of a row: scores of a thousand, in float32, are good to 1e-4.
 ROUNDING = 1e-3
