@@ -32,12 +32,15 @@ def materialised_map(site: AttentionSite, map_BHQK: Tensor) -> AttentionMap:
     if not (map_BHQK >= 0).all() or not (sums_BHQ <= 1 + SUM_TOLERANCE[map_BHQK.dtype]).all():
         raise ValueError("what this model hands out as attention is not a map of probabilities")
     causal = queries == keys and queries > 1 and not map_BHQK.triu(1).any()
+    # A head may give less than everything to the keys; with sinks, here empty ones, no reading scales its rows to 1.
+    short = not (sums_BHQ >= 1 - SUM_TOLERANCE[map_BHQK.dtype]).all()
+    sinks_H = sums_BHQ.new_full((heads,), -torch.inf) if short else None
     return AttentionMap(
         site,
         map_BHQK.new_zeros((batch, heads, queries, 1), dtype=torch.float32),
         map_BHQK.new_zeros((batch, 1, keys, 1), dtype=torch.float32),
         torch.zeros_like(sums_BHQ),
-        AttentionSpec(scale=1.0, causal=causal, bias=map_BHQK.detach().float().log()),
+        AttentionSpec(scale=1.0, causal=causal, bias=map_BHQK.detach().float().log(), sinks=sinks_H),
         MATERIALISED,
     )
 

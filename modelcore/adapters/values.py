@@ -61,7 +61,8 @@ def cleaned(values: dict[str, Any], reserved: frozenset[str] = frozenset(), dept
     if depth > DEPTH_LIMIT:
         raise CheckpointError(f"config.json is nested more than {DEPTH_LIMIT} deep.")
     kept: dict[str, Any] = {}
-    for key, value in values.items():
+    for name, value in values.items():
+        key = str(name)
         if key in REFUSED and value:
             raise CheckpointError(f"config.json: {key}: {REFUSED[key]}.")
         if key.endswith("_config") and key not in reserved and isinstance(value, str):

@@ -130,6 +130,7 @@ def test_a_map_handed_out_whole_gives_every_reading_of_it() -> None:
         .softmax(-1)
     )
     map_BHQK[0, 1, 5] = 0  # a head may say nothing of a token
+    map_BHQK[0, 2] *= 0.3  # and less than everything of another
     map_ = materialised_map(AttentionSite("decoder", "self", 0), map_BHQK)
     assert (map_.heads, map_.queries, map_.keys, map_.implementation) == (3, 13, 13, MATERIALISED)
     assert map_.spec.causal
