@@ -34,13 +34,13 @@ def ban(logits_V: Tensor, banned_T: Tensor) -> Tensor:
 def sharpen(logits_V: Tensor, temperature: float) -> Tensor:
     """Divides by the temperature: below 1 the likely become likelier, above it all become more alike.
 
-    Source: Ackley et al. 1985 (A learning algorithm for Boltzmann machines), equation 5.
+    Source: Ackley et al. 1985, A learning algorithm for Boltzmann machines.
     """
     return logits_V / temperature
 
 
 def keep_top_k(logits_V: Tensor, k: int) -> Tensor:
-    """The k likeliest tokens, and those as likely as the last of them. Source: Fan et al. 2018 (1805.04833), 5.4."""
+    """The k likeliest tokens, and those as likely as the last of them. Source: Fan et al. 2018 (arXiv 1805.04833)."""
     least = logits_V.topk(min(k, logits_V.shape[-1])).values[..., -1:]
     return logits_V.masked_fill(logits_V < least, -torch.inf)
 
@@ -64,5 +64,5 @@ def keep_top_p(logits_V: Tensor, p: float) -> Tensor:
 
 
 def keep_min_p(logits_V: Tensor, p: float) -> Tensor:
-    """The tokens that are at least p times as likely as the likeliest. Source: Nguyen et al. 2024 (2407.01082), 3.2."""
+    """The tokens that are at least p times as likely as the best. Source: Nguyen et al. 2024 (arXiv 2407.01082)."""
     return logits_V.masked_fill(logits_V < logits_V.amax(-1, keepdim=True) + math.log(p), -torch.inf)
