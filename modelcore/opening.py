@@ -1,4 +1,4 @@
-"""Opens any checkpoint folder."""
+"""Opens any checkpoint folder: natively where a family knows its architecture, else through transformers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import torch
 
-from modelcore.checkpoints.reader import open_checkpoint
+from modelcore.checkpoints.error import CheckpointError
+from modelcore.checkpoints.families import FAMILIES
+from modelcore.checkpoints.reader import open_checkpoint, read_config_file
 from modelcore.config import ModelShape
 from modelcore.models.readable import Readable
 from modelcore.tokenizer import Tokenizer
@@ -47,4 +49,13 @@ def open_any(path: Path) -> Openable:
 
     Raises: CheckpointError with one sentence that says what is wrong.
     """
-    return open_checkpoint(path)
+    values = read_config_file(path)
+    model_type = values.get("model_type")
+    if not isinstance(model_type, str):
+        raise CheckpointError('config.json has no model_type; it should name the family, as in "gpt2".')
+    if model_type in FAMILIES:
+        return open_checkpoint(path)
+    # Imports transformers, for which models with a family of ours need not wait.
+    from modelcore.adapters.open import open_adapted
+
+    return open_adapted(path, values)

@@ -33,6 +33,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {told}" for name, told in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):

@@ -80,3 +80,28 @@ def test_words_for_ids_are_refused_with_an_example(gpt2, capsys):
         main(["attend", str(gpt2), "--ids", "five", "--out", "x.npz"])
     assert stopped.value.code == 2
     assert "5,6,7" in capsys.readouterr().err
+
+
+def test_architecture_without_a_family_is_opened_through_transformers(tmp_path):
+    import transformers
+
+    sizes = {"vocab_size": 83, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2}
+    config = transformers.Starcoder2Config(**sizes, num_attention_heads=3, num_key_value_heads=1, sliding_window=3)
+    outside = transformers.Starcoder2ForCausalLM(config).eval()
+    outside.save_pretrained(tmp_path / "code")
+    out = tmp_path / "maps.npz"
+    assert main(["attend", str(tmp_path / "code"), "--ids", "5,6,7,8,9", "--out", str(out)]) == 0
+    arrays = np.load(out)
+    outside.set_attn_implementation("eager")
+    with torch.inference_mode():
+        expected = outside(torch.tensor([[5, 6, 7, 8, 9]]), output_attentions=True)
+    assert np.abs(arrays["logits"] - expected.logits[0].numpy()).max() < 1e-4
+    assert np.abs(arrays["decoder.self.1"] - expected.attentions[1][0].numpy()).max() < 2e-5
+
+
+@pytest.mark.parametrize("model_type", [None, 3, "mystery"])
+def test_family_that_nobody_knows_is_refused_by_name(gpt2, capsys, model_type):
+    values = json.loads((gpt2 / "config.json").read_text()) | {"model_type": model_type}
+    (gpt2 / "config.json").write_text(json.dumps(values))
+    assert main(["describe", str(gpt2)]) == 2
+    assert ("mystery" if model_type == "mystery" else "model_type") in capsys.readouterr().err
