@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import road
+from tests.benchmarks import road, transformer
 from tests.benchmarks.figures import Figure
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {"road": road.figures}
+BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {"road": road.figures, "transformer": transformer.figures}
 
 
 def main() -> int:
