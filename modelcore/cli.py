@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.error import CheckpointError
@@ -28,8 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a wrong option is one line as well."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m modelcore", description="Transformers and their attention.")
+    parser = _Parser(prog="python -m modelcore", description="Transformers and their attention.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     described = {
         describe: ("describe", "what a checkpoint is: family, sizes, and what can be seen of each layer"),

@@ -79,7 +79,9 @@ def test_words_for_ids_are_refused_with_an_example(gpt2, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["attend", str(gpt2), "--ids", "five", "--out", "x.npz"])
     assert stopped.value.code == 2
-    assert "5,6,7" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "5,6,7" in said
+    assert said.count("\n") == 1
 
 
 def test_architecture_without_a_family_is_opened_through_transformers(tmp_path):
