@@ -7,7 +7,8 @@ private operator that may move.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -48,7 +49,7 @@ def onednn_linear(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none", algorithm: str = ""
 ) -> Tensor:
     """activation(x W^T + b). The weight is contiguous, or packed by `onednn_pack`. Not differentiable."""
-    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], algorithm)
+    return torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, activation, [], algorithm)
 
 
 def onednn_pack(weight: Tensor) -> Tensor:
@@ -85,14 +86,21 @@ def fastest_exact(routes: Mapping[str, Callable[[], Tensor]], exact: Tensor) -> 
 def _best_seconds(routes: Mapping[str, Callable[[], Tensor]]) -> dict[str, float]:
     """The least CPU time of each, on one thread: what else the machine does then decides nothing."""
     best = dict.fromkeys(routes, float("inf"))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         for _ in range(TRIES):
             for name, route in routes.items():
                 began = time.thread_time()
                 route()
                 best[name] = min(best[name], time.thread_time() - began)
+    return best
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps torch to one thread, for steps so short that on a busy machine waiting for a second takes longer."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
-    return best

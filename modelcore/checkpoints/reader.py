@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kernels.cpu.matmul import one_thread
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.mapping import Entry, Family, assemble
+from modelcore.checkpoints.read_ahead import one_ahead
 from modelcore.checkpoints.scratch import Scratch
 from modelcore.checkpoints.stored import WEIGHT_DTYPES
 from modelcore.checkpoints.support import site_support
@@ -104,23 +107,32 @@ class Checkpoint:
         def finish(name: str, value: Tensor) -> Tensor:
             return packed(turned.contiguous(value)) if name in packs else value.contiguous()
 
-        model.load_state_dict(assemble(self._stored_entries(packs), dtype, finish), strict=True, assign=True)
+        with one_thread():
+            parameters = assemble(self._stored_entries(packs), dtype, finish)
+        model.load_state_dict(parameters, strict=True, assign=True)
         if not on_cpu:
             model.to(device)
         return model.requires_grad_(False).eval()
 
     def _stored_entries(self, packs: set[str]) -> Iterator[tuple[Entry, Tensor]]:
-        """Each entry with what is stored; where all of it is packed, only until the next one is read."""
-        passing = Scratch()
-        for entry in self.entries:
-            stored = self.weights.tensors[self.stored_names[entry.name]]
-            tensor = stored.read(passing if packs.issuperset(entry.parameters) else None)
-            # One number tells for nearly all; a sum of finite weights may also overflow.
-            if not tensor.sum().isfinite() and not tensor.isfinite().all():
-                raise CheckpointError(
-                    f"{stored.name} holds values that are not finite (NaN or infinity); the file is broken."
-                )
-            yield entry, tensor
+        """Each entry with what is stored; where all of it is packed, only until the next one is asked for."""
+        # Two in turns: into one is read while the other is used.
+        passing = cycle((Scratch(), Scratch()))
+        reads = (
+            partial(self._read_finite, entry, scratch if packs.issuperset(entry.parameters) else None)
+            for entry, scratch in zip(self.entries, passing, strict=False)
+        )
+        return zip(self.entries, one_ahead(reads), strict=True)
+
+    def _read_finite(self, entry: Entry, scratch: Scratch | None) -> Tensor:
+        stored = self.weights.tensors[self.stored_names[entry.name]]
+        tensor = stored.read(scratch)
+        # One number tells for nearly all; a sum of finite weights may also overflow.
+        if not tensor.sum().isfinite() and not tensor.isfinite().all():
+            raise CheckpointError(
+                f"{stored.name} holds values that are not finite (NaN or infinity); the file is broken."
+            )
+        return tensor
 
     def _refuse_disagreement(self) -> None:
         family = FAMILIES[self.family]
