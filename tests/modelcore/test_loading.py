@@ -1,0 +1,96 @@
+"""Weights are packed as they are read: through memory that is used again, one read ahead, and lose nothing."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+from kernels.cpu.matmul import Backend, onednn_answers
+from modelcore.checkpoints.read_ahead import one_ahead
+from modelcore.checkpoints.reader import open_checkpoint
+from modelcore.checkpoints.scratch import Scratch
+from modelcore.checkpoints.writer import save_checkpoint
+from modelcore.layers import linear
+from modelcore.layers.linear import Linear
+from tests.modelcore.shrunk import save_gpt2
+
+IDS = torch.tensor([[5, 6, 7, 8, 9, 3]])
+
+
+@pytest.fixture
+def gpt2(tmp_path: Path) -> GPT2LMHeadModel:
+    return save_gpt2(tmp_path)
+
+
+@pytest.fixture(params=["onednn", "torch"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "onednn" and not onednn_answers():
+        pytest.skip("this torch has no operator for oneDNN's linear layer")
+    monkeypatch.setattr(linear, "matmul_backend", lambda: Backend(request.param, "said by a test"))
+    monkeypatch.setattr(linear, "FEW_WEIGHTS", 0)
+    return request.param
+
+
+@torch.inference_mode()
+def test_loaded_model_is_packed_where_that_is_faster_and_computes_the_same(
+    gpt2: GPT2LMHeadModel, tmp_path: Path, backend: str
+) -> None:
+    model = open_checkpoint(tmp_path).load()
+    packed = [layer.weight.is_mkldnn for layer in model.modules() if isinstance(layer, Linear)]
+    assert packed == [backend == "onednn"] * len(packed)
+    assert not model.tokens.weight.is_mkldnn
+    torch.testing.assert_close(model(IDS), gpt2(IDS).logits, atol=1e-5, rtol=1e-4)
+
+
+def test_packed_model_is_saved_as_it_was_read(gpt2: GPT2LMHeadModel, tmp_path: Path, backend: str) -> None:
+    save_checkpoint(tmp_path / "again", open_checkpoint(tmp_path).load(), "gpt2")
+    saved = GPT2LMHeadModel.from_pretrained(tmp_path / "again").state_dict()
+    assert all(torch.equal(saved[name], value) for name, value in gpt2.state_dict().items())
+
+
+def test_scratch_grows_and_is_used_again() -> None:
+    scratch = Scratch()
+    first = scratch.room((2, 3), torch.float32)
+    larger = scratch.room((4, 5), torch.float64)
+    assert scratch.room((), torch.int64).data_ptr() == larger.data_ptr() != first.data_ptr()
+    assert (larger.shape, larger.dtype) == ((4, 5), torch.float64)
+    assert scratch.room((0, 3), torch.float32).shape == (0, 3)
+
+
+def test_scratch_turns_what_lies_transposed_and_leaves_the_rest() -> None:
+    stored = torch.randn(3, 4)
+    assert Scratch().contiguous(stored) is stored
+    turned = Scratch().contiguous(stored.t())
+    assert turned.is_contiguous()
+    assert torch.equal(turned, stored.t())
+
+
+def test_one_is_read_ahead_and_never_two() -> None:
+    begun: list[int] = []
+    second_began = threading.Event()
+
+    def task(number: int) -> int:
+        begun.append(number)
+        if number == 1:
+            second_began.set()
+        return number
+
+    results = one_ahead(lambda number=number: task(number) for number in range(4))  # type: ignore[misc]
+    assert next(results) == 0
+    assert second_began.wait(5)
+    assert begun == [0, 1]
+    assert list(results) == [1, 2, 3]
+
+
+def test_failure_ahead_is_told_when_its_turn_comes() -> None:
+    def fail() -> int:
+        raise ValueError("unreadable")
+
+    results = one_ahead([lambda: 1, fail])
+    assert next(results) == 1
+    with pytest.raises(ValueError, match="unreadable"):
+        next(results)
