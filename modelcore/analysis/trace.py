@@ -5,7 +5,7 @@
 A generator that knows no queue: whoever runs it sends, stores or stops.
 """
 
-# B batch, N tokens, V vocabulary, k tokens that are likeliest next
+# B batch, N tokens, R rows at once, V vocabulary, k tokens that are likeliest next
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from modelcore.tokenizer import Encoding, Tokenizer
 __all__ = ["NextTokens", "RequestError", "SiteTraced", "TokensRead", "TraceRequest", "trace"]
 
 NEXT_TOKENS = 50
+# Of logits: 50,257 float32 a row are 0.2 MB.
+ROWS_AT_ONCE = 64
 
 # A target without an end must stop somewhere; the start token counts.
 WRITTEN_LIMIT = 128
@@ -150,6 +152,12 @@ def _sites(
 
 
 def _next_tokens(sequence: StackName, logits_NV: Tensor) -> NextTokens:
-    """Softmax in float32 over the whole vocabulary, the largest k of it."""
-    top = logits_NV.softmax(dim=-1, dtype=torch.float32).topk(min(NEXT_TOKENS, logits_NV.shape[-1]))
-    return NextTokens(sequence, top.indices.int().cpu(), top.values.cpu())
+    """Softmax in float32 over the whole vocabulary, the largest k of it; a few rows at a time, as logits are large."""
+    count = min(NEXT_TOKENS, logits_NV.shape[-1])
+    ids, probabilities = [], []
+    for rows_RV in logits_NV.split(ROWS_AT_ONCE):
+        top = rows_RV.topk(count)
+        normaliser_R1 = rows_RV.float().logsumexp(-1, keepdim=True)
+        ids.append(top.indices.int().cpu())
+        probabilities.append((top.values.float() - normaliser_R1).exp().cpu())
+    return NextTokens(sequence, torch.cat(ids), torch.cat(probabilities))
