@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kernels.cpu.matmul import Backend, matmul_backend, onednn_linear, onednn_pack
+from kernels.cpu.matmul import matmul_backend, onednn_linear, onednn_pack
 from modelcore.config import Activation
 from modelcore.layers.activation import ACTIVATIONS
 
@@ -66,17 +66,12 @@ def packed(weight: Tensor) -> Tensor:
 class Linear(nn.Linear):
     """y = activation(x Wᵀ + b), as every product of a model with its own weights is computed.
 
-    `pack` is for models that only run. Whatever looks at the weights as numbers, or changes them, unpacks
-    them again: another device or dtype, loading into them, training. A state dict holds plain weights.
+    In a model that only runs the weight may be `packed`. Whatever changes it, unpacks it first: another device or
+    dtype, loading, training. A state dict holds it plain.
     """
 
     def forward(self, x: Tensor, activation: Activation | None = None) -> Tensor:
         return linear(x, self.weight, self.bias, activation)
-
-    def pack(self) -> None:
-        """Replaces the weight by what `packed` makes of it; both are in memory for a moment."""
-        if not self.weight.is_mkldnn:
-            self.weight = nn.Parameter(packed(self.weight.detach()), requires_grad=False)
 
     def unpack(self) -> None:
         weight = self.weight
@@ -102,17 +97,6 @@ class Linear(nn.Linear):
         super()._load_from_state_dict(*args, **kwargs)
 
 
-def pack(model: nn.Module) -> Backend:
-    """Packs the linear layers of a model that only runs, one after the other, and says which backend computes it.
-
-    Matrices that are also looked up, as token vectors are, stay as they are.
-    """
-    for module in model.modules():
-        if isinstance(module, Linear):
-            module.pack()
-    return matmul_backend()
-
-
 def linear_weights(model: nn.Module) -> set[str]:
-    """The names of the weights that `pack` would pack."""
+    """The names of the weights that may be packed. Matrices that are also looked up, as token vectors are, may not."""
     return {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Linear)}

@@ -15,7 +15,7 @@ from kernels.cpu.matmul import Backend, onednn_answers
 from modelcore.config import Activation
 from modelcore.layers import linear as linear_module
 from modelcore.layers.activation import ACTIVATIONS
-from modelcore.layers.linear import Linear, linear, pack
+from modelcore.layers.linear import Linear, linear, linear_weights, packed
 
 pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no operator for oneDNN's linear layer")
 
@@ -34,7 +34,7 @@ def any_weight_gains(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def a_packed(layer: Linear) -> Linear:
     made = copy.deepcopy(layer)
-    made.pack()
+    made.weight = nn.Parameter(packed(made.weight.detach()), requires_grad=False)
     assert made.weight.is_mkldnn
     return made
 
@@ -105,25 +105,23 @@ def test_training_and_other_dtypes_unpack() -> None:
     assert a_packed(layer).eval().weight.is_mkldnn
 
 
-def test_pack_packs_every_linear_layer_and_names_the_backend() -> None:
-    model, x = nn.Sequential(Linear(5, 9), nn.LayerNorm(9), nn.Sequential(Linear(9, 4))).eval(), torch.randn(3, 5)
-    plain = model(x).detach()
-    assert pack(model) == Backend("onednn", "said by a test")
-    assert [layer.weight.is_mkldnn for layer in model.modules() if isinstance(layer, Linear)] == [True, True]
-    torch.testing.assert_close(model(x), plain)
+def test_weights_that_may_be_packed_are_those_of_linear_layers() -> None:
+    model = nn.Sequential(Linear(5, 9), nn.LayerNorm(9), nn.Embedding(3, 9), nn.Sequential(Linear(9, 4)))
+    assert linear_weights(model) == {"0.weight", "3.0.weight"}
 
 
 def test_nothing_is_packed_where_nothing_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
-    half, small = Linear(5, 7).half(), Linear(5, 7)
-    half.pack()
+    weight = torch.randn(7, 5)
+    assert packed(weight).is_mkldnn
+    assert not packed(weight.half()).is_mkldnn
     monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 36)
-    small.pack()
-    assert not half.weight.is_mkldnn
-    assert not small.weight.is_mkldnn
+    assert not packed(weight).is_mkldnn
     monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
     monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("torch", "said by a test"))
-    small.pack()
-    assert not small.weight.is_mkldnn
+    kept = packed(weight.t())
+    assert kept.is_contiguous()
+    assert torch.equal(kept, weight.t())
+    assert packed(weight).data_ptr() != weight.data_ptr()
 
 
 @torch.inference_mode()
