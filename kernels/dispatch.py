@@ -1,19 +1,20 @@
 """The one entry to the kernels: which implementation runs is decided here, and said.
 
-    tensors on      attend      attend with gradients   map_tile, map_pool   map_stats
-    CUDA            triton      torch                   triton               torch
-    the CPU         cpu         cpu                     cpu                  cpu
+    tensors on      all operations
+    CUDA            triton
+    the CPU         cpu
 
-map_summary is map_pool and map_stats, from one pass over the map where one code runs both.
+map_summary is map_pool and map_stats, from one pass over the map on the CPU.
 
-The Triton kernels know causal masks, causal windows, key lengths and softcap, and values as wide as keys; on
-CUDA, whatever else is asked for takes "torch", and the reason names it.
+On CUDA, what the Triton kernels do not know takes "torch", and the reason names it: additive scores, gradients
+where there are relative_keys, gradients of t5_bias, and heads wider than 256 (with gradients, than 128).
 "cpu" and "torch" are one code (kernels/cpu) on two devices. "reference" runs only when asked for by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
@@ -29,14 +30,7 @@ from kernels.spec.checks import check_lse, check_queries_and_keys, check_span, c
 # R and C rows and columns of cells
 
 Implementation = Literal["triton", "torch", "cpu", "reference"]
-Operation = Literal[
-    "attend",
-    "attend with gradients",
-    "attend to values of another width",
-    "map_tile",
-    "map_pool",
-    "map_stats",
-]
+Operation = Literal["attend", "attend with gradients", "map_tile", "map_pool", "map_stats"]
 
 
 class Choice(NamedTuple):
@@ -47,11 +41,18 @@ class Choice(NamedTuple):
 
 
 # What the Triton kernels know of AttentionSpec; head_gate comes after them.
-TRITON_KNOWS = {"causal", "window", "key_lengths", "softcap", "head_gate"}
+TRITON_KNOWS = frozenset(field.name for field in fields(AttentionSpec)) - {"additive"}
+TRITON_WIDEST = 256
+TRITON_WIDEST_WITH_GRADIENTS = 128  # wider ones do not fit into the registers
 
 
-def chosen(device: torch.device | str, operation: Operation = "attend", spec: AttentionSpec | None = None) -> Choice:
-    """What runs an operation on tensors of this device, unless a call names another."""
+def chosen(
+    device: torch.device | str,
+    operation: Operation = "attend",
+    spec: AttentionSpec | None = None,
+    width: int | None = None,
+) -> Choice:
+    """What runs an operation on tensors of this device, and heads of this width, unless a call names another."""
     kind = torch.device(device).type
     if kind == "cpu":
         why = "tensors on the CPU" if torch.cuda.is_available() else "no CUDA device"
@@ -61,14 +62,22 @@ def chosen(device: torch.device | str, operation: Operation = "attend", spec: At
         return Choice("torch", f"no kernels for {kind}; torch in chunks")
     if find_spec("triton") is None:
         return Choice("torch", "Triton is not installed; torch in chunks")
-    if operation not in ("attend", "map_tile", "map_pool"):
-        return Choice("torch", f"no Triton kernel for {operation} yet; torch in chunks")
-    unknown = set() if spec is None else spec.used - TRITON_KNOWS
-    if spec is not None and spec.window is not None and not spec.causal:
-        unknown = unknown | {"a window without causal"}
+    unknown = _unknown_to_triton(operation, spec, width)
     if unknown:
         return Choice("torch", f"no Triton kernel for {operation} with {', '.join(sorted(unknown))}; torch in chunks")
     return Choice("triton", "CUDA device")
+
+
+def _unknown_to_triton(operation: Operation, spec: AttentionSpec | None, width: int | None) -> set[str]:
+    unknown = set() if spec is None else set(spec.used - TRITON_KNOWS)
+    widest = TRITON_WIDEST_WITH_GRADIENTS if operation == "attend with gradients" else TRITON_WIDEST
+    if width is not None and width > widest:
+        unknown.add(f"heads wider than {widest}")
+    if spec is not None and operation == "attend with gradients":
+        unknown |= spec.used & {"relative_keys"}
+        if spec.t5_bias is not None and spec.t5_bias.requires_grad:
+            unknown.add("a t5_bias that learns")
+    return unknown
 
 
 def attend(
@@ -94,16 +103,15 @@ def attend(
     operation: Operation = "attend"
     if torch.is_grad_enabled() and _learns(q_BHQD, k_BGKD, v_BGKD, *(getattr(spec, name) for name in LEARNED)):
         operation = "attend with gradients"
-    elif v_BGKD.shape[3] != q_BHQD.shape[3]:
-        operation = "attend to values of another width"
-    name = _implementation(implementation, operation, q_BHQD.device, spec)
+    width = max(q_BHQD.shape[3], v_BGKD.shape[3])
+    name = _implementation(implementation, operation, q_BHQD.device, spec, width)
     if name == "reference":
         out, lse, _ = reference.attention(q_BHQD, k_BGKD, v_BGKD, spec)
     elif name == "triton":
-        from kernels import flash_forward  # imports Triton, which only CUDA machines need
+        from kernels import gpu  # imports Triton, which only CUDA machines need
 
         with torch.cuda.device_of(q_BHQD):
-            out, lse = flash_forward.attend(q_BHQD, k_BGKD, v_BGKD, spec)
+            out, lse = gpu.attend(q_BHQD, k_BGKD, v_BGKD, spec, learns=operation == "attend with gradients")
     else:
         out, lse = cpu.attend(q_BHQD, k_BGKD, v_BGKD, spec)
     if spec.head_gate is not None:
@@ -136,12 +144,12 @@ def map_tile(
     check_span("cols", cols, k_BGKD.shape[2])
     if heads is not None and (not len(heads) or not all(0 <= head < q_BHQD.shape[1] for head in heads)):
         raise ValueError(f"heads must name some of 0:{q_BHQD.shape[1]}, got {list(heads)}")
-    name = _implementation(implementation, "map_tile", q_BHQD.device, spec)
+    name = _implementation(implementation, "map_tile", q_BHQD.device, spec, q_BHQD.shape[3])
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
         if name == "triton":
-            from kernels import map_tile as triton_tile
+            from kernels import gpu
 
-            return triton_tile.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
+            return gpu.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
         path = reference if name == "reference" else cpu
         return path.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
 
@@ -163,7 +171,7 @@ def map_pool(
     The mean is over the visible pairs of a cell; a cell without any is 0 in both. Cells are powers of two,
     so that levels nest; the last row and column of cells may be cut short by the region's end.
     Without `mean` it is None, and an exponential for each cell is enough where else there is one for each
-    score ("triton" makes them all the same).
+    score.
 
     Shapes: both (B, H, ceil(len(rows) / cell), ceil(len(cols) / cell)), float32; "reference" keeps float64.
     Raises: ValueError if the region leaves the map or starts within a cell.
@@ -177,12 +185,12 @@ def map_pool(
         check_span(side, span, size)
         if span.start % cell:
             raise ValueError(f"{side} must start at a multiple of the cell {cell}, got {span.start}")
-    name = _implementation(implementation, "map_pool", q_BHQD.device, spec)
+    name = _implementation(implementation, "map_pool", q_BHQD.device, spec, q_BHQD.shape[3])
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
         if name == "triton":
-            from kernels import map_pool as triton_pool
+            from kernels import gpu
 
-            pooled = triton_pool.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
+            return gpu.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols, mean=mean)
         elif name == "reference":
             pooled = reference.map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, rows, cols)
         else:
@@ -223,9 +231,13 @@ def map_stats(
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_lse(q_BHQD, lse_BHQ)
     _check_token_ids(k_BGKD, token_ids_BK)
-    name = _implementation(implementation, "map_stats", q_BHQD.device, spec)
-    path = reference if name == "reference" else cpu
-    with torch.no_grad():
+    name = _implementation(implementation, "map_stats", q_BHQD.device, spec, q_BHQD.shape[3])
+    with torch.no_grad(), torch.cuda.device_of(q_BHQD):
+        if name == "triton":
+            from kernels import gpu
+
+            return gpu.map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK)
+        path = reference if name == "reference" else cpu
         return path.map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK)
 
 
@@ -247,9 +259,9 @@ def map_summary(
     Shapes: maximum (B, H, ceil(Q / cell), ceil(K / cell)), measures (B, H) each, float32; "reference" keeps float64.
     Raises: ValueError if cell is no power of two, or token_ids are not [B, K].
     """
-    pools = _implementation(implementation, "map_pool", q_BHQD.device, spec)
-    measures = _implementation(implementation, "map_stats", q_BHQD.device, spec)
-    if pools != measures or pools == "reference":
+    pools = _implementation(implementation, "map_pool", q_BHQD.device, spec, q_BHQD.shape[3])
+    measures = _implementation(implementation, "map_stats", q_BHQD.device, spec, q_BHQD.shape[3])
+    if pools != measures or pools in ("reference", "triton"):
         pooled = map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, mean=False, implementation=pools)
         stats = map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, implementation=measures)
         return Summary(pooled.maximum, stats)
@@ -277,12 +289,12 @@ def _check_token_ids(k_BGKD: Tensor, token_ids_BK: Tensor | None) -> None:
 
 
 def _implementation(
-    named: Implementation | None, operation: Operation, device: torch.device, spec: AttentionSpec
+    named: Implementation | None, operation: Operation, device: torch.device, spec: AttentionSpec, width: int
 ) -> Implementation:
     """The named implementation if it can run, else an error: never another one instead."""
     if named is None and device.type == "cpu":
         return "cpu"  # as chosen says, which takes microseconds to word its reason
-    default = chosen(device, operation, spec).implementation
+    default = chosen(device, operation, spec, width).implementation
     able = {default, "reference"} if default == "cpu" else {default, "torch", "reference"}
     if named is not None and named not in able:
         raise ValueError(

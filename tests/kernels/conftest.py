@@ -54,4 +54,6 @@ def on_cuda(operand: Any) -> Any:
 def on_cpu(result: Any) -> Any:
     if isinstance(result, torch.Tensor):
         return result.cpu()
-    return tuple(map(on_cpu, result))
+    if isinstance(result, dict):
+        return {name: on_cpu(x) for name, x in result.items()}
+    return tuple(map(on_cpu, result)) if isinstance(result, tuple) else result

@@ -15,55 +15,46 @@ def test_cpu_is_chosen_for_tensors_there_and_names_its_matrix_products() -> None
     assert cpu.matmul_backend().name in choice.reason
 
 
+@pytest.mark.parametrize("operation", ["attend", "attend with gradients", "map_tile", "map_pool", "map_stats"])
+def test_cuda_takes_triton(operation: dispatch.Operation) -> None:
+    spec = AttentionSpec(1.0, causal=True, t5_bias=torch.zeros(4, 1), sinks=torch.zeros(1, requires_grad=True))
+    assert dispatch.chosen("cuda", operation, spec, 128).implementation == "triton"
+
+
 @pytest.mark.parametrize(
-    ("operation", "implementation"),
+    ("operation", "rules", "named"),
     [
-        ("attend", "triton"),
-        ("attend with gradients", "torch"),
-        ("attend to values of another width", "torch"),
-        ("map_tile", "triton"),
-        ("map_pool", "triton"),
-        ("map_stats", "torch"),
+        ("map_pool", {"causal": True, "additive": torch.zeros(1, 8)}, "additive"),
+        ("attend with gradients", {"relative_keys": torch.zeros(3, 8)}, "relative_keys"),
+        ("attend with gradients", {"t5_bias": torch.zeros(4, 1, requires_grad=True)}, "a t5_bias that learns"),
     ],
 )
-def test_cuda_takes_triton_where_there_is_a_kernel_and_says_where_not(
-    operation: dispatch.Operation, implementation: str
+def test_cuda_takes_torch_for_what_triton_does_not_know_and_names_it(
+    operation: dispatch.Operation, rules: dict, named: str
 ) -> None:
-    choice = dispatch.chosen("cuda", operation)
-    assert choice.implementation == implementation
-    assert (operation in choice.reason) == (implementation == "torch")
-
-
-@pytest.mark.parametrize(
-    ("rules", "named"),
-    [
-        ({"window": 4}, "a window without causal"),
-        ({"sinks": torch.zeros(1), "documents": torch.zeros(1, 4)}, "documents, sinks"),
-        ({"causal": True, "prefix": 4}, "prefix"),
-        ({"causal": True, "relative_keys": torch.zeros(3, 8)}, "relative_keys"),
-        ({"causal": True, "additive": torch.zeros(1, 8)}, "additive"),
-    ],
-)
-def test_cuda_takes_torch_for_what_triton_does_not_know_and_names_it(rules: dict, named: str) -> None:
-    choice = dispatch.chosen("cuda", "map_pool", AttentionSpec(1.0, **rules))
+    choice = dispatch.chosen("cuda", operation, AttentionSpec(1.0, **rules))
     assert choice.implementation == "torch"
-    assert f"no Triton kernel for map_pool with {named};" in choice.reason
+    assert f"no Triton kernel for {operation} with {named};" in choice.reason
 
 
-@pytest.mark.parametrize(
-    ("value_width", "learns", "operation"),
-    [(8, False, "attend"), (4, False, "attend to values of another width"), (4, True, "attend with gradients")],
-)
-def test_attend_asks_for_what_can_do_it(
-    value_width: int, learns: bool, operation: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The Triton kernel takes values as wide as keys, and has no backward pass."""
+@pytest.mark.parametrize(("operation", "widest"), [("attend", 256), ("map_stats", 256), ("attend with gradients", 128)])
+def test_cuda_takes_torch_for_heads_wider_than_a_tile(operation: dispatch.Operation, widest: int) -> None:
+    assert dispatch.chosen("cuda", operation, AttentionSpec(1.0), widest).implementation == "triton"
+    choice = dispatch.chosen("cuda", operation, AttentionSpec(1.0), widest + 1)
+    assert choice.implementation == "torch"
+    assert f"heads wider than {widest}" in choice.reason
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_attend_asks_for_what_can_do_it(learns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(dispatch, "_implementation", lambda named, operation, *_: asked.append(operation) or "cpu")
+    monkeypatch.setattr(
+        dispatch, "_implementation", lambda named, operation, *to: asked.append((operation, to[-1])) or "cpu"
+    )
     x = torch.zeros(1, 1, 4, 8)
     table = torch.zeros(3, 8, requires_grad=learns)
-    dispatch.attend(x, x, x[..., :value_width], AttentionSpec(1.0, relative_keys=table))
-    assert asked == [operation]
+    dispatch.attend(x, x, torch.zeros(1, 1, 4, 12), AttentionSpec(1.0, relative_keys=table))
+    assert asked == [("attend with gradients" if learns else "attend", 12)]
 
 
 def test_every_field_is_known_to_triton_or_sent_elsewhere() -> None:
