@@ -56,7 +56,7 @@ def chosen(
     kind = torch.device(device).type
     if kind == "cpu":
         why = "tensors on the CPU" if torch.cuda.is_available() else "no CUDA device"
-        backend = cpu.matmul_backend()
+        backend = cpu.score_backend()
         return Choice("cpu", f"{why}; matrix products through {backend.name} ({backend.reason})")
     if kind != "cuda":
         return Choice("torch", f"no kernels for {kind}; torch in chunks")

@@ -4,9 +4,19 @@ Nothing here is tied to the CPU but the choice of GEMM, so operations that have 
 run this code on CUDA too; `dispatch` then calls it "torch".
 """
 
-from kernels.cpu.attend import attend
+from kernels.cpu.attend import attend, attend_and_pool
 from kernels.cpu.maps import map_pool, map_tile
-from kernels.cpu.matmul import matmul_backend
+from kernels.cpu.readers import Rows
+from kernels.cpu.scores import score_backend
 from kernels.cpu.stats import map_stats, map_summary
 
-__all__ = ["attend", "map_pool", "map_stats", "map_summary", "map_tile", "matmul_backend"]
+__all__ = [
+    "Rows",
+    "attend",
+    "attend_and_pool",
+    "map_pool",
+    "map_stats",
+    "map_summary",
+    "map_tile",
+    "score_backend",
+]

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from kernels import mask
-from kernels.cpu.chunked import Chunked
-from kernels.spec import AttentionSpec
+from kernels.cpu.chunked import Chunked, forward
+from kernels.cpu.readers import Cells, Rows
+from kernels.spec import AttentionSpec, Pooled
 from kernels.spec.attention import LEARNED
 
 # B batch, H query heads, G key/value heads, R query heads of each, Q queries, K keys, D head width
@@ -23,15 +24,29 @@ FUSED_KNOWS = frozenset({"causal", "key_lengths", "key_starts", "head_gate"})
 FUSED_KNOWS_OF_A_ROW = FUSED_KNOWS | {"window"}
 
 
-def attend(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
-    """out_BHQD and lse_BHQ, but for head_gate. Differentiable in q, k, v and LEARNED; not through lse."""
-    if q_BHQD.device.type == "cpu":
+def attend(
+    q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec, rows: Rows | None = None
+) -> tuple[Tensor, Tensor]:
+    """out_BHQD and lse_BHQ, but for head_gate. Differentiable in q, k, v and LEARNED; not through lse.
+
+    `rows` reads its measures from the chunks, which the fused kernel does not show.
+    """
+    if q_BHQD.device.type == "cpu" and rows is None:
         if q_BHQD.shape[2] == 1 and spec.used <= FUSED_KNOWS_OF_A_ROW:
             return _one_row(q_BHQD, k_BGKD, v_BGKD, spec)
         if spec.used <= FUSED_KNOWS and (not spec.causal or q_BHQD.shape[2] == k_BGKD.shape[2]):
             return _fused(q_BHQD, k_BGKD, v_BGKD, spec, range(k_BGKD.shape[2]), causal=spec.causal)
-    out, lse = Chunked.apply(q_BHQD, k_BGKD, v_BGKD, spec, *(getattr(spec, name) for name in LEARNED))
+    out, lse = Chunked.apply(q_BHQD, k_BGKD, v_BGKD, spec, rows, *(getattr(spec, name) for name in LEARNED))
     return out, lse
+
+
+def attend_and_pool(
+    q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec, cell: int
+) -> tuple[Tensor, Tensor, Pooled]:
+    """out_BHQD and lse_BHQ, but for head_gate, and the pooled map, from the same scores. Not differentiable."""
+    cells = Cells(q_BHQD, k_BGKD.shape[2], k_BGKD.shape[1], spec, cell)
+    out, lse = forward(q_BHQD, k_BGKD, v_BGKD, spec, [cells])
+    return out, lse, cells.pooled()
 
 
 def _one_row(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:

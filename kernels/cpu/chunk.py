@@ -11,16 +11,15 @@ from kernels.cpu.pairs import Pairs
 from kernels.cpu.pattern import Pattern
 from kernels.cpu.products import AdditiveProducts, DotProducts
 from kernels.cpu.relative_keys import RelativeKeys
-from kernels.cpu.scores import HIDDEN, LOG2E, aligned
+from kernels.cpu.scores import HIDDEN, LOG2E, aligned, score_backend
 from kernels.spec import AttentionSpec
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
 # N pairs of batch and key/value head, R query heads of each
 
-# Blocks of keys that are skipped or looked at whole. Coarse where one run holds all: oneDNN keeps a
-# compiled primitive for each shape, and exact causal bounds would fill hundreds of MB.
-# Up to SHORT keys oneDNN has no part in it.
-BAND_STEP, SHORT_BAND_STEP, PATTERN_STEP = 512, 64, 128
+# Blocks of keys that are skipped or looked at whole. Coarse where oneDNN multiplies, which keeps a compiled
+# primitive for each shape: exact causal bounds would fill hundreds of MB. Up to SHORT keys it has no part in it.
+BAND_STEP, ONEDNN_BAND_STEP, PATTERN_STEP = 64, 512, 128
 SHORT = 1024
 
 
@@ -36,6 +35,7 @@ class Chunks:
         self.pairs = Pairs(q_NRQD.shape[0] // key_heads, key_heads, q_NRQD.shape[1], device)
         self.banded = mask.is_band(spec)
         self.pattern = None if self.banded else Pattern(spec, self.queries, keys, self.pairs, device)
+        self.last_ceiling: tuple[tuple[int, int, int], Tensor] | None = None
         self.by_distance = None
         if spec.alibi_slopes is not None or spec.t5_bias is not None:
             self.by_distance = DistanceBias(spec, self.queries, keys, self.pairs, dtype)
@@ -54,7 +54,8 @@ class Chunks:
         within = range(self.keys) if within is None else within
         if self.pattern is not None:
             return self.pattern.runs(rows, pairs, within, max(step, PATTERN_STEP))
-        step = max(step, SHORT_BAND_STEP if self.keys <= SHORT else BAND_STEP)
+        onednn = self.keys > SHORT and score_backend().name == "onednn"
+        step = max(step, ONEDNN_BAND_STEP if onednn else BAND_STEP)
         hull = aligned(mask.keys_seen(self.spec, self.queries, self.keys, rows), step, within)
         return [hull] if hull else []
 
@@ -101,13 +102,13 @@ class Chunks:
             scores_NRQK.masked_fill_(~self.pattern.visible(rows, cols, pairs), HIDDEN)
         else:
             for span in mask.hidden_spans(spec, self.queries, self.keys, rows, cols):
-                seen = mask.visible(spec, self.queries, self.keys, rows, span, scores_NRQK.device)
                 edge = scores_NRQK[..., span.start - cols.start : span.stop - cols.start]
+                ceiling = self._ceiling(rows, span, edge)
                 # Ten times faster than masked_fill_, whose mask of one head for all is not vectorised.
-                torch.minimum(edge, torch.where(seen, torch.inf, HIDDEN).to(edge.dtype), out=edge)
+                torch.minimum(edge, ceiling, out=edge)
                 # Only a NaN is not hidden by it, as a key that is not finite makes one for rows that never see it.
                 if edge.sum().isnan():
-                    edge.masked_fill_(~seen, HIDDEN)
+                    edge.masked_fill_(ceiling == HIDDEN, HIDDEN)
         if spec.key_lengths is None and spec.key_starts is None:
             return
         j = torch.arange(cols.start, cols.stop, device=scores_NRQK.device)
@@ -115,6 +116,17 @@ class Chunks:
             if bound_B is not None:
                 bound = self.pairs.of_sequence(bound_B, pairs)[:, None, None, None]
                 scores_NRQK.masked_fill_(outside(j, bound), HIDDEN)
+
+    def _ceiling(self, rows: range, cols: range, like: Tensor) -> Tensor:
+        """HIDDEN where a pair of the band's edge is hidden, else +inf.
+
+        The last one is kept: along a diagonal, one chunk's edge is another's.
+        """
+        shape = (len(rows), len(cols), cols.start - rows.start)
+        if self.last_ceiling is None or self.last_ceiling[0] != shape:
+            seen = mask.visible(self.spec, self.queries, self.keys, rows, cols, like.device)
+            self.last_ceiling = shape, torch.where(seen, torch.inf, HIDDEN).to(like.dtype)
+        return self.last_ceiling[1]
 
 
 def columns(x_NKD: Tensor, runs: list[range]) -> Tensor:

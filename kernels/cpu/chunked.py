@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from kernels.cpu.chunk import Chunks, columns
+from kernels.cpu.readers import READ_ROWS, Reader, Rows
 from kernels.cpu.scores import (
     HIDDEN,
     LN2,
@@ -32,10 +33,10 @@ class Chunked(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec, *learned: Tensor | None
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, spec: AttentionSpec, rows: Rows | None, *learned: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """`learned` are the fields LEARNED of the spec, named here so that autograd sees them."""
-        out, lse = _forward(q, k, v, spec)
+        out, lse = forward(q, k, v, spec, [] if rows is None else [rows])
         ctx.save_for_backward(q, k, v, out, lse)
         ctx.spec = spec
         ctx.mark_non_differentiable(lse)
@@ -45,23 +46,29 @@ class Chunked(torch.autograd.Function):
     def backward(ctx: Any, d_out: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v, out, lse = ctx.saved_tensors
         delta = (d_out.to(lse.dtype) * out).sum(-1)
-        wanted = {name for name, wants in zip(LEARNED, ctx.needs_input_grad[4:], strict=True) if wants}
+        wanted = {name for name, wants in zip(LEARNED, ctx.needs_input_grad[5:], strict=True) if wants}
         d_q, d_k, d_v, d_learned = _backward(q, k, v, delta, lse, d_out, ctx.spec, wants_t5_bias="t5_bias" in wanted)
         if "sinks" in wanted:
             d_learned["sinks"] = _sinks_backward(delta, lse, ctx.spec)
-        return d_q, d_k, d_v, None, *(d_learned[name] if name in wanted else None for name in LEARNED)
+        return d_q, d_k, d_v, None, None, *(d_learned[name] if name in wanted else None for name in LEARNED)
 
 
-def _forward(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> tuple[Tensor, Tensor]:
+def forward(
+    q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec, readers: Sequence[Reader] = ()
+) -> tuple[Tensor, Tensor]:
+    """out_BHQD and lse_BHQ, but for head_gate; readers see each chunk of the map while it is there."""
     queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
     dtype = compute_dtype(q_BHQD.dtype)
     q, k, v = (per_key_head(x, key_heads) for x in (q_BHQD, k_BGKD, v_BGKD))
     chunks = Chunks(spec, q, keys, key_heads, dtype=dtype)
+    sinks_H = None if spec.sinks is None else spec.sinks.detach().to(dtype) * LOG2E
     out, lse = q.new_empty(*q.shape[:-1], v.shape[-1]), q.new_empty(q.shape[:-1], dtype=dtype)
+    keeps_log2 = chunks.scales_edges or any(isinstance(reader, Rows) for reader in readers)
 
     for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
         k_pairs, v_pairs = (x[pairs, 0].to(dtype).contiguous() for x in (k, v))
-        for rows in _row_chunks(q[pairs], keys):
+        sinks = None if sinks_H is None else chunks.pairs.of_head(sinks_H, pairs)[..., None, None]
+        for rows in _row_chunks(q[pairs], keys, READ_ROWS if readers else None):
             here = (pairs, slice(None), slice(rows.start, rows.stop))
             runs = chunks.runs(rows, pairs)
             if not runs:
@@ -69,27 +76,28 @@ def _forward(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec
                 continue
             scores = chunks.log2_scores(q[here].to(dtype), columns(k_pairs, runs), rows, runs, pairs)
             chunks.finish(scores, rows, runs, pairs)
+            for reader in readers:
+                reader.see(scores, rows, runs, pairs)
             # Above HIDDEN, so that a row of nothing but hidden keys sums to 0 and not to its length.
             top = scores.amax(-1, keepdim=True).clamp_(min=HIDDEN / 2)
             scores.sub_(top)
-            weights = scores.exp2() if chunks.scales_edges else scores.exp2_()
+            weights = scores.exp2() if keeps_log2 else scores.exp2_()
             total = weights.sum(-1, keepdim=True)
             if chunks.scales_edges:
-                weights = chunks.edge_scale(scores, rows, runs, pairs).exp2_()
-            mixed = weights.flatten(1, 2) @ columns(v_pairs, runs)
-            # A row without keys divides 0 by 1.
-            out[here] = mixed.view_as(out[here]).div_(total.masked_fill(total == 0, 1))
-            lse[here] = total.log2_().add_(top).mul_(LN2).squeeze(-1)
-    out, lse = (x.view(*q_BHQD.shape[:3], *x.shape[3:]) for x in (out, lse))
-    return (out, lse) if spec.sinks is None else _with_sinks(out, lse, spec.sinks)
-
-
-def _with_sinks(out_BHQD: Tensor, lse_BHQ: Tensor, sinks_H: Tensor) -> tuple[Tensor, Tensor]:
-    """One more logit in the denominator, without a value; a row that sees no key stays without."""
-    with_sink = lse_BHQ.logaddexp(sinks_H.detach().to(lse_BHQ.dtype)[:, None])
-    with_sink = with_sink.masked_fill(lse_BHQ == -torch.inf, -torch.inf)
-    kept = (lse_BHQ - with_sink).exp().nan_to_num(0)
-    return out_BHQD * kept[..., None].to(out_BHQD.dtype), with_sink
+                weights = torch.exp2(chunks.edge_scale(scores, rows, runs, pairs), out=weights)
+            factor = total.masked_fill(total == 0, 1).reciprocal_()  # a row without keys is 0 times 1
+            log2_sum = total.log2_().add_(top)
+            if sinks is not None:
+                own, log2_sum = log2_sum, log2_sum.logaddexp2(sinks).masked_fill_(log2_sum == -torch.inf, -torch.inf)
+                factor.mul_((own - log2_sum).exp2_().nan_to_num_(0))
+            lse[here] = log2_sum.mul_(LN2).squeeze(-1)
+            if readers:
+                weights.mul_(factor)
+            for reader in readers:
+                reader.take(weights, scores, factor, rows, runs, pairs)
+            mixed = (weights.flatten(1, 2) @ columns(v_pairs, runs)).view_as(out[here])
+            out[here] = mixed if readers else mixed.mul_(factor)
+    return tuple(x.view(*q_BHQD.shape[:3], *x.shape[3:]) for x in (out, lse))  # type: ignore[return-value]
 
 
 def _sinks_backward(delta_BHQ: Tensor, lse_BHQ: Tensor, spec: AttentionSpec) -> Tensor:
@@ -158,6 +166,6 @@ def _backward(
     return d_q, d_k, d_v, d_learned
 
 
-def _row_chunks(q_NRQD: Tensor, keys: int) -> Iterator[range]:
+def _row_chunks(q_NRQD: Tensor, keys: int, at_once: int | None = None) -> Iterator[range]:
     pairs, shared, queries, _ = q_NRQD.shape
-    return spans(range(queries), rows_at_once(pairs * shared * keys))
+    return spans(range(queries), at_once or rows_at_once(pairs * shared * keys))

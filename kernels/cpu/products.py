@@ -26,12 +26,17 @@ class DotProducts:
 
     def __init__(self, relative: RelativeKeys | None) -> None:
         self.relative = relative
+        self.scratch: Tensor | None = None
 
     def forward(
         self, q_NRQD: Tensor, k_NKD: Tensor, factor: float, rows: range, runs: list[range], pairs: slice
     ) -> Tensor:
+        """Each call's products take the place of the last one's: memory that is in the cache already."""
         q_NRQD = q_NRQD * factor
-        products = gemm(q_NRQD.flatten(1, 2), k_NKD).view(*q_NRQD.shape[:3], -1)
+        size = q_NRQD.shape[:3].numel() * k_NKD.shape[1]
+        if self.scratch is None or self.scratch.numel() < size:
+            self.scratch = q_NRQD.new_empty(size)
+        products = gemm(q_NRQD.flatten(1, 2), k_NKD, self.scratch).view(*q_NRQD.shape[:3], -1)
         if self.relative is not None:
             self.relative.add(products, q_NRQD, rows, runs, pairs)
         return products

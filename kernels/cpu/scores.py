@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from kernels.cpu.matmul import matmul_backend, onednn_linear
+from kernels.cpu.matmul import Backend, fastest_exact, onednn_answers, onednn_linear
 
 # N pairs of batch and key/value head, R query heads of each, Q queries, K keys, D head width
 
@@ -64,11 +65,33 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
-def gemm(a_NMD: Tensor, b_NKD: Tensor) -> Tensor:
-    """a b^T for each pair. One large pair goes through oneDNN, which has no batched entry."""
-    large = a_NMD.shape[0] == 1 and a_NMD.shape[1] * b_NKD.shape[1] >= CHUNK_SCORES // 8
-    if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and matmul_backend().name == "onednn":
+# The product that score_backend times: queries and keys of a chunk, and the width of a head.
+TIMED = (128, 2048, 64)
+
+
+@cache
+def score_backend() -> Backend:
+    """oneDNN where it makes scores faster than torch's default, which writes where it is told, time after time."""
+    if not onednn_answers():
+        return Backend("torch", "this torch has no operator for oneDNN's linear layer")
+    generator = torch.Generator().manual_seed(0)
+    q, k = (torch.randn(count, TIMED[2], generator=generator) for count in TIMED[:2])
+    out = torch.empty(TIMED[:2])
+    routes = {"onednn": lambda: onednn_linear(q, k), "torch": lambda: torch.mm(q, k.T, out=out)}
+    exact = q.double() @ k.double().T
+    for _ in range(3):
+        name, times = fastest_exact(routes, exact)
+        if name == "torch":
+            return Backend("torch", times)
+    return Backend("onednn", times)
+
+
+def gemm(a_NMD: Tensor, b_NKD: Tensor, scratch: Tensor) -> Tensor:
+    """a b^T for each pair, in the scratch memory. One large pair may go through oneDNN, which has no batched entry."""
+    pairs, rows, cols = a_NMD.shape[0], a_NMD.shape[1], b_NKD.shape[1]
+    large = pairs == 1 and rows * cols >= CHUNK_SCORES // 8
+    if large and a_NMD.dtype == torch.float32 and a_NMD.device.type == "cpu" and score_backend().name == "onednn":
         # Rows apart in memory, as heads after tokens leave them, are a thousand times slower here.
-        b_KD = b_NKD[0].contiguous()
-        return onednn_linear(a_NMD[0], b_KD)[None]
-    return torch.bmm(a_NMD, b_NKD.transpose(1, 2))
+        return onednn_linear(a_NMD[0], b_NKD[0].contiguous())[None]
+    out = scratch[: pairs * rows * cols].view(pairs, rows, cols)
+    return torch.bmm(a_NMD, b_NKD.transpose(1, 2), out=out)

@@ -12,7 +12,7 @@ from kernels.spec import AttentionSpec
 def test_cpu_is_chosen_for_tensors_there_and_names_its_matrix_products() -> None:
     choice = dispatch.chosen("cpu")
     assert choice.implementation == "cpu"
-    assert cpu.matmul_backend().name in choice.reason
+    assert cpu.score_backend().name in choice.reason
 
 
 @pytest.mark.parametrize("operation", ["attend", "attend with gradients", "map_tile", "map_pool", "map_stats"])
