@@ -14,6 +14,7 @@ from modelcore.generation.error import GenerationError
 from modelcore.layers.attention_map import Tap
 from modelcore.layers.cache import Cache
 from modelcore.layers.edits import Edits
+from modelcore.layers.linear import lay_by_input
 from modelcore.layers.rotary import frequencies
 from modelcore.models.decoder import Decoder
 from modelcore.models.encoder_decoder import EncoderDecoder
@@ -66,6 +67,7 @@ class CachedReader:
         tap: Tap | None = None,
         edits: Edits | None = None,
     ) -> None:
+        lay_by_input(model)
         self._model, self._tap, self._edits = model, tap, edits
         self._cache = Cache()
         self._text_BN: Tensor | None = None

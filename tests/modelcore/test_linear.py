@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from kernels.cpu.matmul import Backend, onednn_answers
-from modelcore.config import Activation
+from modelcore.config import Activation, ModelConfig, StackConfig
 from modelcore.layers import linear as linear_module
 from modelcore.layers.activation import ACTIVATIONS
-from modelcore.layers.linear import Linear, linear, linear_weights, packed
+from modelcore.layers.linear import Linear, lay_by_input, linear, linear_weights, packed
+from modelcore.models.build import build
 
 pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no operator for oneDNN's linear layer")
 
@@ -129,3 +130,49 @@ def test_other_dtypes_take_torchs_own_product() -> None:
     for dtype in (torch.float64, torch.bfloat16):
         x, weight = torch.randn(3, 5, dtype=dtype), torch.randn(7, 5, dtype=dtype)
         assert torch.equal(linear(x, weight), F.linear(x, weight))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("bias", [True, False])
+@torch.inference_mode()
+def test_one_row_in_parts_is_the_product_of_float64(threads: int, bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """96 inputs go in halves, thirds and quarters; 97 are a prime."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    for inputs in (96, 97):
+        layer, x = Linear(inputs, 130, bias=bias), torch.randn(1, 1, inputs)
+        exact = F.linear(x.double(), layer.weight.double(), layer.bias.double() if bias else None)
+        lay_by_input(layer)
+        assert layer.weight.stride() == (1, 130)
+        y = layer(x, "relu")
+        assert y.shape == exact.shape
+        assert error(y, exact.relu()) < FLOAT32_ERROR
+
+
+@torch.inference_mode()
+def test_many_rows_are_the_same_by_input() -> None:
+    layer, x = a_packed(Linear(96, 130)), torch.randn(2, 7, 96)
+    exact = F.linear(x.double(), layer.weight.to_dense().double(), layer.bias.double())
+    lay_by_input(layer)
+    assert error(layer(x), exact) < FLOAT32_ERROR
+
+
+def test_model_that_writes_is_laid_out_once_and_says_the_same() -> None:
+    config = ModelConfig(vocabulary=50, positions=16, width=24, decoder=StackConfig(2, 3, 40))
+    model = build(config).eval().requires_grad_(False)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    ids = torch.randint(0, 50, (2, 9))
+    before = model(ids)
+    lay_by_input(model)
+    laid = [parameter.data_ptr() for parameter in model.parameters()]
+    lay_by_input(model)
+    assert [parameter.data_ptr() for parameter in model.parameters()] == laid
+    assert model.tokens.weight.stride() == (1, 50)
+    assert torch.allclose(model(ids), before, atol=1e-6)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_gradients_still_flow_through_weights_by_input() -> None:
+    layer, x = Linear(6, 5), torch.randn(1, 6)
+    lay_by_input(layer)
+    layer(x).sum().backward()
+    assert torch.allclose(layer.weight.grad, x.expand(5, 6))
