@@ -13,14 +13,17 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from kernels.spec import Attended, AttentionSpec, Pooled
+from kernels.spec import Attended, AttentionSpec, Pooled, TopKeys
 from kernels.spec.distance_bias import t5_bucket
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
 
 
 def attention(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> Attended:
-    """softmax(scores) v, differentiable by autograd. A row that sees no key gives 0 and lse -inf."""
+    """softmax(scores) v, differentiable by autograd. A row that sees no key gives 0 and lse -inf.
+
+    With the entropy and the largest probability of each row.
+    """
     scores = _scores(q_BHQD, k_BGKD, spec)
     no_key = (scores == -math.inf).all(-1, keepdim=True)
     if spec.sinks is not None:
@@ -30,7 +33,9 @@ def attention(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpe
     weights = scores.masked_fill(no_key, 0).softmax(-1).masked_fill(no_key, 0)[..., : k_BGKD.shape[2]]
     weights = weights * _edge_factors(q_BHQD, k_BGKD, spec)
     v_BHKD = v_BGKD.repeat_interleave(q_BHQD.shape[1] // v_BGKD.shape[1], dim=1)
-    return Attended(weights.to(v_BHKD.dtype) @ v_BHKD, lse, "reference")
+    map_BHQK = weights.detach()
+    entropy, maximum = -torch.xlogy(map_BHQK, map_BHQK).sum(-1), map_BHQK.amax(-1)
+    return Attended(weights.to(v_BHKD.dtype) @ v_BHKD, lse, "reference", entropy, maximum)
 
 
 def map_tile(
@@ -60,6 +65,50 @@ def map_pool(
     pairs = torch.nn.functional.pad(seen, short).unflatten(-1, (-1, cell)).unflatten(-3, (-1, cell))
     mean = cells.sum((-3, -1)) / pairs.sum((-3, -1)).clamp(min=1)
     return Pooled(cells.amax((-3, -1)), mean)
+
+
+def visible_pairs(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec, cell: int) -> Tensor:
+    """How many pairs of each cell are seen, [B, H, R, C]."""
+    seen = _scores(q_BHQD, k_BGKD, spec) > -math.inf
+    short = (0, -seen.shape[-1] % cell, 0, -seen.shape[-2] % cell)
+    return torch.nn.functional.pad(seen, short).unflatten(-1, (-1, cell)).unflatten(-3, (-1, cell)).sum((-3, -1))
+
+
+def pool_down(pooled: Pooled, pairs_BHRC: Tensor) -> tuple[Pooled, Tensor]:
+    """Cells twice as wide: the larger maximum, all pairs, and the mean of the means, each weighing as its pairs."""
+
+    def quads(x_BHRC: Tensor) -> Tensor:
+        odd = (0, x_BHRC.shape[-1] % 2, 0, x_BHRC.shape[-2] % 2)
+        return torch.nn.functional.pad(x_BHRC, odd).unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))
+
+    pairs = quads(pairs_BHRC).sum((-3, -1))
+    mean = None
+    if pooled.mean is not None:
+        mass = quads(pooled.mean.double() * pairs_BHRC).sum((-3, -1))
+        mean = (mass / pairs.clamp(min=1)).to(pooled.mean.dtype)
+    return Pooled(quads(pooled.maximum).amax((-3, -1)), mean), pairs
+
+
+def map_received(q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec) -> Tensor:
+    """Column sums of the map, [B, H, K]."""
+    return _map(q_BHQD, k_BGKD, lse_BHQ, spec).sum(-2)
+
+
+def map_edges(
+    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, queries_E: Tensor, keys_E: Tensor
+) -> Tensor:
+    """Probabilities of single edges, [B, H, E]."""
+    return _map(q_BHQD, k_BGKD, lse_BHQ, spec)[..., queries_E, keys_E]
+
+
+def map_top_keys(
+    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, count: int, rows: range
+) -> TopKeys:
+    """The strongest keys of each row, -1 where there are no more."""
+    map_BHQK = _map(q_BHQD, k_BGKD, lse_BHQ, spec)[..., rows.start : rows.stop, :]
+    missing = max(count - map_BHQK.shape[-1], 0)
+    probabilities, keys = torch.nn.functional.pad(map_BHQK, (0, missing)).topk(count)
+    return TopKeys(keys.masked_fill(probabilities == 0, -1), probabilities)
 
 
 def map_stats(

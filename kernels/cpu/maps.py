@@ -18,7 +18,7 @@ from kernels.cpu.scores import (
     per_key_head,
     spans,
 )
-from kernels.spec import AttentionSpec, Pooled
+from kernels.spec import AttentionSpec, LogScale, Pooled
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
 # N pairs of batch and key/value head, R query heads of each
@@ -36,8 +36,9 @@ def map_tile(
     rows: range,
     cols: range,
     heads: Sequence[int] | None = None,
+    log_scale: LogScale | None = None,
 ) -> Tensor:
-    """Probabilities of one rectangle, float32 [B, heads, rows, cols]: p = exp2(log2 score - log2 lse)."""
+    """Probabilities of one rectangle, float32 [B, heads, rows, cols]: p = exp2(log2 score - log2 lse); or pixels."""
     key_heads = k_BGKD.shape[1]
     dtype = compute_dtype(q_BHQD.dtype)
     q, lse = q_BHQD, lse_BHQ
@@ -53,8 +54,8 @@ def map_tile(
     everyone = slice(0, q.shape[0])
     scores = chunks.log2_scores(q.to(dtype), k.flatten(0, 1).to(dtype), rows, [cols], everyone)
     scores = chunks.finish(scores, rows, [cols], everyone).sub_(log2_normaliser(lse, dtype)[..., None])
-    tile = chunks.edge_scale(scores, rows, [cols], everyone).exp2_()
-    return tile.view(q_BHQD.shape[0], -1, len(rows), len(cols)).float()
+    log2_tile = chunks.edge_scale(scores, rows, [cols], everyone).view(q_BHQD.shape[0], -1, len(rows), len(cols))
+    return log2_tile.exp2_().float() if log_scale is None else log_scale.pixels(log2_tile)
 
 
 def map_pool(
@@ -112,3 +113,26 @@ def map_pool(
     else:
         counts = counts.view(shape)
     return Pooled(maximum.view(shape), total.view(shape).div_(counts.clamp(min=1)))
+
+
+def visible_pairs(q_BHQD: Tensor, k_BGKD: Tensor, spec: AttentionSpec, cell: int) -> Tensor:
+    """How many pairs of each cell are seen, int64 [B, H, R, C]: a band's are counted without looking at them."""
+    batch, heads, queries, _ = q_BHQD.shape
+    keys, key_heads = k_BGKD.shape[2], k_BGKD.shape[1]
+    rows, cols = range(queries), range(keys)
+    pixels = (-(-queries // cell), -(-keys // cell))
+    if mask.is_band(spec):
+        edges = (mask.cell_edges(side, cell, q_BHQD.device) for side in (rows, cols))
+        return mask.visible_counts(spec, queries, keys, *edges).expand(batch, heads, *pixels)
+    q = per_key_head(q_BHQD, key_heads)
+    chunks = Chunks(spec, q, keys, key_heads, dtype=torch.float32)
+    counts = q.new_zeros(*q.shape[:2], *pixels, dtype=torch.int64)
+    for pairs in pairs_at_once(q.shape[0], q.shape[1] * POOL_ROWS * POOL_COLS):
+        for row_chunk in spans(rows, POOL_ROWS):
+            for run in chunks.runs(row_chunk, pairs, step=cell):
+                for part in spans(run, POOL_COLS):
+                    at = (pairs, slice(None), cells_of(row_chunk, rows, cell), cells_of(part, cols, cell))
+                    nothing = q.new_zeros(*q[pairs].shape[:2], len(row_chunk), len(part), dtype=torch.float32)
+                    seen = chunks.finish(nothing, row_chunk, [part], pairs) > HIDDEN / 2
+                    counts[at].add_(by_cell(seen, cell, "sum"))
+    return counts.view(batch, heads, *pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -88,7 +89,7 @@ class Cells:
         if self.counts is None:
             return
         left = 0
-        for cols in runs:
+        for cols in self._whole_cells(runs):
             seen = log2_scores_NRQK[..., left : left + len(cols)] > HIDDEN / 2
             self.counts[self._at(rows, cols, pairs)].add_(by_cell(seen, self.cell, "sum"))
             left += len(cols)
@@ -103,7 +104,7 @@ class Cells:
         pairs: slice,
     ) -> None:
         left = 0
-        for cols in runs:
+        for cols in self._whole_cells(runs):
             part = map_NRQK[..., left : left + len(cols)]
             at = self._at(rows, cols, pairs)
             maximum, total = self.maximum[at], self.total[at]
@@ -118,6 +119,12 @@ class Cells:
         else:
             counts = self.counts.view(self.shape)
         return Pooled(self.maximum.view(self.shape), self.total.view(self.shape).div_(counts.clamp(min=1)))
+
+    def _whole_cells(self, runs: list[range]) -> Iterator[range]:
+        """The runs, cut where one begins within a cell."""
+        for run in runs:
+            border = min(run.start + -run.start % self.cell, run.stop)
+            yield from (part for part in (range(run.start, border), range(border, run.stop)) if part)
 
     def _at(self, rows: range, cols: range, pairs: slice) -> tuple[slice, ...]:
         return pairs, slice(None), cells_of(rows, self.rows, self.cell), cells_of(cols, self.cols, self.cell)

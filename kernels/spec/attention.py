@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
@@ -189,11 +190,16 @@ LEARNED = ("t5_bias", "sinks", "relative_keys", "additive")
 
 
 class Attended(NamedTuple):
-    """out_BHQD, the log-sum-exp lse_BHQ in nats, and the implementation that computed them."""
+    """out_BHQD, the log-sum-exp lse_BHQ in nats, and the implementation that computed them.
+
+    On request, of each row of the map the entropy in nats and the largest probability, [B, H, Q].
+    """
 
     out: Tensor
     lse: Tensor
     implementation: str
+    entropy: Tensor | None = None
+    maximum: Tensor | None = None
 
 
 class Pooled(NamedTuple):
@@ -204,6 +210,32 @@ class Pooled(NamedTuple):
 
     maximum: Tensor
     mean: Tensor | None
+
+
+class TopKeys(NamedTuple):
+    """The strongest keys of each query, strongest first: int64 [B, H, rows, C], and their probabilities, float32.
+
+    Where fewer keys than C have any probability, the key is -1 and the probability 0.
+    """
+
+    keys: Tensor
+    probabilities: Tensor
+
+
+class LogScale(NamedTuple):
+    """Probabilities as 8-bit pixels: clamp(round(255 + steps * log2 p), 0, 255), made without an exponential.
+
+    Pixel 0 stands for hidden pairs and for all p below 2 ** (-254.5 / steps). Elsewhere the logarithm is off by half a
+    step at most: p by a factor of 2 ** (0.5 / steps), which is 2.2 % for 16 steps an octave, down to p = 1.6e-5.
+    """
+
+    steps: float = 16.0
+
+    def pixels(self, log2_map: Tensor) -> Tensor:
+        return (log2_map * self.steps).add_(255).round_().clamp_(0, 255).to(torch.uint8)
+
+    def probabilities(self, pixels: Tensor) -> Tensor:
+        return ((pixels.float() - 255) / self.steps).exp2_().masked_fill_(pixels == 0, 0)
 
 
 class Summary(NamedTuple):

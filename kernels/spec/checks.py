@@ -119,3 +119,28 @@ def check_span(name: str, span: range, size: int) -> None:
     """Raises: ValueError unless the span is a non-empty run of 0..size, step 1."""
     if span.step != 1 or not 0 <= span.start < span.stop <= size:
         raise ValueError(f"{name} must be a non-empty range within 0:{size}, step 1, got {span}")
+
+
+def check_cell(cell: int) -> None:
+    """Raises: ValueError unless the cell is a power of two, so that levels nest."""
+    if cell < 1 or cell & (cell - 1):
+        raise ValueError(f"cell must be a power of two, 1 or more, got {cell}")
+
+
+def check_token_ids(k_BGKD: Tensor, token_ids_BK: Tensor | None) -> None:
+    """Raises: ValueError unless there is one id for each key."""
+    shape = (k_BGKD.shape[0], k_BGKD.shape[2])
+    if token_ids_BK is not None and token_ids_BK.shape != shape:
+        raise ValueError(f"token_ids must have one id for each key, {shape}, got {tuple(token_ids_BK.shape)}")
+
+
+def check_edges(q_BHQD: Tensor, k_BGKD: Tensor, queries_E: Tensor, keys_E: Tensor) -> None:
+    """Raises: ValueError unless both ends of each edge lie within the map."""
+    for name, ends, size in (("queries", queries_E, q_BHQD.shape[2]), ("keys", keys_E, k_BGKD.shape[2])):
+        if ends.dim() != 1 or ends.is_floating_point() or ends.shape != keys_E.shape or ends.device != q_BHQD.device:
+            raise ValueError(
+                f"{name} of edges must be integers [E] on {q_BHQD.device}, as many as there are keys, "
+                f"got {list(ends.shape)} {ends.dtype} on {ends.device}"
+            )
+        if len(ends) and not 0 <= int(ends.min()) <= int(ends.max()) < size:
+            raise ValueError(f"{name} of edges must lie within 0:{size}, got {int(ends.min())} to {int(ends.max())}")

@@ -87,7 +87,13 @@ def test_operands_may_lie_in_memory_as_they_like(masks: dict) -> None:
 
 @pytest.mark.parametrize(
     "masks",
-    [{}, {"window": 9}, {"key_starts": [5]}, {"window": 9, "key_starts": [5], "key_lengths": [70]}],
+    [
+        {},
+        {"window": 9},
+        {"key_starts": [5]},
+        {"window": 9, "key_starts": [5], "key_lengths": [70]},
+        {"alibi_slopes": [0.5, 0.25, 0.125, 0.0625], "sinks": [0.0, 1.0, -1.0, 2.0], "window": 9},
+    ],
     ids=lambda masks: ", ".join(masks) or "causal",
 )
 def test_one_query_row_takes_the_fused_kernel(masks: dict, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +101,7 @@ def test_one_query_row_takes_the_fused_kernel(masks: dict, monkeypatch: pytest.M
     monkeypatch.setattr(importlib.import_module("kernels.cpu.attend"), "Chunked", None)
     case = Case("decoding", 1, 80, heads=4, groups=2, masks={"causal": True} | masks)
     assert_close(dispatch.attend(*case.operands, case.spec).out, case.truth.out)
+    assert_close(dispatch.decode(*case.operands, case.spec).out, case.truth.out)
 
 
 def test_chunks_of_rows_make_one_whole() -> None:

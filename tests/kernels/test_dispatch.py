@@ -49,7 +49,9 @@ def test_cuda_takes_torch_for_heads_wider_than_a_tile(operation: dispatch.Operat
 def test_attend_asks_for_what_can_do_it(learns: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(
-        dispatch, "_implementation", lambda named, operation, *to: asked.append((operation, to[-1])) or "cpu"
+        dispatch.attention,
+        "implementation_of",
+        lambda named, operation, *to: asked.append((operation, to[-1])) or "cpu",
     )
     x = torch.zeros(1, 1, 4, 8)
     table = torch.zeros(3, 8, requires_grad=learns)

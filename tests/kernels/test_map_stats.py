@@ -64,6 +64,24 @@ def test_ids_of_another_length_are_refused() -> None:
         stats_of(Case("ids", 20, 20), torch.zeros(1, 19, dtype=torch.long))
 
 
+def test_measures_are_told_by_name() -> None:
+    case = Case("named", 20, 20, masks={"causal": True, "sinks": [1.0, -2.0]})
+    q, k, v = case.operands
+    lse = dispatch.attend(q, k, v, case.spec).lse
+    stats = dispatch.map_stats(q, k, lse, case.spec, None, ["sink", "entropy"])
+    assert set(stats) == {"entropy", "sink"}
+    torch.testing.assert_close(stats["sink"].double(), (1 - case.truth.map.sum(-1)).mean(-1), atol=2e-6, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"measures must be some of entropy, .* got luck"):
+        dispatch.map_stats(q, k, lse, case.spec, None, ["luck"])
+
+
+def test_sinks_take_nothing_where_there_are_none() -> None:
+    q, k, v = Case("none", 20, 20).operands
+    spec = Case("none", 20, 20).spec
+    lse = dispatch.attend(q, k, v, spec).lse
+    assert dispatch.map_stats(q, k, lse, spec, None, ["sink"])["sink"].eq(0).all()
+
+
 def token_ids(case: Case) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 6, (case.batch, case.keys), generator=generator)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from kernels import dispatch
+from kernels.spec import LogScale
 from tests.kernels.cases import CASES, Case
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=str)
@@ -42,6 +43,25 @@ def test_rows_sum_to_one_unless_they_see_no_key(case: Case) -> None:
     if case.spec.sinks is not None:
         expected -= (case.spec.sinks[:, None] - case.truth.lse).exp().nan_to_num(posinf=0)
     torch.testing.assert_close(sums.double(), expected, atol=1e-5, rtol=0)
+
+
+@EVERY_CASE
+@pytest.mark.parametrize("implementation", ["cpu", "reference"])
+@pytest.mark.parametrize("steps", [8.0, 16.0])
+def test_pixels_are_off_by_half_a_step_of_the_scale(
+    case: Case, implementation: str, steps: float, poisoned_memory: None
+) -> None:
+    q, k, v = case.operands
+    lse, scale = dispatch.attend(q, k, v, case.spec).lse, LogScale(steps)
+    whole = range(case.queries), range(case.keys)
+    pixels = dispatch.map_tile(q, k, lse, case.spec, *whole, log_scale=scale, implementation=implementation)
+    assert pixels.dtype == torch.uint8
+    told, truth = scale.probabilities(pixels).double(), case.truth.map
+    faintest, brightest = 2 ** (-254.5 / steps), 2 ** (0.5 / steps)
+    inside = (truth > 1.01 * faintest) & (truth < brightest)
+    ratio = (told[inside] / truth[inside]).log2()
+    assert (ratio.abs() <= 0.5 / steps + 1e-4).all()
+    assert (pixels[truth < 0.99 * faintest] == 0).all() and (pixels[truth > brightest] == 255).all()
 
 
 def test_heads_come_in_the_order_asked_for() -> None:
