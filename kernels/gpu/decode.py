@@ -49,7 +49,7 @@ def attend(
     check_operands(q_BHQD, v_BGKD)
     batch, heads, queries, width = q_BHQD.shape
     _, key_heads, keys, value_width = v_BGKD.shape
-    config = config or configuration("decode", q_BHQD.dtype, max(width, value_width))
+    config = config or configuration("decode", q_BHQD, max(width, value_width), spec)
     rows = queries * (heads // key_heads)
     if splits is None:
         most = triton.cdiv(keys, LEAST_TILES * config.keys)

@@ -54,8 +54,8 @@ def backward(
     _, key_heads, keys, value_width = v_BGKD.shape
     widest = max(width, value_width)
     by_row, by_column = configs or (
-        configuration("queries_backward", q_BHQD.dtype, widest),
-        configuration("keys_backward", q_BHQD.dtype, widest),
+        configuration("queries_backward", q_BHQD, widest, spec),
+        configuration("keys_backward", q_BHQD, widest, spec),
     )
     d_q, d_k, d_v = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (q_BHQD, k_BGKD, v_BGKD))
     operands = (*map(heads_of, (q_BHQD, k_BGKD, v_BGKD, d_out_BHQD)), normaliser(lse_BHQ), delta_BHQ.contiguous())

@@ -56,7 +56,7 @@ def attend(
         raise ValueError("entropy and maximum are of the softmax, which edge_scale leaves: take them from map_stats")
     batch, heads, queries, width = q_BHQD.shape
     keys, value_width = v_BGKD.shape[2:]
-    config = config or configuration("forward", q_BHQD.dtype, max(width, value_width))
+    config = config or configuration("forward", q_BHQD, max(width, value_width), spec)
     out = q_BHQD.new_empty(batch, queries, heads, value_width).transpose(1, 2)
     lse = q_BHQD.new_empty(batch, heads, queries, dtype=torch.float32)
     entropy, maximum = (torch.empty_like(lse) if of_rows else None for _ in range(2))

@@ -61,7 +61,7 @@ def map_pairs(
     """
     check_operands(q_BHQD)
     batch, heads, _, width = q_BHQD.shape
-    config = config or configuration("pairs", q_BHQD.dtype, width)
+    config = config or configuration("pairs", q_BHQD, width, spec)
     edges = queries.shape[2]
     weights = q_BHQD.new_empty(batch, heads, edges, dtype=torch.float32)
     if edges:
@@ -114,7 +114,7 @@ def _top_keys(
     check_operands(q_BHQD)
     batch, heads, _, width = q_BHQD.shape
     keys = k_BGKD.shape[2]
-    config = config or configuration("tile", q_BHQD.dtype, width)
+    config = config or configuration("tile", q_BHQD, width, spec)
     blocks = triton.cdiv(keys, SEARCHED)
     maxima = q_BHQD.new_empty(batch, heads, len(rows), blocks, dtype=torch.float32)
     _maxima_kernel[(blocks, triton.cdiv(len(rows), config.queries), batch * heads)](

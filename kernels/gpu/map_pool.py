@@ -51,7 +51,7 @@ def map_pool(
     check_operands(q_BHQD)
     batch, heads, queries, width = q_BHQD.shape
     keys = k_BGKD.shape[2]
-    config = config or configuration("pool", q_BHQD.dtype, width)
+    config = config or configuration("pool", q_BHQD, width, spec)
     block = config.queries
     shape = (batch, heads, triton.cdiv(len(rows), cell), triton.cdiv(len(cols), cell))
     maximum = q_BHQD.new_empty(shape, dtype=torch.float32)

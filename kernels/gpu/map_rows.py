@@ -29,7 +29,7 @@ def entropy_and_distance(
     check_operands(q_BHQD)
     batch, heads, queries, width = q_BHQD.shape
     keys = k_BGKD.shape[2]
-    config = config or configuration("rows", q_BHQD.dtype, width)
+    config = config or configuration("rows", q_BHQD, width, spec)
     entropy = q_BHQD.new_empty(batch, heads, queries, dtype=torch.float32)
     distance = torch.empty_like(entropy)
     _rows_kernel[(triton.cdiv(queries, config.queries), batch * heads)](
@@ -57,7 +57,7 @@ def column_sums(
     check_operands(q_BHQD)
     batch, heads, queries, width = q_BHQD.shape
     keys = k_BGKD.shape[2]
-    config = config or configuration("columns", q_BHQD.dtype, width)
+    config = config or configuration("columns", q_BHQD, width, spec)
     sums = q_BHQD.new_empty(batch, heads, keys, dtype=torch.float32)
     _columns_kernel[(triton.cdiv(keys, config.keys), batch * heads)](
         heads_of(q_BHQD),

@@ -42,7 +42,7 @@ def map_tile(
     """
     check_operands(q_BHQD)
     batch, all_heads, _, width = q_BHQD.shape
-    config = config or configuration("tile", q_BHQD.dtype, width)
+    config = config or configuration("tile", q_BHQD, width, spec)
     wanted = torch.tensor(range(all_heads) if heads is None else heads, device=q_BHQD.device)
     dtype = torch.float32 if log2_floor is None else torch.uint8
     tile = q_BHQD.new_empty(batch, len(wanted), len(rows), len(cols), dtype=dtype)
