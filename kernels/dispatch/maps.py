@@ -30,7 +30,8 @@ def map_tile(
 ) -> Tensor:
     """Attention probabilities of one rectangle, exactly, without forming the rest of the map.
 
-    With `log_scale` they come as 8-bit pixels of that scale, which tells its error; "cpu" then makes no exponential.
+    With `log_scale` they come as 8-bit pixels of that scale, which tells its error; no exponential is then made but by
+    "reference".
 
     Shapes: (B, len(heads) or H, len(rows), len(cols)), float32; "reference" keeps float64. Rows of the
         whole map sum to 1, to less where there are sinks, to anything where edges are scaled; a row that
@@ -49,7 +50,7 @@ def map_tile(
         if name == "triton":
             from kernels import gpu
 
-            tile = gpu.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
+            return gpu.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads, log_scale=log_scale)
         elif name == "reference":
             tile = reference.map_tile(q_BHQD, k_BGKD, lse_BHQ, spec, rows, cols, heads)
         else:

@@ -103,10 +103,6 @@ def map_received(
     check_lse(q_BHQD, lse_BHQ)
     name = implementation_of(implementation, "map_received", q_BHQD.device, spec, q_BHQD.shape[3])
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
-        if name == "triton":
-            from kernels.gpu import map_rows
-
-            return map_rows.column_sums(q_BHQD, k_BGKD, lse_BHQ, spec)
         return _twin(name).map_received(q_BHQD, k_BGKD, lse_BHQ, spec)
 
 
@@ -130,10 +126,6 @@ def map_edges(
     check_edges(q_BHQD, k_BGKD, queries_E, keys_E)
     name = implementation_of(implementation, "map_edges", q_BHQD.device, spec, q_BHQD.shape[3])
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
-        if name == "triton":
-            from kernels.gpu import map_pairs
-
-            return map_pairs.map_pairs(q_BHQD, k_BGKD, lse_BHQ, spec, queries_E[None, None], keys_E[None, None])
         return _twin(name).map_edges(q_BHQD, k_BGKD, lse_BHQ, spec, queries_E, keys_E)
 
 
@@ -160,11 +152,6 @@ def map_top_keys(
         raise ValueError(f"count must be at least 1, got {count}")
     name = implementation_of(implementation, "map_top_keys", q_BHQD.device, spec, q_BHQD.shape[3])
     with torch.no_grad(), torch.cuda.device_of(q_BHQD):
-        if name == "triton":
-            from kernels.gpu import map_pairs
-
-            keys, probabilities = map_pairs.top_keys(q_BHQD, k_BGKD, lse_BHQ, spec, count, rows)
-            return TopKeys(keys.masked_fill(probabilities == 0, -1), probabilities)
         return _twin(name).map_top_keys(q_BHQD, k_BGKD, lse_BHQ, spec, count, rows)
 
 

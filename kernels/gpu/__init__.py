@@ -15,8 +15,10 @@ Imports Triton: only where tensors are on CUDA, and in tests. `kernels/cpu` is i
 """
 
 from kernels.gpu.attend import attend
+from kernels.gpu.map_pairs import map_edges, map_top_keys
 from kernels.gpu.map_pool import map_pool
+from kernels.gpu.map_rows import map_received
 from kernels.gpu.map_stats import map_stats
 from kernels.gpu.map_tile import map_tile
 
-__all__ = ["attend", "map_pool", "map_stats", "map_tile"]
+__all__ = ["attend", "map_edges", "map_pool", "map_received", "map_stats", "map_tile", "map_top_keys"]

@@ -8,8 +8,6 @@ which they must be, and the entries of those are compared one by one.
 # Device functions take Triton's own values, which have no Python types.
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import triton
 import triton.language as tl
@@ -26,23 +24,13 @@ from kernels.gpu.operands import (
     normaliser,
 )
 from kernels.gpu.scores import capped, edited, keys_to, products, scores, scoring, unit
-from kernels.spec import AttentionSpec
+from kernels.spec import AttentionSpec, TopKeys
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width, E edges, R rows, T top keys, C blocks
 # i_ index, o_ offsets, m_ mask, p_ pointer, b_ block; blocks are [q queries, k keys, d width], e edges
 
 SEARCHED = 64  # keys of a block in the search for the strongest
 CANDIDATES = 1 << 24  # entries looked at by one launch at most
-
-
-class TopKeys(NamedTuple):
-    """The strongest keys of each row, int64 [B, H, R, T], and their probabilities, float32, strongest first.
-
-    A row that sees fewer keys ends with probabilities of 0, whose keys mean nothing.
-    """
-
-    keys: Tensor
-    probabilities: Tensor
 
 
 def map_pairs(
@@ -82,7 +70,14 @@ def map_pairs(
     return weights
 
 
-def top_keys(
+def map_edges(
+    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, queries_E: Tensor, keys_E: Tensor
+) -> Tensor:
+    """`map_pairs` for the same edges in every head."""
+    return map_pairs(q_BHQD, k_BGKD, lse_BHQ, spec, queries_E[None, None], keys_E[None, None])
+
+
+def map_top_keys(
     q_BHQD: Tensor,
     k_BGKD: Tensor,
     lse_BHQ: Tensor,
@@ -136,8 +131,12 @@ def _top_keys(
     query_R = torch.arange(rows.start, rows.stop, device=q_BHQD.device)
     edges = query_R[:, None].expand(1, 1, len(rows), key_BHRT.shape[-1]).flatten(2), key_BHRT.flatten(2)
     weights = map_pairs(q_BHQD, k_BGKD, lse_BHQ, spec, *edges).view(key_BHRT.shape)
-    strongest = weights.topk(min(count, keys), dim=-1)
-    return TopKeys(key_BHRT.gather(-1, strongest.indices), strongest.values)
+    strongest = weights.topk(min(count, weights.shape[-1]))
+    found = key_BHRT.gather(-1, strongest.indices).masked_fill(strongest.values == 0, -1)
+    missing = (0, count - found.shape[-1])
+    return TopKeys(
+        torch.nn.functional.pad(found, missing, value=-1), torch.nn.functional.pad(strongest.values, missing)
+    )
 
 
 @triton.jit

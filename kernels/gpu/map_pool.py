@@ -87,23 +87,6 @@ def map_pool(
     return Pooled(maximum, total.div_(pairs.clamp(min=1)))
 
 
-def pool_down(pooled: Pooled, pairs_BHRC: Tensor, factor: int) -> tuple[Pooled, Tensor]:
-    """The next coarser level from a finer one, and its visible pairs: cells of factor x factor cells.
-
-    Levels nest: the result is what map_pool gives for a cell `factor` times as large, but for rounding.
-    """
-    maximum, mean = pooled
-
-    def by_cell(x: Tensor) -> Tensor:
-        short = (0, -x.shape[-1] % factor, 0, -x.shape[-2] % factor)
-        return torch.nn.functional.pad(x, short).unflatten(-1, (-1, factor)).unflatten(-3, (-1, factor))
-
-    pairs = by_cell(pairs_BHRC).sum((-3, -1))
-    if mean is not None:
-        mean = by_cell(mean * pairs_BHRC).sum((-3, -1)) / pairs.clamp(min=1)
-    return Pooled(by_cell(maximum).amax((-3, -1)), mean), pairs
-
-
 @triton.jit
 def _pool_kernel(
     q,

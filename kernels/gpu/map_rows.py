@@ -50,7 +50,7 @@ def entropy_and_distance(
     return entropy, distance
 
 
-def column_sums(
+def map_received(
     q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, *, config: Configuration | None = None
 ) -> Tensor:
     """The attention that each key receives from all queries, float32 [B, H, K]."""

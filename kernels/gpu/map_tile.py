@@ -17,7 +17,7 @@ from torch import Tensor
 from kernels.gpu.configurations import Configuration, configuration
 from kernels.gpu.operands import block_width, check_operands, heads_of, load_normaliser, load_tile, normaliser
 from kernels.gpu.scores import edited, keys_to, products, scores, scoring, unit
-from kernels.spec import AttentionSpec
+from kernels.spec import AttentionSpec, LogScale
 
 # B batch, H query heads, G key/value heads, Q queries, K keys, D head width
 # i_ index, o_ offsets, m_ mask, p_ pointer, b_ block; blocks are [q queries, k keys, d width]
@@ -32,19 +32,18 @@ def map_tile(
     cols: range,
     heads: Sequence[int] | None = None,
     *,
-    log2_floor: float | None = None,
+    log_scale: LogScale | None = None,
     config: Configuration | None = None,
 ) -> Tensor:
     """Probabilities of rows x cols, float32 [B, heads, rows, cols].
 
-    With log2_floor, such as -16, on a logarithmic scale in uint8: 255 is 1, and 0 is 2^log2_floor or less. No
-    exponential is taken then.
+    With `log_scale` as its pixels, uint8, for which no exponential is made.
     """
     check_operands(q_BHQD)
     batch, all_heads, _, width = q_BHQD.shape
     config = config or configuration("tile", q_BHQD, width, spec)
     wanted = torch.tensor(range(all_heads) if heads is None else heads, device=q_BHQD.device)
-    dtype = torch.float32 if log2_floor is None else torch.uint8
+    dtype = torch.float32 if log_scale is None else torch.uint8
     tile = q_BHQD.new_empty(batch, len(wanted), len(rows), len(cols), dtype=dtype)
     grid = (triton.cdiv(len(cols), config.keys), triton.cdiv(len(rows), config.queries), batch * len(wanted))
     _tile_kernel[grid](
@@ -59,7 +58,7 @@ def map_tile(
         rows.stop,
         cols.start,
         cols.stop,
-        log2_floor,
+        None if log_scale is None else log_scale.steps,
         WIDTH=width,
         BLOCK_Q=config.queries,
         BLOCK_K=config.keys,
@@ -82,7 +81,7 @@ def _tile_kernel(
     row_stop,
     col_start,
     col_stop,
-    log2_floor,
+    steps,
     WIDTH: tl.constexpr,
     BLOCK_Q: tl.constexpr,
     BLOCK_K: tl.constexpr,
@@ -106,11 +105,11 @@ def _tile_kernel(
     b_s = products(b_q, b_k, sp, i_batch, i_head, i, j)  # [q, k]
     b_s = scores(b_s, sp, i_batch, i_head, i, j, keys_to(sp, i_batch, sp.keys), True)
     b_log2 = edited(b_s, sp, i_batch, i_head, i, j, True) * unit(sp) - b_normaliser[:, None]
-    if log2_floor is None:
+    if steps is None:
         b_cells = tl.exp2(b_log2)
     else:
-        b_scaled = 1.0 - tl.maximum(b_log2, log2_floor) / log2_floor
-        b_cells = (tl.minimum(b_scaled, 1.0) * 255.0 + 0.5).to(tl.uint8)
+        b_pixels = tl.minimum(tl.maximum(b_log2 * steps + 255.0, 0.0), 255.0)
+        b_cells = (b_pixels + 0.5).to(tl.uint8)
 
     p_cells = tile.memory + i_batch * tile.batch + i_wanted * tile.head
     p_cells += (i - row_start).to(tl.int64) * tile.row + (j - col_start)

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from kernels.spec import AttentionSpec
+from kernels.spec import AttentionSpec, LogScale
 
 TABLE = Path(__file__).with_name("compiled.json")
 SHARED_KIB = {80: 163, 90: 227}  # of one program, CUDA C++ Programming Guide, table "Technical Specifications"
@@ -33,9 +33,9 @@ TOKENS, CELL = 1024, 512
 def launches(card: int) -> dict[str, Callable[[], object]]:
     """One launch for each configuration of the table, and on Hopper for each variant of a kernel, by name."""
     from kernels.gpu import decode, flash_backward, flash_forward
-    from kernels.gpu.map_pairs import map_pairs, top_keys
+    from kernels.gpu.map_pairs import map_pairs, map_top_keys
     from kernels.gpu.map_pool import map_pool
-    from kernels.gpu.map_rows import column_sums, entropy_and_distance
+    from kernels.gpu.map_rows import entropy_and_distance, map_received
     from kernels.gpu.map_tile import map_tile
 
     causal = AttentionSpec(scale=0.1, causal=True)
@@ -51,7 +51,7 @@ def launches(card: int) -> dict[str, Callable[[], object]]:
             f"decode {width}": partial(decode.attend, q[:, :, :8], k, v, causal),
             f"pool {width}": partial(map_pool, *maps, CELL, rows, rows),
             f"rows {width}": partial(entropy_and_distance, *maps),
-            f"columns {width}": partial(column_sums, *maps),
+            f"columns {width}": partial(map_received, *maps),
         }
         if width <= 128:
             named[f"backward {width}"] = partial(
@@ -62,7 +62,7 @@ def launches(card: int) -> dict[str, Callable[[], object]]:
     named |= {
         "tile 128": partial(map_tile, *maps, rows, rows),
         "pairs 128": partial(map_pairs, *maps, edge, edge),
-        "top keys 128": partial(top_keys, *maps, 4, rows),
+        "top keys 128": partial(map_top_keys, *maps, 4, rows),
     }
     if card < 90:
         return named
@@ -80,7 +80,7 @@ def launches(card: int) -> dict[str, Callable[[], object]]:
         "forward 128, entropy": partial(flash_forward.attend, q, k, v, causal, of_rows=True),
         "pool 128, maxima": partial(map_pool, *maps, CELL, rows, rows, mean=False),
         "pool 128, small cells": partial(map_pool, *maps, 16, rows, rows),
-        "tile 128, 8 bit": partial(map_tile, *maps, rows, rows, log2_floor=-16.0),
+        "tile 128, 8 bit": partial(map_tile, *maps, rows, rows, log_scale=LogScale()),
     }
     for width in (64, 128):
         q, k, v = heads(width, torch.float32)

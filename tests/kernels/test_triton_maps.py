@@ -2,11 +2,12 @@
 
 import torch
 
-from kernels.gpu.map_pairs import map_pairs, top_keys
-from kernels.gpu.map_pool import map_pool, pool_down
-from kernels.gpu.map_rows import column_sums
+from kernels.gpu.map_pairs import map_pairs, map_top_keys
+from kernels.gpu.map_pool import map_pool
+from kernels.gpu.map_rows import map_received
 from kernels.gpu.map_stats import map_stats
 from kernels.gpu.map_tile import map_tile
+from kernels.spec import LogScale
 from tests.kernels.cases import Case
 from tests.kernels.conftest import RunTriton
 from tests.kernels.test_map_pool import pool_by_hand
@@ -43,11 +44,10 @@ def test_tile_is_that_part_of_the_map(case: Case, run_triton: RunTriton) -> None
 
 def test_tile_in_eight_bits_is_on_a_logarithmic_scale(run_triton: RunTriton) -> None:
     case = Case("eight bits", 40, 63, masks={"causal": True, "window": 30})
-    tile = run_triton(map_tile, *mapped(case), range(40), range(63), log2_floor=-12.0, config=SMALL)
-    assert tile.dtype == torch.uint8
-    truth = 255 * (1 - case.truth.map.log2().clamp(min=-12) / -12)
-    assert (tile.double() - truth).abs().max() <= 0.51
-    assert (tile[case.truth.map == 0] == 0).all()
+    pixels = run_triton(map_tile, *mapped(case), range(40), range(63), log_scale=LogScale(), config=SMALL)
+    assert pixels.dtype == torch.uint8
+    assert (pixels.int() - LogScale().pixels(case.truth.map.log2()).int()).abs().max() <= 1
+    assert (pixels[case.truth.map == 0] == 0).all()
 
 
 @every_case("map_pool")
@@ -71,17 +71,6 @@ def test_maxima_alone_are_the_same(case: Case, run_triton: RunTriton) -> None:
         torch.testing.assert_close(pooled[0].double(), truth, atol=2e-6, rtol=1e-6)
 
 
-def test_coarser_levels_nest_in_finer_ones() -> None:
-    case = Case("levels", 50, 63, masks={"causal": True})
-    whole = range(case.queries), range(case.keys)
-    fine, coarse = pool_by_hand(case, 4, *whole), pool_by_hand(case, 16, *whole)
-    seen = torch.nn.functional.pad(case.truth.visible.double(), (0, 1, 0, 2))
-    pairs = seen.unflatten(-1, (-1, 4)).unflatten(-3, (-1, 4)).sum((-3, -1))
-    ours, _ = pool_down(fine, pairs, 4)
-    for our, truth in zip(ours, coarse, strict=True):
-        torch.testing.assert_close(our, truth)
-
-
 @ONE_OF_EACH_KIND
 def test_measures_are_those_of_the_float64_map(case: Case, run_triton: RunTriton) -> None:
     ids = token_ids(case)
@@ -101,7 +90,7 @@ def test_a_text_of_one_token_and_one_of_seven_have_their_copies_found(run_triton
 
 @ONE_OF_EACH_KIND
 def test_columns_sum_to_what_keys_receive(case: Case, run_triton: RunTriton) -> None:
-    sums = run_triton(column_sums, *mapped(case), config=SMALL)
+    sums = run_triton(map_received, *mapped(case), config=SMALL)
     torch.testing.assert_close(sums.double(), case.truth.map.sum(2), atol=5e-6, rtol=5e-6)
 
 
@@ -118,10 +107,19 @@ def test_pairs_are_entries_of_the_map_and_0_outside(run_triton: RunTriton) -> No
 @some_cases("more keys than queries", "documents, windowed, last queries", "edges scaled, some to nothing")
 def test_top_keys_are_the_strongest_of_each_row(case: Case, run_triton: RunTriton) -> None:
     rows = range(case.queries // 2, case.queries)
-    keys, weights = run_triton(top_keys, *mapped(case), 3, rows, config=SMALL)
+    keys, weights = run_triton(map_top_keys, *mapped(case), 3, rows, config=SMALL)
     part = case.truth.map[:, :, rows.start : rows.stop]
     torch.testing.assert_close(weights.double(), part.topk(3).values, atol=2e-6, rtol=1e-6)
-    torch.testing.assert_close(part.gather(-1, keys), part.topk(3).values, atol=2e-6, rtol=1e-6)
+    found = part.gather(-1, keys.clamp(min=0)).masked_fill(keys < 0, 0)
+    torch.testing.assert_close(found, part.topk(3).values, atol=2e-6, rtol=1e-6)
+
+
+def test_rows_of_fewer_keys_than_asked_for_end_without(run_triton: RunTriton) -> None:
+    case = Case("few keys", 5, 5, masks={"causal": True})
+    keys, weights = run_triton(map_top_keys, *mapped(case), 70, range(5), config=SMALL)
+    assert keys.shape == weights.shape == (1, 2, 5, 70)
+    assert ((keys >= 0).sum(-1) == torch.arange(1, 6)).all()
+    assert (weights[keys < 0] == 0).all()
 
 
 def mapped(case: Case) -> tuple:
