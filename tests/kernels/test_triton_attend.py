@@ -1,12 +1,15 @@
 """Attention in Triton against float64: on CUDA where there is one, else under Triton's interpreter."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from kernels import gpu
 from kernels.gpu import decode, flash_backward, flash_forward
 from kernels.gpu.configurations import Configuration
+from tests.kernels import float64
 from tests.kernels.cases import CASES, Case, in_dtype
 from tests.kernels.conftest import RunTriton
 from tests.kernels.test_attend import towards, true_gradients
@@ -86,6 +89,30 @@ def test_gradients_are_those_of_float64(case: Case, run_triton: RunTriton) -> No
     ours = run_triton(flash_backward.backward, *operands, gated, configs=(SMALL, SMALL))
     for our, truth in zip(ours, true_gradients(case), strict=True):
         torch.testing.assert_close(our.double(), truth, atol=2e-5, rtol=1e-5)
+
+
+@some_cases("sinks, window, softcap, grouped", "documents")
+def test_gradients_reach_operands_and_sinks_through_autograd(case: Case, run_triton: RunTriton) -> None:
+    sinks = case.spec.sinks
+    ours = run_triton(differentiated, *case.operands, case.spec, towards(case))
+    for our, truth in zip(ours, true_gradients(case), strict=False):
+        torch.testing.assert_close(our.double(), truth, atol=2e-5, rtol=1e-5)
+    if sinks is not None:
+        learned = replace(case.spec, sinks=sinks.clone().requires_grad_())
+        (float64.attention(*case.operands, learned).out * towards(case)).sum().backward()
+        torch.testing.assert_close(ours[3], learned.sinks.grad, atol=5e-5, rtol=1e-4)
+
+
+def differentiated(*operands: Any) -> tuple[torch.Tensor, ...]:
+    """Gradients of q, k, v and, where there are some, sinks."""
+    *qkv, spec, d_out = operands
+    learned = [x.detach().requires_grad_() for x in qkv]
+    if spec.sinks is not None:
+        learned.append(spec.sinks.detach().requires_grad_())
+        spec = replace(spec, sinks=learned[3])
+    out, _ = gpu.attend(*learned[:3], spec, learns=True)
+    out.backward(d_out)
+    return tuple(x.grad for x in learned)
 
 
 def test_gradients_in_half_precision_are_close_to_float64(run_triton: RunTriton) -> None:
