@@ -6,10 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import road, transformer
+from tests.benchmarks import kernels, road, transformer
 from tests.benchmarks.figures import Figure
 
-BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {"road": road.figures, "transformer": transformer.figures}
+BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "kernels": kernels.figures,
+    "road": road.figures,
+    "transformer": transformer.figures,
+}
 
 
 def main() -> int:
