@@ -9,7 +9,7 @@ from kernels.gpu.configurations import Configuration
 from tests.kernels.cases import CASES, Case
 
 SMALL = Configuration(32, 32)  # so that a case of 129 tokens has edges, an interior and a ragged end
-MOST_PAIRS = 100_000  # the interpreter makes a million a second
+MOST_PAIRS = 35_000  # the interpreter makes a million a second, at best
 
 
 def known(operation: dispatch.Operation) -> list[Case]:
