@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,11 @@ from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.mapping import Entry, Family, assemble
 from modelcore.checkpoints.read_ahead import one_ahead
-from modelcore.checkpoints.scratch import Scratch
 from modelcore.checkpoints.stored import WEIGHT_DTYPES
 from modelcore.checkpoints.support import site_support
 from modelcore.checkpoints.weights import Weights, inner_file, open_weights
 from modelcore.config import ModelConfig
-from modelcore.layers.linear import linear_weights, packed
+from modelcore.layers.linear import laid_out
 from modelcore.models.build import Transformer, build
 from modelcore.tokenizer import TOKENIZER_FILES, Tokenizer, TokenizerError
 
@@ -93,40 +91,26 @@ class Checkpoint:
         }
 
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Transformer:
-        """The model with its weights, in eval mode; on the CPU its linear layers are packed. Reads the files.
+        """The model with its weights, in eval mode, laid out as they are stored. Reads the files.
 
         Raises: CheckpointError if two tied tensors or a repeated constant disagree, or a weight is not finite.
         """
         with torch.device("meta"):
             model = build(self.config)
         self._refuse_disagreement()
-        on_cpu = torch.device(device).type == "cpu"
-        packs = linear_weights(model) if on_cpu else set()
-        turned = Scratch()
-
-        def finish(name: str, value: Tensor) -> Tensor:
-            return packed(turned.contiguous(value)) if name in packs else value.contiguous()
-
         with one_thread():
-            parameters = assemble(self._stored_entries(packs), dtype, finish)
+            parameters = assemble(self._stored_entries(), dtype, lambda name, value: laid_out(value))
         model.load_state_dict(parameters, strict=True, assign=True)
-        if not on_cpu:
-            model.to(device)
-        return model.requires_grad_(False).eval()
+        return model.to(device).requires_grad_(False).eval()
 
-    def _stored_entries(self, packs: set[str]) -> Iterator[tuple[Entry, Tensor]]:
-        """Each entry with what is stored; where all of it is packed, only until the next one is asked for."""
-        # Two in turns: into one is read while the other is used.
-        passing = cycle((Scratch(), Scratch()))
-        reads = (
-            partial(self._read_finite, entry, scratch if packs.issuperset(entry.parameters) else None)
-            for entry, scratch in zip(self.entries, passing, strict=False)
-        )
+    def _stored_entries(self) -> Iterator[tuple[Entry, Tensor]]:
+        """Each entry with what is stored; the next one is read meanwhile."""
+        reads = (partial(self._read_finite, entry) for entry in self.entries)
         return zip(self.entries, one_ahead(reads), strict=True)
 
-    def _read_finite(self, entry: Entry, scratch: Scratch | None) -> Tensor:
+    def _read_finite(self, entry: Entry) -> Tensor:
         stored = self.weights.tensors[self.stored_names[entry.name]]
-        tensor = stored.read(scratch)
+        tensor = stored.read()
         # One number tells for nearly all; a sum of finite weights may also overflow.
         if not tensor.sum().isfinite() and not tensor.isfinite().all():
             raise CheckpointError(

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.checkpoints.scratch import Scratch
 
 TENSOR_LIMIT = 100_000
 NAME_LIMIT = 512
@@ -64,12 +63,12 @@ class StoredTensor:
         """The byte after the last."""
         return self.start + self.size_bytes
 
-    def read(self, scratch: Scratch | None = None) -> Tensor:
-        """The values, in memory of their own or in the scratch.
+    def read(self) -> Tensor:
+        """The values, in memory of their own.
 
         Raises: CheckpointError if the file has become shorter.
         """
-        tensor = (scratch or Scratch()).room(self.shape, DTYPES[self.dtype])
+        tensor = torch.empty(self.shape, dtype=DTYPES[self.dtype])
         if self.size_bytes:
             room = tensor.reshape(-1).view(torch.uint8).numpy().data
             with self.file.open("rb", buffering=0) as stream:

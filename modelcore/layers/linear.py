@@ -1,6 +1,6 @@
 """The linear layer, and how the weights of a model that only runs lie in memory.
 
-packed     in oneDNN's blocks: fastest for many rows. As checkpoints are loaded.
+packed     in oneDNN's blocks: fastest for many rows. A loaded model is packed when it first reads many tokens.
 by input   all outputs of input 0, then of input 1 …: fastest for the one row of a token that is written,
            when memory is the limit, and nearly as fast as packed for many. What writes lays a model out so.
 """
@@ -22,6 +22,10 @@ from modelcore.layers.activation import ACTIVATIONS
 
 # Below this many weights torch's shorter way to its product wins over oneDNN's faster product.
 FEW_WEIGHTS = 1 << 17
+
+# From so many rows on a packed weight is faster by more than a third at 8 and a tenth at 64; packing one costs
+# about what it is multiplied with some hundred rows.
+MANY_ROWS = 8
 
 # What oneDNN applies to a product before it writes it: operation and algorithm.
 POST_OPERATIONS: Mapping[Activation | None, tuple[str, str]] = {
@@ -83,24 +87,37 @@ def _gains(weight: Tensor) -> bool:
     return weight.numel() >= FEW_WEIGHTS and matmul_backend().name == "onednn"
 
 
-def packed(weight: Tensor) -> Tensor:
-    """A linear layer's weight as a model that only runs reads it fastest here, in new memory: in oneDNN's blocks,
-    or contiguous.
-    """
-    if weight.device.type == "cpu" and weight.dtype == torch.float32 and _gains(weight):
-        return onednn_pack(weight)
-    return weight.clone(memory_format=torch.contiguous_format)
+def laid_out(weight: Tensor) -> Tensor:
+    """A weight as it was read, in memory of its own: by input where it was stored so, else by output."""
+    if weight.dim() == 2 and weight.stride(0) == 1 and weight.shape[0] > 1:
+        return weight.t().contiguous().t()
+    return weight.contiguous()
 
 
 class Linear(nn.Linear):
     """y = activation(x Wᵀ + b), as every product of a model with its own weights is computed.
 
-    In a model that only runs the weight may be `packed`. Whatever changes it, unpacks it first: another device or
-    dtype, loading, training. A state dict holds it plain.
+    The weight of a model that only runs is packed when it first meets many rows, unless the model was laid out for
+    writing. Whatever changes it, unpacks it first: another device or dtype, loading, training. A state dict holds
+    it plain.
     """
 
+    writes = False
+
     def forward(self, x: Tensor, activation: Activation | None = None) -> Tensor:
+        if not self.writes and not self.weight.is_mkldnn and self._is_worth_packing(x):
+            self.pack()
         return linear(x, self.weight, self.bias, activation)
+
+    def _is_worth_packing(self, x: Tensor) -> bool:
+        if self.training or self.weight.requires_grad or x.numel() < MANY_ROWS * self.in_features:
+            return False
+        return _is_for_onednn(x, self.weight, self.bias)
+
+    @torch.inference_mode(False)
+    def pack(self) -> None:
+        """The weight in oneDNN's blocks, in its place; both are in memory for a moment."""
+        self.weight = nn.Parameter(onednn_pack(self.weight.detach().contiguous()), requires_grad=False)
 
     def unpack(self) -> None:
         weight = self.weight
@@ -134,6 +151,8 @@ def lay_by_input(model: nn.Module) -> None:
     On the CPU in float32; elsewhere nothing is changed. Memory holds one matrix twice for a moment.
     """
     for module in model.modules():
+        if isinstance(module, Linear):
+            module.writes = True
         weight = getattr(module, "weight", None)
         if not isinstance(weight, nn.Parameter) or weight.dim() != 2 or weight.device.type != "cpu":
             continue
@@ -141,8 +160,3 @@ def lay_by_input(model: nn.Module) -> None:
             weight = nn.Parameter(weight.to_dense(), requires_grad=False)
         if weight.dtype == torch.float32 and weight.numel() >= FEW_WEIGHTS and not _lies_by_input(weight):
             module.weight = nn.Parameter(weight.t().contiguous().t(), requires_grad=weight.requires_grad)
-
-
-def linear_weights(model: nn.Module) -> set[str]:
-    """The names of the weights that may be packed. Matrices that are also looked up, as token vectors are, may not."""
-    return {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, Linear)}

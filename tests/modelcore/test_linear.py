@@ -15,7 +15,7 @@ from kernels.cpu.matmul import Backend, onednn_answers
 from modelcore.config import Activation, ModelConfig, StackConfig
 from modelcore.layers import linear as linear_module
 from modelcore.layers.activation import ACTIVATIONS
-from modelcore.layers.linear import Linear, lay_by_input, linear, linear_weights, packed
+from modelcore.layers.linear import Linear, laid_out, lay_by_input, linear
 from modelcore.models.build import build
 
 pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no operator for oneDNN's linear layer")
@@ -35,7 +35,7 @@ def any_weight_gains(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def a_packed(layer: Linear) -> Linear:
     made = copy.deepcopy(layer)
-    made.weight = nn.Parameter(packed(made.weight.detach()), requires_grad=False)
+    made.pack()
     assert made.weight.is_mkldnn
     return made
 
@@ -106,23 +106,42 @@ def test_training_and_other_dtypes_unpack() -> None:
     assert a_packed(layer).eval().weight.is_mkldnn
 
 
-def test_weights_that_may_be_packed_are_those_of_linear_layers() -> None:
-    model = nn.Sequential(Linear(5, 9), nn.LayerNorm(9), nn.Embedding(3, 9), nn.Sequential(Linear(9, 4)))
-    assert linear_weights(model) == {"0.weight", "3.0.weight"}
+@torch.inference_mode()
+def test_layer_is_packed_by_the_first_many_rows_it_meets() -> None:
+    layer = Linear(16, 24).eval().requires_grad_(False)
+    assert not layer(torch.randn(1, 7, 16)).isnan().any()
+    assert not layer.weight.is_mkldnn
+    layer(torch.randn(2, 4, 16))
+    assert layer.weight.is_mkldnn
+    assert not layer.weight.is_inference()
 
 
-def test_nothing_is_packed_where_nothing_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
-    weight = torch.randn(7, 5)
-    assert packed(weight).is_mkldnn
-    assert not packed(weight.half()).is_mkldnn
-    monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 36)
-    assert not packed(weight).is_mkldnn
-    monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
+@torch.inference_mode()
+def test_layer_that_writes_trains_or_gains_nothing_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(9, 16)
+    writes, trains, learns, half = (Linear(16, 24).eval().requires_grad_(False) for _ in range(4))
+    lay_by_input(writes)
+    trains.train()
+    learns.requires_grad_(True)
+    half.double()
+    for layer in (writes, trains, learns):
+        layer(x)
+    half(x.double())
     monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("torch", "said by a test"))
-    kept = packed(weight.t())
-    assert kept.is_contiguous()
-    assert torch.equal(kept, weight.t())
-    assert packed(weight).data_ptr() != weight.data_ptr()
+    slower = Linear(16, 24).eval().requires_grad_(False)
+    slower(x)
+    assert not any(layer.weight.is_mkldnn for layer in (writes, trains, learns, half, slower))
+
+
+def test_weight_is_laid_out_as_it_was_stored() -> None:
+    stored = torch.randn(6, 9)
+    assert laid_out(stored).stride() == (9, 1)
+    halves = stored.t().split([3, 6])
+    for half in halves:
+        own = laid_out(half)
+        assert torch.equal(own, half)
+        assert own.stride() == (1, half.shape[0])
+        assert own.untyped_storage().nbytes() == half.numel() * 4
 
 
 @torch.inference_mode()
