@@ -19,8 +19,9 @@ from modelcore.adapters.model import AdaptedModel
 from modelcore.adapters.rehearsal import Shown, agree, rehearse, switch
 from modelcore.adapters.values import cleaned
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.checkpoints.weights import Weights, inner_file, open_weights
-from modelcore.tokenizer import TOKENIZER_FILES, Tokenizer, TokenizerError
+from modelcore.checkpoints.tokenizer_files import read_tokenizer
+from modelcore.checkpoints.weights import Weights, open_weights
+from modelcore.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,7 @@ class AdaptedCheckpoint:
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
-        for name in TOKENIZER_FILES:
-            if (self.path / name).exists():
-                inner_file(self.path, name)
-        try:
-            return Tokenizer.load(self.path)
-        except FileNotFoundError:
-            return None
-        except TokenizerError as error:
-            raise CheckpointError(str(error)) from error
+        return read_tokenizer(self.path)
 
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> AdaptedModel:
         """The model with its weights, in eval mode. Reads the files, and reads something small to be sure.

@@ -24,11 +24,12 @@ from modelcore.checkpoints.mapping import Entry, Family, assemble
 from modelcore.checkpoints.read_ahead import one_ahead
 from modelcore.checkpoints.stored import WEIGHT_DTYPES
 from modelcore.checkpoints.support import site_support
+from modelcore.checkpoints.tokenizer_files import read_tokenizer
 from modelcore.checkpoints.weights import Weights, inner_file, open_weights
 from modelcore.config import ModelConfig
 from modelcore.layers.linear import laid_out
 from modelcore.models.build import Transformer, build
-from modelcore.tokenizer import TOKENIZER_FILES, Tokenizer, TokenizerError
+from modelcore.tokenizer import Tokenizer
 
 CONFIG_FILE = "config.json"
 CONFIG_LIMIT_BYTES = 1024 * 1024
@@ -51,15 +52,7 @@ class Checkpoint:
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
-        for name in TOKENIZER_FILES:
-            if (self.path / name).exists():
-                inner_file(self.path, name)
-        try:
-            return Tokenizer.load(self.path)
-        except FileNotFoundError:
-            return None
-        except TokenizerError as error:
-            raise CheckpointError(str(error)) from error
+        return read_tokenizer(self.path)
 
     @cached_property
     def entries(self) -> list[Entry]:
