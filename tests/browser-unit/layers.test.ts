@@ -5,13 +5,14 @@ import { expect, test } from "vitest";
 
 const SOURCE = join(import.meta.dirname, "../../static/src");
 const MAY_IMPORT: Record<string, string[]> = {
-  wire: [],
-  dom: [],
+  language: [],
+  wire: ["language"],
+  dom: ["language"],
   gl: [],
-  state: ["wire"],
+  state: ["wire", "language"],
   tiles: ["wire", "gl"],
-  views: ["dom", "state", "tiles", "gl"],
-  pages: ["views", "dom", "state", "tiles", "gl", "css", "icon.svg"],
+  views: ["dom", "state", "tiles", "gl", "language"],
+  pages: ["views", "dom", "state", "tiles", "gl", "language", "css", "icon.svg"],
 };
 
 function imports(): { from: string; to: string }[] {

@@ -3,9 +3,10 @@
  * only this file starts runs and opens their streams.
  */
 import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
-import { type HeadRef, selectedHead } from "./selection";
+import { selectedHead } from "./selection";
+import { type HeadRef, isSameHead } from "./sites";
 import { derive, Store } from "./store";
-import { openView, type TokenRef, type View, type ViewAddress } from "./view";
+import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
 import { ApiError, createRun, listModels, type Model, type Notice, readRun } from "../wire/http";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
@@ -75,7 +76,7 @@ export class Explorer {
       const { site, head } = (isSameModel && this.selection.value) || { site: null, head: 0 };
       this.hover.set(null);
       this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
-      this.#address.enter(created.page, { ...this.view.value, site, head, token: null, frame: null });
+      this.#address.enter(created.page, { ...this.view.value, site, head, token: null, key: null, frame: null });
       return true;
     } catch (error) {
       this.#explain(error);
@@ -88,12 +89,23 @@ export class Explorer {
       ...view,
       site,
       head,
+      key: site === this.selection.value?.site ? view.key : null,
       frame: site === this.selection.value?.site ? view.frame : null,
     }));
   }
 
-  lock(token: TokenRef | null): void {
-    this.view.update((view) => ({ ...view, token }));
+  /** Keeps a token, and with a row of the map the key that it looks at; null lets go. */
+  lock(token: TokenRef | null, key: number | null = null): void {
+    this.view.update((view) => ({ ...view, token, key: token && key }));
+  }
+
+  /** Adds a head to those that are drawn together, or takes it out; beyond MOST_PICKED the oldest goes. */
+  pick(ref: HeadRef): void {
+    this.view.update((view) => {
+      const others = view.picked.filter((known) => !isSameHead(known, ref));
+      const picked = others.length < view.picked.length ? others : [...others, ref].slice(-MOST_PICKED);
+      return { ...view, picked };
+    });
   }
 
   /** The head that the model's card points at, and what it says of it on the card's own example. */

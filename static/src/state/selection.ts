@@ -1,13 +1,8 @@
 /** Which head is shown: the person's choice, else the one that the model's card points at, else a telling one. */
-import { parseSite } from "./sites";
+import { type HeadRef, parseSite } from "./sites";
 import { measureOf, type Run } from "./run";
 import type { View } from "./view";
 import type { Notice } from "../wire/http";
-
-export interface HeadRef {
-  site: string;
-  head: number;
-}
 
 export function selectedHead(run: Run, view: View, notice: Notice | null): HeadRef | null {
   if (view.site) return { site: view.site, head: view.head };

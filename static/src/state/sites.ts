@@ -1,6 +1,16 @@
 /** Attention sites by name ("decoder.self.3"), and the groups in which the page lists them. */
 import type { Model } from "../wire/http";
 
+/** One head of one site. */
+export interface HeadRef {
+  site: string;
+  head: number;
+}
+
+export function isSameHead(a: HeadRef | null | undefined, b: HeadRef | null | undefined): boolean {
+  return a?.site === b?.site && a?.head === b?.head;
+}
+
 export interface SiteName {
   stack: "encoder" | "decoder";
   kind: "self" | "cross";

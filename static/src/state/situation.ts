@@ -1,6 +1,6 @@
 /** What the page should say when it has no map to show, or when something is wrong: in words, with what to press. */
 import type { Run } from "./run";
-import type { HeadRef } from "./selection";
+import type { HeadRef } from "./sites";
 import type { Connection } from "../wire/socket";
 
 export interface Situation {

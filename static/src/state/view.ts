@@ -1,13 +1,14 @@
 /**
- * What the person looks at, as the address says it: site, head, locked token, colour scale, zoom.
+ * What the person looks at, as the address says it: site, head, kept tokens, colour scale, zoom, the grid's order.
  *
  * A choice (a head, a lock) is a step in the browser's history; a movement (pan, zoom) only replaces the address.
  */
-import { parseSite } from "./sites";
+import { type HeadRef, parseSite } from "./sites";
 import { Store } from "./store";
 import type { SequenceName } from "./run";
 
 export type Scale = "linear" | "sqrt" | "log";
+export type Drawing = "map" | "links";
 
 export interface TokenRef {
   sequence: SequenceName;
@@ -26,18 +27,52 @@ export interface View {
   site: string | null;
   head: number;
   token: TokenRef | null;
+  /** Kept with the token, where that is a row of the map: the key that it looks at, an index of the columns. */
+  key: number | null;
+  /** How the head is drawn: as a map, or as lines between tokens. */
+  drawing: Drawing;
   scale: Scale;
   /** Whether the first token counts for the top of the colour scale. */
   sink: boolean;
+  /** Of each row the strongest weights that together hold this share are drawn; 1 is all. */
+  mass: number;
   /** null: the whole map. */
   frame: Frame | null;
+  /** Heads picked by hand, in the order of their colours; drawn together in links and tokens. */
+  picked: readonly HeadRef[];
+  /** The grid's order: "layer", or the name of a measure. */
+  sort: string;
+  /** What the grid is searched for: a label, a layer, "picked". Empty: every head. */
+  find: string;
+  /** Only so many heads, the first of the order. null: all. */
+  most: number | null;
+  /** Whether tokens that make one word stand as one. */
+  words: boolean;
 }
 
-export const DEFAULT_VIEW: View = { site: null, head: 0, token: null, scale: "sqrt", sink: false, frame: null };
+export const DEFAULT_VIEW: View = {
+  site: null,
+  head: 0,
+  token: null,
+  key: null,
+  drawing: "map",
+  scale: "sqrt",
+  sink: false,
+  mass: 1,
+  frame: null,
+  picked: [],
+  sort: "layer",
+  find: "",
+  most: null,
+  words: false,
+};
 
 /** Browsers refuse an address that changes with every movement; it follows when the hand rests. */
 const QUIET_MS = 200;
 const SCALES: Scale[] = ["linear", "sqrt", "log"];
+/** As many as there are colours that can be told apart. */
+export const MOST_PICKED = 7;
+const LONGEST_FIND = 80;
 
 export function readView(search: string): View {
   const query = new URLSearchParams(search);
@@ -47,9 +82,17 @@ export function readView(search: string): View {
     site: site && parseSite(site) ? site : null,
     head: wholeNumber(query.get("head")) ?? 0,
     token: readToken(query.get("token")),
+    key: wholeNumber(query.get("key"), 7),
+    drawing: query.get("as") === "links" ? "links" : "map",
     scale: scale && SCALES.includes(scale) ? scale : DEFAULT_VIEW.scale,
     sink: query.get("sink") === "in",
+    mass: readMass(query.get("mass")),
     frame: readFrame(query.get("at")),
+    picked: readPicked(query.get("picked")),
+    sort: /^[a-z_]{1,40}$/.exec(query.get("sort") ?? "")?.[0] ?? DEFAULT_VIEW.sort,
+    find: (query.get("find") ?? "").slice(0, LONGEST_FIND),
+    most: wholeNumber(query.get("most")) || null,
+    words: query.get("words") === "whole",
   };
 }
 
@@ -61,12 +104,20 @@ export function writeView(view: View): string {
     query.set("head", String(view.head));
   }
   if (view.token) query.set("token", `${view.token.sequence}.${view.token.index}`);
+  if (view.token && view.key !== null) query.set("key", String(view.key));
+  if (view.drawing !== DEFAULT_VIEW.drawing) query.set("as", view.drawing);
   if (view.scale !== DEFAULT_VIEW.scale) query.set("scale", view.scale);
   if (view.sink) query.set("sink", "in");
+  if (view.mass < 1) query.set("mass", String(view.mass));
   if (view.frame) {
     const { row, col, cell_px } = view.frame;
     query.set("at", [row.toFixed(1), col.toFixed(1), cell_px.toPrecision(3)].join("_"));
   }
+  if (view.picked.length) query.set("picked", view.picked.map(({ site, head }) => `${site}.${head}`).join("_"));
+  if (view.sort !== DEFAULT_VIEW.sort) query.set("sort", view.sort);
+  if (view.find) query.set("find", view.find);
+  if (view.most !== null) query.set("most", String(view.most));
+  if (view.words) query.set("words", "whole");
   const text = query.toString();
   return text ? `?${text}` : "";
 }
@@ -113,7 +164,8 @@ export function openView(window: Window): ViewAddress {
 
 function isChoice(before: View, after: View): boolean {
   const headChanged = before.site !== after.site || before.head !== after.head;
-  return headChanged || before.token?.index !== after.token?.index || before.token?.sequence !== after.token?.sequence;
+  const tokenChanged = before.token?.index !== after.token?.index || before.token?.sequence !== after.token?.sequence;
+  return headChanged || tokenChanged || before.key !== after.key || before.drawing !== after.drawing;
 }
 
 function readToken(text: string | null): TokenRef | null {
@@ -128,6 +180,19 @@ function readFrame(text: string | null): Frame | null {
   return { row, col, cell_px };
 }
 
-function wholeNumber(text: string | null): number | null {
-  return text !== null && /^\d{1,5}$/.test(text) ? Number(text) : null;
+function readMass(text: string | null): number {
+  const mass = Number(text ?? 1);
+  return mass > 0 && mass <= 1 ? mass : DEFAULT_VIEW.mass;
+}
+
+function readPicked(text: string | null): HeadRef[] {
+  const named = (text ?? "").split("_").flatMap((name) => {
+    const parts = /^(.+)\.(\d{1,5})$/.exec(name);
+    return parts?.[1] && parseSite(parts[1]) ? [{ site: parts[1], head: Number(parts[2]) }] : [];
+  });
+  return named.slice(0, MOST_PICKED);
+}
+
+function wholeNumber(text: string | null, digits = 5): number | null {
+  return text !== null && /^\d+$/.test(text) && text.length <= digits ? Number(text) : null;
 }

@@ -11,7 +11,7 @@ import { measureOf, type Site } from "../state/run";
 import { headName } from "../state/sites";
 import { type Store, watch } from "../state/store";
 import type { Theme } from "../state/theme";
-import type { HeadRef } from "../state/selection";
+import type { HeadRef } from "../state/sites";
 
 const MOST_TICKS = 16;
 const OPEN = "headlight-chart-open";

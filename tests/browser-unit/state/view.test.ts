@@ -5,9 +5,20 @@ const full: View = {
   site: "decoder.cross.3",
   head: 7,
   token: { sequence: "encoder", index: 12 },
+  key: 5,
+  drawing: "links",
   scale: "log",
   sink: true,
+  mass: 0.9,
   frame: { row: 10.5, col: 0, cell_px: 3.25 },
+  picked: [
+    { site: "decoder.self.0", head: 3 },
+    { site: "decoder.cross.11", head: 0 },
+  ],
+  sort: "induction",
+  find: "first token",
+  most: 12,
+  words: true,
 };
 
 function fakeWindow(address: string) {

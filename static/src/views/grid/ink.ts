@@ -1,5 +1,5 @@
 /** The grid's lines and letters: titles, numbers of layers and heads, places not lit yet, the chosen head's frame. */
-import type { HeadRef } from "../../state/selection";
+import type { HeadRef } from "../../state/sites";
 import { cssColour, FONT } from "../../dom/ink";
 import type { GridLayout } from "./layout";
 
