@@ -55,7 +55,7 @@ export function layOutPage(app: HTMLElement): Places {
     class: "map-body",
     tabindex: 0,
     role: "application",
-    "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the row",
+    "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the weight",
   });
   const mapFoot = element("footer", { class: "map-foot" });
   const mapPlace = element("div", { class: "map-place" }, map);

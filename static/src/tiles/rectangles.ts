@@ -19,6 +19,8 @@ export interface Weights extends Area {
   values: Float32Array;
   height: number;
   width: number;
+  /** Where the weakest were left out: the share of each row that is kept. */
+  mass?: number;
 }
 
 interface Wanted {

@@ -10,7 +10,7 @@ export function overviewSheet(run: string, site: Site): Sheet {
 
 export function weightsSheet(
   { run, site, head }: HeadMap,
-  { cell, rows, cols, values, height, width }: Weights,
+  { cell, rows, cols, values, height, width, mass = 1 }: Weights,
 ): Sheet {
-  return { key: `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}`, values, width, height, layers: 1 };
+  return { key: `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}/${mass}`, values, width, height, layers: 1 };
 }

@@ -34,8 +34,8 @@ export function drawNumbers(
   context.textBaseline = "middle";
   for (let row = rows[0]; row < rows[1]; row++) {
     for (let col = cols[0]; col < cols[1]; col++) {
-      const { weight, exact } = weightAt(row, col);
-      if (weight < SMALLEST_WRITTEN || !exact) continue;
+      const { weight, exact, drawn } = weightAt(row, col);
+      if (weight < SMALLEST_WRITTEN || !exact || !drawn) continue;
       const colour = rampColour(ramp, rampShare(weight, top, scale));
       context.fillStyle = luminance(colour) > MIDDLE_LUMINANCE ? "#000" : "#fff";
       context.fillText(
@@ -52,7 +52,6 @@ export function drawCrosshair(
   context: CanvasRenderingContext2D,
   plot: Plot,
   marks: AxisMarks,
-  pointed: { row: number; col: number } | null,
 ): void {
   context.lineWidth = 1;
   context.strokeStyle = cssColour("--hairline");
@@ -68,12 +67,14 @@ export function drawCrosshair(
     context.strokeStyle = cssColour("--looks-at");
     context.strokeRect(plot.x, Math.round(y(marks.row)) + 0.5, plot.width, Math.round(side) - 1);
   }
-  if (pointed && marks.col !== null) {
+  if (marks.col !== null) {
     context.strokeStyle = cssColour("--looked-by");
     context.strokeRect(Math.round(x(marks.col)) + 0.5, plot.y, Math.round(side) - 1, plot.height);
+  }
+  if (marks.row !== null && marks.col !== null) {
     context.lineWidth = 2;
     context.strokeStyle = cssColour("--ink");
-    context.strokeRect(x(pointed.col), y(pointed.row), side, side);
+    context.strokeRect(x(marks.col), y(marks.row), side, side);
   }
   context.restore();
 }

@@ -4,11 +4,13 @@ import { createMenu } from "../../dom/menu";
 import { share } from "../../dom/numbers";
 import type { Ramp } from "../../gl/ramp";
 import { weightAt } from "../../gl/scale";
+import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { labelOf } from "../../state/labels";
 import { headName, parseSite } from "../../state/sites";
 import { derive, type Store, watch } from "../../state/store";
 import type { Scale } from "../../state/view";
+import { wholeMap } from "../../tiles/links";
 import type { Rectangles } from "../../tiles/rectangles";
 import type { MapState } from "./map";
 
@@ -17,6 +19,8 @@ const SCALES: { value: Scale; label: string; detail: string }[] = [
   { value: "sqrt", label: "sqrt", detail: "square root: shows faint weights too" },
   { value: "log", label: "log", detail: "four powers of ten" },
 ];
+/** Shares of each row that the strongest weights hold; 1 draws every weight. */
+const MASSES = [1, 0.99, 0.95, 0.9, 0.8, 0.5];
 const KINDS = { "encoder.self": "encoder", "decoder.self": "", "decoder.cross": "cross-attention" };
 
 export function mountMapFrame(
@@ -49,9 +53,13 @@ export function mountMapFrame(
     element("div", { class: "legend-scale" }, bar, element("div", { class: "legend-ticks" }, low, middle, high)),
     sink,
   );
+  const threshold = createMenu(say("Threshold"), (value) =>
+    explorer.view.update((view) => ({ ...view, mass: Number(value) })),
+  );
+  threshold.root.classList.add("menu-up");
   const note = element("span", { class: "map-note", role: "status" });
   const again = button("Try again", { class: "quiet", hidden: true }, () => rectangles.retry());
-  foot.append(legend, note, again);
+  foot.append(legend, threshold.root, note, again);
 
   function show(): void {
     const now = state.value;
@@ -89,8 +97,15 @@ export function mountMapFrame(
     sink.title =
       "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.";
     sink.setAttribute("aria-pressed", String(sinkCounts));
-    setText(note, now.failure ? `Exact values did not come. ${now.failure}` : "");
+    setText(note, noteOf(now));
+    note.classList.toggle("map-trouble", now.failure !== null);
     again.hidden = now.failure === null;
+  }
+
+  function noteOf({ site, failure }: MapState): string {
+    if (failure) return say("Exact values did not come. {reason}", { reason: failure });
+    const isOut = explorer.view.value.mass < 1 && !wholeMap(site);
+    return isOut ? say("The threshold needs whole rows: it acts on maps of up to 256 tokens.") : "";
   }
 
   function showBadge({ cell, sharp }: MapState): void {
@@ -115,6 +130,27 @@ export function mountMapFrame(
     scale.setLabel(SCALES.find((known) => known.value === value)?.label ?? value);
   }
 
+  function showThreshold(): void {
+    const { value } = mass;
+    threshold.setChoices(
+      MASSES.map((share_) => ({
+        value: String(share_),
+        label: share_ === 1 ? say("every weight") : say("strongest {percent} %", { percent: Math.round(share_ * 100) }),
+        detail:
+          share_ === 1
+            ? say("nothing is left out")
+            : say("of each row the fewest weights that together hold {share} of it", { share: share(share_) }),
+      })),
+      String(value),
+    );
+    threshold.setLabel(
+      value === 1 ? say("every weight") : say("strongest {percent} %", { percent: Math.round(value * 100) }),
+    );
+  }
+
+  const mass = derive([explorer.view], () => explorer.view.value.mass);
+  mass.subscribe(showThreshold);
+  showThreshold();
   const scaleName = derive([explorer.view], () => explorer.view.value.scale);
   scaleName.subscribe(showScale);
   showScale();

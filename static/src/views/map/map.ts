@@ -1,6 +1,6 @@
 /**
  * One head's map at full resolution, with its tokens along both sides. Wheel or pinch zooms, a drag pans, hovering
- * reads one weight, a press keeps the row's token.
+ * reads one weight, a press keeps the pair: the row's token and the key it looks at.
  */
 import { clearedContext, type HostSize, watchSize } from "../../dom/canvas";
 import { element } from "../../dom/element";
@@ -72,14 +72,15 @@ export function mountMap(
     const { view } = explorer;
     const keys = explorer.run.value.sequences[sequencesOf(site).columns];
     const top = topsOf(site, keys, view.value.sink)[map.head] ?? 1;
-    const picture = pictureOf(site, map, plot, box.ratio, top, rectangles);
+    const { mass } = view.value;
+    const picture = pictureOf(site, map, plot, box.ratio, top, mass, rectangles);
     surface.draw({ quads: picture.quads, scale: view.value.scale, ramp: ramp.value });
-    const marks = { row: pointed?.row ?? activeRow(site), col: pointed?.col ?? null };
+    const marks = pointed ?? { row: activeRow(site), col: keptKey(site) };
     drawAxes(context, plot, labels, marks, gutters, totalsHeight(site));
     drawTotals(context, plot, site, map, rectangles, (col) => !view.value.sink && isSink(site, keys, col), marks.col);
-    const weightAt = (row: number, col: number) => readWeight(site, map, row, col, rectangles);
+    const weightAt = (row: number, col: number) => readWeight(site, map, row, col, mass, rectangles);
     drawNumbers(context, plot, site, top, view.value.scale, ramp.value, weightAt);
-    drawCrosshair(context, plot, marks, pointed);
+    drawCrosshair(context, plot, marks);
     host.classList.toggle("zoomed", view.value.frame !== null);
     const failure = rectangles.failureOf(map)?.message ?? null;
     state.set({
@@ -110,13 +111,18 @@ export function mountMap(
     return token?.sequence === sequencesOf(site).rows && token.index < site.queries ? token.index : null;
   }
 
+  function keptKey(site: Site): number | null {
+    const { token, key } = explorer.view.value;
+    return key !== null && key < site.keys && token?.sequence === sequencesOf(site).rows ? key : null;
+  }
+
   function point(at: { row: number; col: number } | null, event: PointerEvent | null): void {
     pointed = at;
     const rows = shown && sequencesOf(shown.site).rows;
     explorer.hover.set(at && rows ? { sequence: rows, index: at.row } : null);
     if (at && shown) {
       const { site, map, labels } = shown;
-      const reading = readWeight(site, map, at.row, at.col, rectangles);
+      const reading = readWeight(site, map, at.row, at.col, explorer.view.value.mass, rectangles);
       const pair = `${labels.rows[at.row] ?? at.row} → ${labels.cols[at.col] ?? at.col}`;
       if (event && event.pointerType !== "touch")
         showTooltip(event.clientX, event.clientY, reading.text, pair, `row ${at.row}, column ${at.col}`);
@@ -146,14 +152,15 @@ export function mountMap(
       const corner = host.getBoundingClientRect();
       const at = shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top);
       if (at && event.pointerType === "touch") point(at, null);
-      if (at && shown) toggleLock(shown.site, at.row);
+      if (at && shown) toggleLock(shown.site, at.row, at.col);
     },
   });
 
-  function toggleLock(site: Site, row: number): void {
+  function toggleLock(site: Site, row: number, col: number): void {
     const { rows } = sequencesOf(site);
-    const { token } = explorer.view.value;
-    explorer.lock(token?.sequence === rows && token.index === row ? null : { sequence: rows, index: row });
+    const { token, key } = explorer.view.value;
+    const isKept = token?.sequence === rows && token.index === row && key === col;
+    explorer.lock(isKept ? null : { sequence: rows, index: row }, col);
   }
 
   host.addEventListener("keydown", (event) => {
@@ -169,7 +176,7 @@ export function mountMap(
       setFrame(zoomAt(plot, KEY_ZOOM, ...middle, size, box, shown.gutters));
     else if (event.key === "-") setFrame(zoomAt(plot, 1 / KEY_ZOOM, ...middle, size, box, shown.gutters));
     else if (event.key === "0") setFrame(null);
-    else if (event.key === "Enter" && pointed) toggleLock(site, pointed.row);
+    else if (event.key === "Enter" && pointed) toggleLock(site, pointed.row, pointed.col);
     else return;
     event.preventDefault();
   });

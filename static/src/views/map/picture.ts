@@ -2,6 +2,8 @@
 import type { Quad } from "../../gl/surface";
 import { cellFor, coveringTiles, type MapSize } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import { wholeMap } from "../../tiles/links";
+import { strongestOf } from "../../tiles/mass";
 import { overviewSheet, weightsSheet } from "../../tiles/sheets";
 import type { Site } from "../../state/run";
 import { areaInSight, type Plot } from "./geometry";
@@ -20,6 +22,7 @@ export function pictureOf(
   plot: Plot,
   ratio: number,
   top: number,
+  mass: number,
   rectangles: Rectangles,
 ): MapPicture {
   const size: MapSize = { rows: site.queries, cols: site.keys };
@@ -36,9 +39,11 @@ export function pictureOf(
   for (const weights of arrived) {
     if (!weights) continue;
     const { rows, cols } = weights;
+    // A row's strongest are known where the whole row is here.
+    const drawn = weights.cell === 1 && wholeMap(site) ? strongestOf(weights, mass) : weights;
     quads.push({
       ...common,
-      sheet: weightsSheet(map, weights),
+      sheet: weightsSheet(map, drawn),
       ...clipped(rows[0], cols[0], weights.height, weights.width, weights.cell),
       origin: [cols[0] / weights.cell, rows[0] / weights.cell],
       cell: weights.cell,

@@ -1,26 +1,57 @@
 /** One weight as the map can tell it now: exact, or the largest of a pooled cell. */
 import { exactShare, share } from "../../dom/numbers";
 import type { Site } from "../../state/run";
+import { say } from "../../language/say";
 import { rowOf, wholeMap, overviewAt } from "../../tiles/links";
+import { strongestOf } from "../../tiles/mass";
 import { coveringTiles } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 
 export interface Reading {
   weight: number;
   exact: boolean;
+  /** Whether it is drawn: not where the threshold leaves it out. */
+  drawn: boolean;
   text: string;
 }
 
-export function readWeight(site: Site, map: HeadMap, row: number, col: number, rectangles: Rectangles): Reading {
+export function readWeight(
+  site: Site,
+  map: HeadMap,
+  row: number,
+  col: number,
+  mass: number,
+  rectangles: Rectangles,
+): Reading {
   if (site.causal && col > row + site.keys - site.queries) {
-    return { weight: 0, exact: true, text: "masked: it comes later" };
+    return { weight: 0, exact: true, drawn: false, text: say("masked: it comes later") };
   }
   const exact = exactWeight(site, map, row, col, rectangles);
-  if (exact !== null) return { weight: exact, exact: true, text: exactShare(exact) };
+  if (exact !== null) {
+    const drawn = isAmongStrongest(site, map, row, col, mass, rectangles);
+    const text = drawn ? exactShare(exact) : say("{weight}, below the threshold", { weight: exactShare(exact) });
+    return { weight: exact, exact: true, drawn, text };
+  }
   const weight = overviewAt(site, map.head, row, col);
   const text =
-    site.cell === 1 ? `about ${share(weight)}` : `at most ${share(weight)} within ${site.cell} × ${site.cell} tokens`;
-  return { weight, exact: false, text };
+    site.cell === 1
+      ? say("about {weight}", { weight: share(weight) })
+      : say("at most {weight} within {n} × {n} tokens", { weight: share(weight), n: site.cell });
+  return { weight, exact: false, drawn: true, text };
+}
+
+function isAmongStrongest(
+  site: Site,
+  map: HeadMap,
+  row: number,
+  col: number,
+  mass: number,
+  rectangles: Rectangles,
+): boolean {
+  const area = wholeMap(site);
+  const weights = area && rectangles.get(map, area);
+  if (!weights || mass >= 1) return true;
+  return (strongestOf(weights, mass).values[row * weights.width + col] ?? 0) > 0;
 }
 
 function exactWeight(site: Site, map: HeadMap, row: number, col: number, rectangles: Rectangles): number | null {

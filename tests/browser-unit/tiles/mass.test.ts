@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+import { floorOf, strongestOf } from "../../../static/src/tiles/mass";
+import type { Weights } from "../../../static/src/tiles/rectangles";
+
+const weights: Weights = {
+  rows: [0, 2],
+  cols: [0, 4],
+  cell: 1,
+  height: 2,
+  width: 4,
+  values: Float32Array.of(0.5, 0.25, 0.125, 0.125, 0.25, 0.25, 0.25, 0.25),
+};
+
+test("a sharp row keeps few weights, a broad one many", () => {
+  expect([...strongestOf(weights, 0.75).values]).toEqual([0.5, 0.25, 0, 0, 0.25, 0.25, 0.25, 0.25]);
+});
+
+test("everything is kept at a share of one, without a copy", () => {
+  expect(strongestOf(weights, 1)).toBe(weights);
+});
+
+test("the same threshold is worked out once", () => {
+  expect(strongestOf(weights, 0.5)).toBe(strongestOf(weights, 0.5));
+});
+
+test("a row that sees nothing keeps nothing to divide by", () => {
+  expect(floorOf(Float32Array.of(0, 0, 0), 0.9)).toBe(0);
+});
