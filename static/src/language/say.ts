@@ -1,7 +1,7 @@
 /**
- * The page's words. Code says them in English; a language is a file, `static/languages/CODE.json`, that says the same
+ * The page's words. Code says them in English; a language is a file, `webapp/languages/CODE.json`, that says the same
  * otherwise: {"Copy link": "Link kopieren"}. The server lays the visitor's file into the page; what it lacks stays
- * English. Templates say their words through the tag of the same name (webapp/language).
+ * English. Templates say their words through the tag of the same name (webapp/language.py).
  */
 const words: Readonly<Record<string, string>> = readWords();
 

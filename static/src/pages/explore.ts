@@ -21,7 +21,7 @@ import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
 import { layOutPage } from "./layout";
-import { linkButton, themeButton } from "./tools";
+import { languageMenu, linkButton, themeButton } from "./tools";
 
 const LONGEST_TITLE = 48;
 
@@ -39,7 +39,8 @@ function openPage(app: HTMLElement): void {
   const places = layOutPage(app);
   mountTooltip(document.body);
   mountModels(places.tools, explorer);
-  places.tools.append(linkButton(), themeButton(theme));
+  const languages = languageMenu(app.dataset.languages ?? "");
+  places.tools.append(linkButton(), ...(languages ? [languages] : []), themeButton(theme));
   mountPrompt(places.prompt, explorer);
   mountGrid(places.heads, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);

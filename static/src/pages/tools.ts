@@ -1,26 +1,30 @@
-/** The buttons at the top right: copy the link to this very view, light or dark. */
+/** The buttons at the top right: copy the link to this very view, the language, light or dark. */
 import { button } from "../dom/element";
+import { createMenu } from "../dom/menu";
 import { announce } from "../dom/tooltip";
+import { say } from "../language/say";
 import { chooseTheme, type Theme } from "../state/theme";
 import type { Store } from "../state/store";
 
 const COPIED_MS = 1_600;
+const LANGUAGE_COOKIE = "headlight_language";
+const YEAR_S = 365 * 24 * 3600;
 
 export function linkButton(): HTMLElement {
   const copy = button(
-    "Copy link",
-    { class: "quiet", title: "Copies the address of this run, head and token" },
+    say("Copy link"),
+    { class: "quiet", title: say("Copies the address of this run, head and token") },
     () => void write(),
   );
   async function write(): Promise<void> {
     try {
       await navigator.clipboard.writeText(window.location.href);
-      copy.textContent = "Copied";
-      announce("Link copied");
+      copy.textContent = say("Copied");
+      announce(say("Link copied"));
     } catch {
-      copy.textContent = "Copy it from the address bar";
+      copy.textContent = say("Copy it from the address bar");
     }
-    setTimeout(() => (copy.textContent = "Copy link"), COPIED_MS);
+    setTimeout(() => (copy.textContent = say("Copy link")), COPIED_MS);
   }
   return copy;
 }
@@ -29,12 +33,31 @@ export function themeButton(theme: Store<Theme>): HTMLElement {
   const toggle = button("", { class: "quiet theme" }, () => chooseTheme(theme, other(theme.value)));
   const show = () => {
     toggle.textContent = theme.value === "dark" ? "☀" : "☾";
-    toggle.setAttribute("aria-label", `Switch to ${other(theme.value)}`);
-    toggle.title = `Switch to ${other(theme.value)}`;
+    const words = theme.value === "dark" ? say("Switch to light") : say("Switch to dark");
+    toggle.setAttribute("aria-label", words);
+    toggle.title = words;
   };
   theme.subscribe(show);
   show();
   return toggle;
+}
+
+/** `names` is the server's list, "en=English de=Deutsch"; null where there is nothing to choose. */
+export function languageMenu(names: string): HTMLElement | null {
+  const languages = names.split(" ").map((entry) => entry.split("=") as [string, string]);
+  if (languages.length < 2) return null;
+  const current = document.documentElement.lang;
+  const menu = createMenu(say("Language"), (code) => {
+    document.cookie = `${LANGUAGE_COOKIE}=${code}; path=/; max-age=${YEAR_S}; samesite=lax`;
+    window.location.reload();
+  });
+  menu.root.classList.add("menu-right");
+  menu.setChoices(
+    languages.map(([value, label]) => ({ value, label })),
+    current,
+  );
+  menu.setLabel(current);
+  return menu.root;
 }
 
 function other(theme: Theme): Theme {
