@@ -28,6 +28,12 @@ def card(name: str) -> dict:
     return json.loads((ZOO / name / "card.json").read_text(encoding="utf-8"))
 
 
+def example(name: str, title: str | None = None) -> dict:
+    """The card's example of this title, else the one that it opens with."""
+    examples = card(name)["examples"]
+    return next((one for one in examples if one["title"] == title), examples[0])
+
+
 @pytest.fixture(scope="module")
 def checkpoints() -> dict[str, Checkpoint]:
     return {name: open_checkpoint(ZOO / name) for name in NAMES}
@@ -42,24 +48,27 @@ def test_checkpoint_is_small_and_whole(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_card_points_at_a_head_that_exists_and_an_example_that_fits(name, checkpoints):
-    config, notice = checkpoints[name].config, card(name)["notice"]
-    site = AttentionSite.parse(notice["site"])
-    assert site in config.sites()
-    assert 0 <= notice["head"] < config.stack(site.stack).heads
+def test_examples_point_at_heads_that_exist_and_their_texts_fit(name, checkpoints):
+    config = checkpoints[name].config
     assert card(name)["id"] == name
-    assert len(checkpoints[name].tokenizer.encode(card(name)["example"])) <= config.positions
+    assert card(name)["examples"]
+    for example in card(name)["examples"]:
+        site = AttentionSite.parse(example["site"])
+        assert site in config.sites()
+        assert 0 <= example["head"] < config.stack(site.stack).heads
+        assert example["title"] and example["finding"]
+        assert len(checkpoints[name].tokenizer.encode(example["text"])) <= config.positions
 
 
 def test_prose_opens_outside_with_the_same_logits(checkpoints):
-    ids = torch.tensor([checkpoints["prose"].tokenizer.encode(card("prose")["example"]).ids])
+    ids = torch.tensor([checkpoints["prose"].tokenizer.encode(example("prose")["text"]).ids])
     outside = transformers.GPT2LMHeadModel.from_pretrained(ZOO / "prose").eval()
     _assert_same_logits(checkpoints["prose"].load()(ids), outside(ids).logits)
 
 
 def test_numbers_opens_outside_with_the_same_logits(checkpoints):
     tokenizer = checkpoints["numbers"].tokenizer
-    source = torch.tensor([tokenizer.encode(card("numbers")["example"]).ids])
+    source = torch.tensor([tokenizer.encode(example("numbers")["text"]).ids])
     target = torch.tensor([[0, *tokenizer.encode("1789-07-14").ids[:-1]]])
     outside = transformers.MarianMTModel.from_pretrained(ZOO / "numbers").eval()
     _assert_same_logits(checkpoints["numbers"].load()(source, target), outside(source, decoder_input_ids=target).logits)
@@ -68,7 +77,7 @@ def test_numbers_opens_outside_with_the_same_logits(checkpoints):
 @pytest.mark.parametrize("name", NAMES)
 def test_tokenizer_opens_outside_with_the_same_ids(name, checkpoints):
     outside = transformers.PreTrainedTokenizerFast(tokenizer_file=str(ZOO / name / "tokenizer.json"))
-    text = card(name)["example"] + " ✅"
+    text = example(name)["text"] + " ✅"
     assert outside(text).input_ids == checkpoints[name].tokenizer.encode(text).ids
 
 
@@ -85,12 +94,12 @@ def test_prose_has_an_induction_head_and_a_previous_token_head_below_it(checkpoi
 
 def test_prose_repeats_what_it_read(checkpoints):
     """The card's head, on the card's example: the second mention looks at what followed the first."""
-    checkpoint, notice = checkpoints["prose"], card("prose")["notice"]
-    events = list(trace(checkpoint.load(), TraceRequest(text=card("prose")["example"]),
+    checkpoint, shown = checkpoints["prose"], example("prose")
+    events = list(trace(checkpoint.load(), TraceRequest(text=example("prose")["text"]),
                         checkpoint.tokenizer))  # fmt: skip
-    site = next(event for event in events if isinstance(event, SiteTraced) and str(event.map.site) == notice["site"])
+    site = next(event for event in events if isinstance(event, SiteTraced) and str(event.map.site) == shown["site"])
     ids = events[0].encoding.ids
-    map_NN = site.map.tile(heads=[notice["head"]])[0, 0]
+    map_NN = site.map.tile(heads=[shown["head"]])[0, 0]
     rows = [row for row in range(1, len(ids)) if ids[row] in ids[:row] and ids[row - 1] in ids[: row - 1]]
     followed = [map_NN[row, ids.index(ids[row]) + 1].item() for row in rows]
     assert sum(followed) / len(followed) > 0.3

@@ -32,7 +32,12 @@ MANIFEST = {
 @pytest.fixture
 def checkpoint(db: None, tmp_path: Path) -> Checkpoint:
     return Checkpoint.objects.create(
-        id="tiny", name="Tiny", path=str(tmp_path), fingerprint="f", manifest=MANIFEST, example="So it goes."
+        id="tiny",
+        name="Tiny",
+        path=str(tmp_path),
+        fingerprint="f",
+        manifest=MANIFEST,
+        examples=[{"title": "So", "text": "So it goes.", "site": "decoder.self.0", "head": 0, "finding": "It goes."}],
     )
 
 

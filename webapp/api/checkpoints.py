@@ -27,7 +27,5 @@ def _answer(checkpoint: Checkpoint) -> dict[str, Any]:
         **{name: manifest[name] for name in shape},
         "state": checkpoint.state.value,
         "sentence": checkpoint.sentence,
-        "example": checkpoint.example,
-        "target": checkpoint.target,
-        "notice": checkpoint.notice,
+        "examples": checkpoint.examples,
     }

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
 TokenId = Annotated[int, Field(strict=True)]
+
+
+class ExampleAnswer(Schema):
+    """A text worth reading with a model, the head to look at, and what is to be seen there."""
+
+    title: str
+    text: str
+    target: str = ""
+    site: str
+    head: int
+    finding: str
 
 
 class ModelAnswer(Schema):
@@ -25,9 +36,7 @@ class ModelAnswer(Schema):
     parameters: int
     state: Literal["ready", "missing"]
     sentence: str
-    example: str
-    target: str
-    notice: dict[str, Any] = Field(description="Which head to look at first, and what to notice: site, head, sentence.")
+    examples: list[ExampleAnswer]
 
 
 class ModelsAnswer(Schema):

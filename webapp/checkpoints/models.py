@@ -23,9 +23,7 @@ class Checkpoint(models.Model):
     path = models.CharField(max_length=1000)
     fingerprint = models.CharField(max_length=64)
     manifest = models.JSONField()
-    example = models.TextField(blank=True)
-    target = models.TextField(blank=True)
-    notice = models.JSONField(default=dict)
+    examples = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

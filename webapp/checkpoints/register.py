@@ -17,7 +17,7 @@ from webapp.checkpoints.models import Checkpoint
 DESCRIBE_TIMEOUT_S = 300
 
 # Raised when `modelcore.manifest` tells more: every folder is then described again at the next start.
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 
 
 class RefusedError(Exception):
@@ -41,9 +41,7 @@ def register(folder: Path, card: dict[str, Any] | None = None) -> tuple[Checkpoi
     checkpoint = known or Checkpoint(id=card.get("id") or _free_id(folder.name), path=str(folder))
     checkpoint.name = card.get("name") or folder.name
     checkpoint.sentence = card.get("sentence", "")
-    checkpoint.example = card.get("example", "")
-    checkpoint.target = card.get("target") or ""
-    checkpoint.notice = card.get("notice", {})
+    checkpoint.examples = card.get("examples", [])
     checkpoint.manifest = manifest
     checkpoint.fingerprint = fingerprint
     checkpoint.save()

@@ -66,11 +66,12 @@ def send(run: Run) -> None:
 
 
 def feature(model: str) -> Run | None:
-    """The run that the first page opens on: the featured model reading its own example. Made once a text."""
+    """The run that the first page opens on: the featured model reading its first example. Made once a text."""
     checkpoint = Checkpoint.objects.filter(pk=model).first() or Checkpoint.objects.first()
-    if checkpoint is None or not checkpoint.example:
+    if checkpoint is None or not checkpoint.examples:
         return None
-    wanted = {"checkpoint": checkpoint, "text": checkpoint.example, "target": checkpoint.target or None}
+    first = checkpoint.examples[0]
+    wanted = {"checkpoint": checkpoint, "text": first["text"], "target": first.get("target") or None}
     good = Run.objects.filter(**wanted, featured=True).exclude(state__in=[Run.State.FAILED, Run.State.CANCELLED])
     Run.objects.filter(featured=True).exclude(pk__in=good).update(featured=False)
     # Not sent from here: the recorder sends what waits, once there is a broker.

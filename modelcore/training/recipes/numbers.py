@@ -118,15 +118,18 @@ def _card(done: StepDone, accuracy: float, best: AlignmentScore) -> dict[str, ob
         "id": "numbers",
         "name": "Numbers",
         "sentence": "The original Transformer, small: it reads a date or a number in words and writes it in digits.",
-        "example": "the fourteenth of july seventeen eighty-nine",
-        "notice": {
-            "site": str(best.site),
-            "head": best.head,
-            "sentence": (
-                "Each row writes the next digit, and looks back at the words that it comes from: "
-                "first the year, then the month, then the day."
-            ),
-        },
+        "examples": [
+            {
+                "title": "Cross-attention in a translation",
+                "text": "the fourteenth of july seventeen eighty-nine",
+                "site": str(best.site),
+                "head": best.head,
+                "finding": (
+                    "Each row writes the next digit, and looks back at the words that it comes from: "
+                    "first the year, then the month, then the day."
+                ),
+            }
+        ],
         "measured": {
             "steps": done.step,
             "held_out_accuracy": round(accuracy, 4),

@@ -19,6 +19,7 @@ from torch import Tensor
 from modelcore.analysis.heads import HeadScores, score_heads
 from modelcore.checkpoints.writer import save_checkpoint, write_json
 from modelcore.config import ModelConfig, StackConfig
+from modelcore.layers.attention_map import AttentionMap
 from modelcore.models.build import build
 from modelcore.models.decoder import Decoder
 from modelcore.tokenizer import GPT2_END_OF_TEXT, Tokenizer, train_byte_level_bpe
@@ -39,6 +40,7 @@ CONFIG = ModelConfig(
 PEAK_RATE = 1.5e-3
 WARMUP = 60
 SAVE_EVERY = 50
+EXAMPLE = "Zebulon the baker met Quixley the tinker. The next day, Zebulon the baker met Quixley the"
 # oneDNN's bfloat16 products take a CPU of this kind 0.6 s a step instead of 0.9 s.
 ADAM = Optimisation(product_dtype=torch.bfloat16)
 # Share of the windows from each text, and the share of every text that is held out.
@@ -122,8 +124,9 @@ def _save(out: Path, model: Decoder, tokenizer: Tokenizer, done: StepDone, held_
     scores = score_heads(model)
     induction = _strongest(scores, "induction")
     previous = _strongest(scores, "previous_token")
+    resting = _most_resting(model, tokenizer)
     save_checkpoint(out, model, "gpt2", tokenizer)
-    write_json(out / "card.json", _card(done, loss, induction, previous))
+    write_json(out / "card.json", _card(done, loss, induction, previous, resting))
     return Saved(done.step, loss, induction[2], previous[2])
 
 
@@ -135,28 +138,68 @@ def _strongest(scores: list[HeadScores], kind: str) -> tuple[str, int, float]:
     )
 
 
+@torch.inference_mode()
+def _most_resting(model: Decoder, tokenizer: Tokenizer) -> tuple[str, int, float]:
+    """The head that rests most on the first token of EXAMPLE, and its mean weight there."""
+    maps: list[AttentionMap] = []
+    model(torch.tensor([tokenizer.encode(EXAMPLE).ids]), tap=maps.append)
+    resting = [(str(map_.site), map_.stats()["first_token"][0].tolist()) for map_ in maps]
+    return max(
+        ((site, head, value) for site, values in resting for head, value in enumerate(values)),
+        key=lambda entry: entry[2],
+    )
+
+
 def _card(
-    done: StepDone, loss: float, induction: tuple[str, int, float], previous: tuple[str, int, float]
+    done: StepDone,
+    loss: float,
+    induction: tuple[str, int, float],
+    previous: tuple[str, int, float],
+    resting: tuple[str, int, float],
 ) -> dict[str, object]:
     return {
         "id": "prose",
         "name": "Prose",
         "sentence": "A small GPT-2: 4 layers of 8 heads, trained on the King James Bible and three old dictionaries.",
-        "example": ("Zebulon the baker met Quixley the tinker. The next day, Zebulon the baker met Quixley the"),
-        "notice": {
-            "site": induction[0],
-            "head": induction[1],
-            "sentence": (
-                "An induction head: where words come a second time, it looks back at the word that "
-                "followed them the first time."
-            ),
-        },
+        "examples": [
+            {
+                "title": "Induction",
+                "text": EXAMPLE,
+                "site": induction[0],
+                "head": induction[1],
+                "finding": (
+                    "An induction head: where words come a second time, it looks back at the word that "
+                    "followed them the first time."
+                ),
+            },
+            {
+                "title": "Previous token",
+                "text": EXAMPLE,
+                "site": previous[0],
+                "head": previous[1],
+                "finding": (
+                    "Every row looks at the token just before it. Induction heads in later layers read what this "
+                    "one brings along."
+                ),
+            },
+            {
+                "title": "First-token sink",
+                "text": EXAMPLE,
+                "site": resting[0],
+                "head": resting[1],
+                "finding": (
+                    "Nearly every row rests on the first token: a head with nothing to do here puts its weight there. "
+                    "The colour scale leaves that column out; press the button under the map to see it in full."
+                ),
+            },
+        ],
         "measured": {
             "steps": done.step,
             "training_tokens": done.step * TOKENS_A_STEP,
             "held_out_loss_nats": round(loss, 4),
             "induction": {"site": induction[0], "head": induction[1], "score": round(induction[2], 4)},
             "previous_token": {"site": previous[0], "head": previous[1], "score": round(previous[2], 4)},
+            "first_token": {"site": resting[0], "head": resting[1], "score": round(resting[2], 4)},
         },
         "recipe": "python -m modelcore train-zoo prose --out DIR",
         "start": (

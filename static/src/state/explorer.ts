@@ -7,10 +7,10 @@ import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead } from "./sites";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
-import { ApiError, createRun, listModels, type Model, type Notice, readRun } from "../wire/http";
+import { ApiError, createRun, type Example, listModels, type Model, readRun } from "../wire/http";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
-export type { Model, Notice } from "../wire/http";
+export type { Example, Model } from "../wire/http";
 export type { Connection } from "../wire/socket";
 
 export class Explorer {
@@ -41,7 +41,7 @@ export class Explorer {
     this.#address = openView(window);
     this.view = this.#address.view;
     this.selection = derive([this.run, this.view, this.models], () =>
-      selectedHead(this.run.value, this.view.value, this.notice),
+      selectedHead(this.run.value, this.view.value, this.pointed),
     );
     this.active = derive([this.view, this.hover], () => this.view.value.token ?? this.hover.value);
     this.#featuredRun = featuredRun;
@@ -64,8 +64,8 @@ export class Explorer {
     }
   }
 
-  /** Starts a run and shows it under its own address, without leaving the page. */
-  async submit(text: string, target: string | null): Promise<boolean> {
+  /** Starts a run and shows it under its own address, without leaving the page; `show` is the head to open on. */
+  async submit(text: string, target: string | null, show: HeadRef | null = null): Promise<boolean> {
     const model = this.model.value;
     if (!model) return false;
     this.problem.set(null);
@@ -73,7 +73,7 @@ export class Explorer {
       const created = await createRun({ kind: "trace", model: model.id, text, ...(target ? { target } : {}) });
       // The head in sight stays in sight; a place in the old text does not.
       const isSameModel = this.run.value.model === model.id;
-      const { site, head } = (isSameModel && this.selection.value) || { site: null, head: 0 };
+      const { site, head } = show ?? ((isSameModel && this.selection.value) || { site: null, head: 0 });
       this.hover.set(null);
       this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
       this.#address.enter(created.page, { ...this.view.value, site, head, token: null, key: null, frame: null });
@@ -108,17 +108,25 @@ export class Explorer {
     });
   }
 
-  /** The head that the model's card points at, and what it says of it on the card's own example. */
-  get notice(): Notice | null {
-    const { model } = this.run.value;
-    const { site, head, sentence } = this.models.value?.find(({ id }) => id === model)?.notice ?? {};
-    return site && head !== undefined && sentence ? { site, head, sentence } : null;
+  /** The example that this run reads, as its model's card has it. */
+  get example(): Example | null {
+    const { text, target } = this.run.value;
+    const isRead = (example: Example) => example.text === text && example.target === (target ?? "");
+    const read = this.#examplesOfRun.filter(isRead);
+    // One text may show several heads: the one in sight decides.
+    return read.find((example) => isSameHead(example, this.selection.value)) ?? read[0] ?? null;
   }
 
-  /** Whether the card's sentence is about this very text. */
-  get isExample(): boolean {
-    const { model, text } = this.run.value;
-    return this.models.value?.find(({ id }) => id === model)?.example === text;
+  /** The head that the card of the run's model points at: for this text, else for its first example. */
+  get pointed(): HeadRef | null {
+    const { text } = this.run.value;
+    const examples = this.#examplesOfRun;
+    return examples.find((example) => example.text === text) ?? examples[0] ?? null;
+  }
+
+  get #examplesOfRun(): Example[] {
+    const { model } = this.run.value;
+    return this.models.value?.find(({ id }) => id === model)?.examples ?? [];
   }
 
   reconnect(): void {

@@ -2,11 +2,10 @@
 import { type HeadRef, parseSite } from "./sites";
 import { measureOf, type Run } from "./run";
 import type { View } from "./view";
-import type { Notice } from "../wire/http";
 
-export function selectedHead(run: Run, view: View, notice: Notice | null): HeadRef | null {
+export function selectedHead(run: Run, view: View, pointed: HeadRef | null): HeadRef | null {
   if (view.site) return { site: view.site, head: view.head };
-  if (notice) return { site: notice.site, head: notice.head };
+  if (pointed) return { site: pointed.site, head: pointed.head };
   return run.phase === "finished" ? tellingHead(run) : firstHead(run);
 }
 

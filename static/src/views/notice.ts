@@ -5,6 +5,7 @@
 import { button, element, setText } from "../dom/element";
 import type { Explorer } from "../state/explorer";
 import { labelOf } from "../state/labels";
+import { isSameHead } from "../state/sites";
 import { situationOf } from "../state/situation";
 import { watch } from "../state/store";
 
@@ -43,13 +44,12 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
   show();
 }
 
-/** What the model's card says of this very head on this very text, else what its label means. */
+/** What the model's card finds in this very head on this very text, else what its label means. */
 function aboutHead(explorer: Explorer): string {
-  const { notice } = explorer;
+  const { example } = explorer;
   const selected = explorer.selection.value;
   if (!selected) return "";
-  if (explorer.isExample && notice && notice.site === selected.site && notice.head === selected.head)
-    return notice.sentence;
+  if (example && isSameHead(example, selected)) return example.finding;
   const site = explorer.run.value.sites.get(selected.site);
   return site ? labelOf(site, selected.head).sentence : "";
 }

@@ -1,7 +1,9 @@
 /** The text to run, one line that grows with it. Enter runs, Shift+Enter breaks the line. */
 import { element } from "../dom/element";
 import { createMenu } from "../dom/menu";
-import type { Explorer } from "../state/explorer";
+import { say } from "../language/say";
+import type { Example, Explorer, Model } from "../state/explorer";
+import type { HeadRef } from "../state/sites";
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const text = field("prompt-text", "Text", "Type a text and press Enter");
@@ -12,7 +14,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     "Run",
     element("kbd", { "aria-hidden": "true" }, "⏎"),
   );
-  const examples = createMenu("Examples", (id) => void tryExample(id));
+  const examples = createMenu(say("Examples"), (place) => void tryExample(Number(place)));
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const form = element(
     "form",
@@ -42,19 +44,24 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     });
   }
 
-  async function submit(): Promise<void> {
+  async function submit(show: HeadRef | null = null): Promise<void> {
     if (isSubmitting) return;
     isSubmitting = true;
-    typed = !(await explorer.submit(text.value, target.hidden ? null : target.value || null));
+    typed = !(await explorer.submit(text.value, target.hidden ? null : target.value || null, show));
     isSubmitting = false;
   }
 
-  async function tryExample(id: string): Promise<void> {
-    const model = explorer.models.value?.find((known) => known.id === id);
-    if (!model?.example) return;
+  async function tryExample(place: number): Promise<void> {
+    const chosen = gallery()[place];
+    if (!chosen || isSubmitting) return;
+    const { model, example } = chosen;
     explorer.model.set(model);
-    fill(model.example, model.target ?? "");
-    await submit();
+    fill(example.text, example.target);
+    await submit(example);
+  }
+
+  function gallery(): { model: Model; example: Example }[] {
+    return (explorer.models.value ?? []).flatMap((model) => model.examples.map((example) => ({ model, example })));
   }
 
   function fill(newText: string, newTarget: string): void {
@@ -70,16 +77,15 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     target.hidden = model?.architecture !== "encoder-decoder";
     grow(target);
   });
-  explorer.models.subscribe((models) => {
-    const withExample = (models ?? []).filter(({ example }) => example);
+  explorer.models.subscribe(() => {
     examples.setChoices(
-      withExample.map(({ id, name, example }) => ({
-        value: id,
-        label: example ?? "",
-        detail: name,
+      gallery().map(({ model, example }, place) => ({
+        value: String(place),
+        label: example.title,
+        detail: `${example.finding} (${model.name})`,
       })),
     );
-    examples.setDisabled(withExample.length === 0);
+    examples.setDisabled(gallery().length === 0);
   });
   explorer.problem.subscribe((error) => {
     problem.hidden = error === null;

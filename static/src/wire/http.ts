@@ -12,17 +12,17 @@ export interface Model {
   positions: number;
   state: string;
   sentence?: string | null;
-  example?: string | null;
-  target?: string | null;
-  /** Without a site where the card points at nothing. */
-  notice?: Partial<Notice> | null;
+  examples: Example[];
 }
 
-/** Which head to open on, and what to see there. */
-export interface Notice {
+/** A text worth reading with a model, the head to look at, and what is to be seen there. */
+export interface Example {
+  title: string;
+  text: string;
+  target: string;
   site: string;
   head: number;
-  sentence: string;
+  finding: string;
 }
 
 export interface RunRecord {
