@@ -10,6 +10,7 @@ import { openTheme } from "../state/theme";
 import { Rectangles } from "../tiles/rectangles";
 import { mountChart } from "../views/chart";
 import { mountGrid } from "../views/grid/grid";
+import { mountHelp } from "../views/help";
 import { mountMapFrame } from "../views/map/frame";
 import { type MapState, mountMap } from "../views/map/map";
 import { mountMeasures } from "../views/measures";
@@ -20,6 +21,8 @@ import { mountPrompt } from "../views/prompt";
 import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
+import { mountTour } from "../views/tour";
+import { walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
 import { languageMenu, linkButton, themeButton } from "./tools";
 
@@ -40,7 +43,13 @@ function openPage(app: HTMLElement): void {
   mountTooltip(document.body);
   mountModels(places.tools, explorer);
   const languages = languageMenu(app.dataset.languages ?? "");
-  places.tools.append(linkButton(), ...(languages ? [languages] : []), themeButton(theme));
+  places.tools.append(
+    mountTour(document.body, explorer),
+    linkButton(),
+    ...(languages ? [languages] : []),
+    mountHelp(document.body),
+    themeButton(theme),
+  );
   mountPrompt(places.prompt, explorer);
   mountGrid(places.heads, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
@@ -63,6 +72,7 @@ function openPage(app: HTMLElement): void {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") explorer.lock(null);
   });
+  walkHeadsFromAnywhere(places.heads.querySelector(".grid-scroller"));
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));

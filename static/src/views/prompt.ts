@@ -4,6 +4,7 @@ import { createMenu } from "../dom/menu";
 import { say } from "../language/say";
 import type { Example, Explorer, Model } from "../state/explorer";
 import type { HeadRef } from "../state/sites";
+import { watch } from "../state/store";
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const text = field("prompt-text", "Text", "Type a text and press Enter");
@@ -61,7 +62,10 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   }
 
   function gallery(): { model: Model; example: Example }[] {
-    return (explorer.models.value ?? []).flatMap((model) => model.examples.map((example) => ({ model, example })));
+    const models = explorer.models.value ?? [];
+    const first = explorer.model.value;
+    const ordered = [...models].sort((a, b) => Number(b.id === first?.id) - Number(a.id === first?.id));
+    return ordered.flatMap((model) => model.examples.map((example) => ({ model, example })));
   }
 
   function fill(newText: string, newTarget: string): void {
@@ -77,7 +81,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     target.hidden = model?.architecture !== "encoder-decoder";
     grow(target);
   });
-  explorer.models.subscribe(() => {
+  watch([explorer.models, explorer.model], () => {
     examples.setChoices(
       gallery().map(({ model, example }, place) => ({
         value: String(place),
