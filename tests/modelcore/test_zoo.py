@@ -16,11 +16,13 @@ from modelcore.checkpoints.reader import Checkpoint, open_checkpoint
 from modelcore.config import AttentionSite
 from modelcore.manifest import describe
 from modelcore.training.pairs import draw_many
+from modelcore.training.patterns import draw_brackets, draw_repeats
 from modelcore.training.recipes.numbers import measure_accuracy
+from modelcore.training.recipes.patterns import LENGTH, accuracy, as_batch, strongest_head
 from modelcore.training.tasks import draw_example
 
 ZOO = Path(__file__).resolve().parents[2] / "modelcore" / "zoo"
-NAMES = ("numbers", "prose")
+NAMES = ("numbers", "patterns", "prose")
 FILE_LIMIT_BYTES = 25_000_000
 
 
@@ -66,6 +68,12 @@ def test_prose_opens_outside_with_the_same_logits(checkpoints):
     _assert_same_logits(checkpoints["prose"].load()(ids), outside(ids).logits)
 
 
+def test_patterns_opens_outside_with_the_same_logits(checkpoints):
+    ids = torch.tensor([checkpoints["patterns"].tokenizer.encode(example("patterns")["text"]).ids])
+    outside = transformers.GPT2LMHeadModel.from_pretrained(ZOO / "patterns").eval()
+    _assert_same_logits(checkpoints["patterns"].load()(ids), outside(ids).logits)
+
+
 def test_numbers_opens_outside_with_the_same_logits(checkpoints):
     tokenizer = checkpoints["numbers"].tokenizer
     source = torch.tensor([tokenizer.encode(example("numbers")["text"]).ids])
@@ -103,6 +111,19 @@ def test_prose_repeats_what_it_read(checkpoints):
     rows = [row for row in range(1, len(ids)) if ids[row] in ids[:row] and ids[row - 1] in ids[: row - 1]]
     followed = [map_NN[row, ids.index(ids[row]) + 1].item() for row in rows]
     assert sum(followed) / len(followed) > 0.3
+
+
+@pytest.mark.parametrize(("kind", "draw"), [("brackets", draw_brackets), ("repeats", draw_repeats)])
+def test_patterns_answers_fresh_lines_and_looks_at_what_tells_the_answer(checkpoints, kind, draw):
+    generator = random.Random("tests")
+    lines = [draw(generator, LENGTH) for _ in range(60)]
+    model, tokenizer = checkpoints["patterns"].load(), checkpoints["patterns"].tokenizer
+    measured = card("patterns")["measured"]
+    assert accuracy(model, as_batch(lines, tokenizer)) == pytest.approx(measured[f"{kind}_accuracy"], abs=0.02)
+    site, head, score = strongest_head(model, lines, tokenizer)
+    assert (site, head) == (measured[kind]["site"], measured[kind]["head"])
+    assert score == pytest.approx(measured[kind]["score"], abs=0.05)
+    assert score > 0.5
 
 
 def test_numbers_writes_held_out_examples(checkpoints):
