@@ -1,6 +1,7 @@
 """The linear layer, and how the weights of a model that only runs lie in memory.
 
-packed     in oneDNN's blocks: fastest for many rows. A loaded model is packed when it first reads many tokens.
+packed     in oneDNN's blocks: fastest for several rows. A loaded model is packed when it first reads so many that
+           oneDNN is the faster library for them; it then stays so, for fewer rows and for more.
 by input   all outputs of input 0, then of input 1 …: fastest for the one row of a token that is written,
            when memory is the limit, and nearly as fast as packed for many. What writes lays a model out so.
 """
@@ -57,7 +58,9 @@ def _is_for_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
         return False
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias)):
         return False
-    return weight.is_mkldnn or ((weight.is_contiguous() or _lies_by_input(weight)) and _gains(weight))
+    if weight.is_mkldnn:
+        return True
+    return (weight.is_contiguous() or _lies_by_input(weight)) and _gains(weight, x.numel() // x.shape[-1])
 
 
 def _is_one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
@@ -82,8 +85,8 @@ def _one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return (y if bias is None else y + bias).view(*x.shape[:-1], outputs)
 
 
-def _gains(weight: Tensor) -> bool:
-    return weight.numel() >= FEW_WEIGHTS and matmul_backend().name == "onednn"
+def _gains(weight: Tensor, rows: int) -> bool:
+    return weight.numel() >= FEW_WEIGHTS and matmul_backend(rows).name == "onednn"
 
 
 def laid_out(weight: Tensor) -> Tensor:
@@ -102,6 +105,11 @@ class Linear(nn.Linear):
     """
 
     writes = False
+
+    def reset_parameters(self) -> None:
+        # Random numbers without memory cost a loaded model's frame more time than all the rest of it.
+        if not self.weight.is_meta:
+            super().reset_parameters()
 
     def forward(self, x: Tensor, activation: Activation | None = None) -> Tensor:
         if not self.writes and not self.weight.is_mkldnn and self._is_worth_packing(x):

@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
-from kernels.cpu.matmul import matmul_backend
+from kernels.cpu.matmul import FEW, MANY, matmul_backend, onednn_answers, onednn_linear, onednn_pack
 from modelcore.analysis.maps import AttentionMap, overview_and_measures, overview_cell
 from modelcore.checkpoints.reader import open_checkpoint
 from modelcore.generation.sampling import Sampling
@@ -25,7 +25,7 @@ from modelcore.models.build import Transformer
 from tests.benchmarks.child_process import measured_in_child
 from tests.benchmarks.figures import Figure, interleaved, seconds_of
 
-LENGTHS = (64, 128, 256, 512, 1024, 2048)
+LENGTHS = (32, 64, 128, 256, 512, 1024, 2048)
 PROMPT, WRITTEN = 32, 128
 LOADS = 5
 
@@ -36,15 +36,19 @@ LOADING_GOAL, MEMORY_GOAL = 1.5, 1.2
 
 @dataclass(frozen=True)
 class Pair:
-    """The same weights in both implementations."""
+    """The same weights in both implementations, and alone: [inputs, outputs] each, plain and packed for oneDNN."""
 
     theirs: GPT2LMHeadModel
     ours: Transformer
+    weights: list[Tensor]
+    packed: list[Tensor]
 
 
 def figures() -> Iterator[Figure]:
-    backend = matmul_backend()
-    yield Figure("transformer.matmul_backend", f"{backend.name}, {torch.get_num_threads()} threads: {backend.reason}")
+    for rows in (FEW, MANY):
+        backend = matmul_backend(rows)
+        said = f"{backend.name}, {torch.get_num_threads()} threads: {backend.reason}"
+        yield Figure(f"transformer.matmul_backend_{rows}_rows", said)
     with tempfile.TemporaryDirectory() as folder:
         pair = _make(Path(folder))
         for length in LENGTHS:
@@ -61,7 +65,10 @@ def _make(folder: Path) -> Pair:
     config = GPT2Config(n_positions=max(LENGTHS), bos_token_id=None, eos_token_id=None)
     GPT2LMHeadModel(config).save_pretrained(folder)
     theirs = GPT2LMHeadModel.from_pretrained(folder, attn_implementation="sdpa").eval()
-    return Pair(theirs, open_checkpoint(folder).load())
+    weights = [weight for name, weight in theirs.named_parameters() if weight.dim() == 2 and ".h." in name]
+    weights.append(theirs.lm_head.weight.t())
+    packed = [onednn_pack(weight.t().contiguous()) for weight in weights] if onednn_answers() else []
+    return Pair(theirs, open_checkpoint(folder).load(), weights, packed)
 
 
 def _ids(pair: Pair, length: int) -> Tensor:
@@ -81,16 +88,36 @@ def _forward(pair: Pair, length: int) -> Iterator[Figure]:
         lambda: pair.ours(ids),
         lambda: pair.ours(ids, tap=overview),
         lambda: pair.ours(ids, tap=lambda map_: overview_and_measures(map_, ids)),
+        *_products(pair, length),
     ]
     for action in actions:
         action()
     rounds = 9 if length <= 256 else 5
-    theirs_s, bare_s, tapped_s, measured_s = interleaved(rounds, *(_timed(action) for action in actions))
+    theirs_s, bare_s, tapped_s, measured_s, *products_s = interleaved(rounds, *(_timed(action) for action in actions))
     name = f"transformer.forward_{length}"
+    limit = min(products_s) / theirs_s
+    beyond = ", the goal is beyond it here" if limit > FORWARD_GOAL else ""
+    said = f"{limit:.2f} of transformers{beyond}; {min(products_s) / bare_s:.0%} of our pass"
+    yield Figure(f"{name}_limit", f"bare matrix products, by the fastest library: {said}")
     yield _ratio(name, bare_s / theirs_s, FORWARD_GOAL, "of transformers", f"{1e3 * bare_s:.0f} ms")
     yield _ratio(f"{name}_overviews", tapped_s / theirs_s, TAPPED_GOAL, "of transformers", f"{1e3 * tapped_s:.0f} ms")
     yield _ratio(f"{name}_overviews_cost", tapped_s / bare_s, TAP_COST_GOAL, "of untapped")
     yield Figure(f"{name}_overviews_and_measures", f"{measured_s / bare_s:.2f} of untapped")
+
+
+def _products(pair: Pair, rows: int) -> list[Callable[[], object]]:
+    """All matrix products of a pass with the model's own weights and nothing else, by torch and by oneDNN."""
+    inputs = {width: torch.randn(rows, width) for width in {weight.shape[0] for weight in pair.weights}}
+
+    def by_torch() -> None:
+        for weight in pair.weights:
+            inputs[weight.shape[0]] @ weight
+
+    def by_onednn() -> None:
+        for plain, packed in zip(pair.weights, pair.packed, strict=True):
+            onednn_linear(inputs[plain.shape[0]], packed)
+
+    return [by_torch, by_onednn] if pair.packed else [by_torch]
 
 
 def _timed(action: Callable[[], object]) -> Callable[[], float]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kernels.cpu.matmul import Backend, onednn_answers
+from kernels.cpu.matmul import FLOAT32_ERROR, Backend, onednn_answers
 from modelcore.config import Activation, ModelConfig, StackConfig
 from modelcore.layers import linear as linear_module
 from modelcore.layers.activation import ACTIVATIONS
@@ -20,14 +20,11 @@ from modelcore.models.build import build
 
 pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no operator for oneDNN's linear layer")
 
-# Of the largest value.
-FLOAT32_ERROR = 1e-6
-
 
 @pytest.fixture(autouse=True)
 def any_weight_gains(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As on a CPU where oneDNN is faster, and for small matrices too."""
-    monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("onednn", "said by a test"))
+    monkeypatch.setattr(linear_module, "matmul_backend", lambda rows: Backend("onednn", "said by a test"))
     monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
     torch.manual_seed(0)
     yield
@@ -127,7 +124,7 @@ def test_layer_that_writes_trains_or_gains_nothing_is_not_packed(monkeypatch: py
     for layer in (writes, trains, learns):
         layer(x)
     half(x.double())
-    monkeypatch.setattr(linear_module, "matmul_backend", lambda: Backend("torch", "said by a test"))
+    monkeypatch.setattr(linear_module, "matmul_backend", lambda rows: Backend("torch", "said by a test"))
     slower = Linear(16, 24).eval().requires_grad_(False)
     slower(x)
     assert not any(layer.weight.is_mkldnn for layer in (writes, trains, learns, half, slower))

@@ -29,7 +29,7 @@ def gpt2(tmp_path: Path) -> GPT2LMHeadModel:
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "onednn" and not onednn_answers():
         pytest.skip("this torch has no operator for oneDNN's linear layer")
-    monkeypatch.setattr(linear, "matmul_backend", lambda: Backend(request.param, "said by a test"))
+    monkeypatch.setattr(linear, "matmul_backend", lambda rows: Backend(request.param, "said by a test"))
     monkeypatch.setattr(linear, "FEW_WEIGHTS", 0)
     return request.param
 
