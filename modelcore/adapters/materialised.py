@@ -12,9 +12,7 @@ from torch import Tensor
 from kernels.spec import AttentionSpec
 from modelcore.adapters.mask import require_room
 from modelcore.config import AttentionSite, SiteKind, StackName
-from modelcore.layers.attention_map import AttentionMap
-
-MATERIALISED = "materialised"
+from modelcore.layers.attention_map import MATERIALISED, AttentionMap
 
 # How far above 1 the sum of a row of float32 (or of a narrower dtype) may come out.
 SUM_TOLERANCE = {torch.float64: 1e-4, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}

@@ -18,14 +18,14 @@ from modelcore.adapters import config as adapted
 from modelcore.adapters.config import AdaptedConfig
 from modelcore.adapters.interface import NAME, Call, Planned, Rehearsal, taking_place
 from modelcore.adapters.loading import first_line
-from modelcore.adapters.materialised import MATERIALISED, handed_out, materialised_map
+from modelcore.adapters.materialised import handed_out, materialised_map
 from modelcore.adapters.model import result_of
 from modelcore.adapters.place import Place, place_of
 from modelcore.adapters.plan import attending, not_shown, plan
 from modelcore.adapters.script import Script, script_for, vocabulary_of
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.config import STACK_NAMES, AttentionSite, Output
-from modelcore.layers.attention_map import AttentionMap
+from modelcore.layers.attention_map import MATERIALISED, AttentionMap
 
 # How far our maps and result may be from eager attention's, the result in shares of its largest number: a deep
 # stack lets differences of rounding grow.

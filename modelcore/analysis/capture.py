@@ -1,6 +1,6 @@
 """The maps of a run on disk: q, k and log-sum-exp of every site, mapped into memory when read again.
 
-    FOLDER/capture.json          per site: implementation, and the fields of its AttentionSpec
+    FOLDER/capture.json          per site: implementation, turned, and the fields of its AttentionSpec
     FOLDER/capture.safetensors   per site: SITE.q, SITE.k, SITE.lse, and SITE.spec.FIELD where that is a tensor
 
 Reading a rectangle touches only the pages of its rows and columns.
@@ -43,6 +43,7 @@ def save_capture(folder: Path, maps: Sequence[AttentionMap]) -> None:
         in_file = {name: value for name, value in spec.items() if isinstance(value, Tensor)}
         sites[site] = {
             "implementation": map_.implementation,
+            "turned": map_.turned,
             "spec": {name: value for name, value in spec.items() if name not in in_file},
         }
         tensors |= {f"{site}.q": map_.q_BHQD, f"{site}.k": map_.k_BGKD, f"{site}.lse": map_.lse_BHQ}
@@ -89,4 +90,5 @@ def _map(site: str, stored: dict[str, Any], tensors: dict[str, Tensor]) -> Atten
         tensors[f"{site}.lse"],
         AttentionSpec(**(stored["spec"] | in_file)),
         stored["implementation"],
+        turned=stored.get("turned"),  # captures of an earlier version do not say
     )

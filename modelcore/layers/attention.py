@@ -95,7 +95,11 @@ class Attention(nn.Module):
         spec = self._spec(context, q_BHQD, k_BGKD, first_key, t5_bias)
         attended = dispatch.attend(q_BHQD, k_BGKD, v_BGKD, spec)
         if context.tap is not None:
-            context.tap(AttentionMap(self.site, q_BHQD, k_BGKD, attended.lse, spec, attended.implementation, first_key))
+            turned = angles is not None and not self.crosses
+            map_ = AttentionMap(
+                self.site, q_BHQD, k_BGKD, attended.lse, spec, attended.implementation, first_key, turned
+            )
+            context.tap(map_)
         return self.output(attended.out.transpose(1, 2).flatten(2))
 
     def _project_queries(self, x_BQW: Tensor) -> Tensor:

@@ -20,12 +20,17 @@ from modelcore.config import AttentionSite
 # How far rounding may take the sum of a row: scores of a thousand, in float32, are good to 1e-4.
 ROUNDING = 1e-3
 
+# The implementation that a map names which its model handed out whole: q and k say nothing then.
+MATERIALISED = "materialised"
+
 
 @dataclass(frozen=True)
 class AttentionMap:
     """q, k and log-sum-exp of one site: O(n), yet every probability exactly.
 
     `first_key` is the position in the text of key 0: a sliding window's cache has forgotten those before.
+    `turned` is whether q and k stand here as rotary positions turned them; None where an adapted model may have
+    done so before it handed them over.
     Shapes: q (B, H, Q, D), k (B, G, K, D), lse (B, H, Q) float32.
     """
 
@@ -36,6 +41,7 @@ class AttentionMap:
     spec: AttentionSpec
     implementation: str
     first_key: int = 0
+    turned: bool | None = None
 
     @property
     def heads(self) -> int:
@@ -49,6 +55,11 @@ class AttentionMap:
     def keys(self) -> int:
         return self.k_BGKD.shape[2]
 
+    @property
+    def sums_to_one(self) -> bool:
+        """Whether the rows are meant to: sinks take a part of them, and scaled edges change them afterwards."""
+        return self.spec.sinks is None and self.spec.edge_scale is None
+
     def tile(self, rows: range | None = None, cols: range | None = None, heads: Sequence[int] | None = None) -> Tensor:
         """Exact probabilities of a rectangle (default: all of it), float32 (B, heads, rows, cols).
 
@@ -58,8 +69,11 @@ class AttentionMap:
         rows = range(self.queries) if rows is None else rows
         cols = range(self.keys) if cols is None else cols
         tile_BHQK = dispatch.map_tile(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, rows, cols, heads)
-        sum_to_one = self.spec.sinks is None and self.spec.edge_scale is None
-        if cols != range(self.keys) or not sum_to_one:
+        return self.with_whole_rows(tile_BHQK) if cols == range(self.keys) else tile_BHQK
+
+    def with_whole_rows(self, tile_BHQK: Tensor) -> Tensor:
+        """Rows of which every key with any weight is here, scaled to 1 where rounding alone keeps them off it."""
+        if not self.sums_to_one:
             return tile_BHQK
         # In float64, so that equal rows stay equal whatever the order in which they are summed.
         sums_BHQ1 = tile_BHQK.sum(-1, keepdim=True, dtype=torch.float64).float()

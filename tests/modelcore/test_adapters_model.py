@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from modelcore.adapters import interface
-from modelcore.adapters.materialised import MATERIALISED, materialised_map
+from modelcore.adapters.materialised import materialised_map
 from modelcore.adapters.model import AdaptedModel
 from modelcore.analysis.capture import open_capture, save_capture
 from modelcore.analysis.maps import overview_and_measures
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.config import AttentionSite
-from modelcore.layers.attention_map import AttentionMap
+from modelcore.layers.attention_map import MATERIALISED, AttentionMap
 from modelcore.layers.edits import EdgeSet, Edit
 from modelcore.models.stack import run_through
 from tests.modelcore.shrunk_adapted import TARGET, TEXT, open_saved, save
