@@ -55,8 +55,7 @@ def score_terms(map_: AttentionMap, head: int, row: int) -> ScoreTerms:
     distance_K = j_K - position
 
     relative_K = None
-    is_dot = spec.additive is None
-    dot_K = key_KD @ query_D if is_dot else torch.tanh(query_D + key_KD) @ spec.additive[0].double()
+    dot_K = key_KD @ query_D if spec.additive is None else torch.tanh(query_D + key_KD) @ spec.additive[0].double()
     if spec.relative_keys is not None:
         table_CD = spec.relative_keys.double().flatten(0, -2)
         reach = len(table_CD) // 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis
 import torch
@@ -43,3 +44,12 @@ def job(random_gpt2: Path) -> TraceJob:
     return TraceJob(
         run="r", attempt=1, source=Source(model="random", path=str(random_gpt2)), submitted_at=0.0, ids=[5, 6, 7, 5, 6]
     )
+
+
+@pytest.fixture
+def expected(job: TraceJob) -> np.ndarray:
+    """The map of the second head in the second layer, by transformers' eager attention."""
+    model = GPT2LMHeadModel.from_pretrained(job.source.path, attn_implementation="eager").eval()
+    with torch.no_grad():
+        out = model(torch.tensor([job.ids]), output_attentions=True)
+    return out.attentions[1][0, 1].numpy()

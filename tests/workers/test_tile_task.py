@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import redis
-import torch
-from transformers import GPT2LMHeadModel
 
 from workers.protocol import frame, keys
 from workers.protocol.events import Failed, Tile
@@ -19,14 +17,6 @@ from workers.runtime.captures import Captures
 from workers.runtime.process import Process
 from workers.tasks import tile
 from workers.tasks.trace import run_trace
-
-
-@pytest.fixture
-def expected(job: TraceJob) -> np.ndarray:
-    model = GPT2LMHeadModel.from_pretrained(job.source.path, attn_implementation="eager").eval()
-    with torch.no_grad():
-        out = model(torch.tensor([job.ids]), output_attentions=True)
-    return out.attentions[1][0, 1].numpy()
 
 
 def asked(job: TraceJob, **change: object) -> TileJob:

@@ -115,6 +115,61 @@ class Tile(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pair(Event):
+    """One weight of a map taken apart: weight = exp(score - log_sum_exp) * factor.
+
+    score = softcap * tanh(scaled / softcap) + the biases, and scaled = scale * (product + relative), product being the
+    sum of the products. Rule "dot": those are query * key, dimension by dimension; "additive": v * tanh(query + key);
+    "whole": the model handed its map out, and there are none. What plays no part is null. `turned`: whether query and
+    key stand as rotary positions turned them, null where nobody knows. `hidden_by` names the rules that hide the
+    pair: its score is null then, minus infinity. Of the row: the keys it sees, its largest score, its strongest keys.
+    """
+
+    type = "pair"
+    arrays = {
+        "query": ArraySpec("f32", ("width",)),
+        "key": ArraySpec("f32", ("width",)),
+        "products": ArraySpec("f32", ("width",)),
+        "strongest_keys": ArraySpec("i32", ("k",)),
+        "strongest_weights": ArraySpec("f32", ("k",)),
+    }
+    site: str
+    head: int
+    row: int
+    col: int
+    rule: Literal["dot", "additive", "whole"]
+    turned: bool | None
+    product: float
+    relative: float | None
+    scale: float
+    scaled: float
+    softcap: float | None
+    capped: float
+    biases: dict[str, float]
+    hidden_by: list[str]
+    score: float | None
+    log_sum_exp: float | None
+    factor: float | None
+    weight: float
+    sink: float | None
+    seen: int
+    largest_score: float | None
+    implementation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals(Event):
+    """Some rows of a map summed up: what each key receives of them, and each row's entropy in nats."""
+
+    type = "totals"
+    arrays = {"received": ArraySpec("f32", ("keys",)), "entropy": ArraySpec("f32", ("rows",))}
+    site: str
+    head: int
+    rows: list[int]
+    implementation: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished(Event):
     """The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase."""
 
@@ -143,7 +198,8 @@ class Cancelled(Event):
 
 
 EVENTS: dict[str, type[Event]] = {
-    event.type: event for event in (Started, Tokens, Site, Probabilities, Tile, Finished, Failed, Cancelled)
+    event.type: event
+    for event in (Started, Tokens, Site, Probabilities, Tile, Pair, Totals, Finished, Failed, Cancelled)
 }
 ENDINGS = frozenset(name for name, event in EVENTS.items() if event.ends_run)
 

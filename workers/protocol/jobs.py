@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 QUEUE = "interactive"
 TRACE = "trace"
 TILE = "tile"
+PAIR = "pair"
+TOTALS = "totals"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,8 @@ class TraceJob:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TileJob:
-    """Recompute a rectangle of one head's map and answer on `reply`. Rows and columns are half-open [start, stop).
+class MapJob:
+    """Read something off one head's map, and answer on `reply`.
 
     Carries the trace that made the map: where q, k and the log-sum-exp are gone, the worker traces again.
     """
@@ -54,20 +56,36 @@ class TileJob:
     reply: str
     site: str
     head: int
-    rows: tuple[int, int]
-    cols: tuple[int, int]
-    cell: int = 1
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, job: dict[str, Any]) -> TileJob:
-        return cls(
-            **{
-                **job,
-                "trace": TraceJob.from_json(job["trace"]),
-                "rows": tuple(job["rows"]),
-                "cols": tuple(job["cols"]),
-            }
-        )
+    def from_json(cls, job: dict[str, Any]) -> Self:
+        """Spans of rows and columns are tuples, which JSON has not."""
+        spans = {name: tuple(job[name]) for name in ("rows", "cols") if name in job}
+        return cls(**{**job, **spans, "trace": TraceJob.from_json(job["trace"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileJob(MapJob):
+    """Recompute a rectangle. Rows and columns are half-open [start, stop)."""
+
+    rows: tuple[int, int]
+    cols: tuple[int, int]
+    cell: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairJob(MapJob):
+    """Take the weight of one row and column apart."""
+
+    row: int
+    col: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TotalsJob(MapJob):
+    """Sum some rows up along both sides, half-open [start, stop)."""
+
+    rows: tuple[int, int]

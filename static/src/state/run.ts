@@ -77,6 +77,8 @@ export function fold(run: Run, event: RunEvent): Run {
     case "cancelled":
       return { ...run, phase: "cancelled" };
     case "tile":
+    case "pair":
+    case "totals":
       return run;
   }
 }

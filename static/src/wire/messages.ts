@@ -103,6 +103,62 @@ export interface Tile {
   };
 }
 
+/** One weight of a map taken apart: weight = exp(score - log_sum_exp) * factor. */
+export interface Pair {
+  readonly type: "pair";
+  readonly seq: number;
+  readonly site: string;
+  readonly head: number;
+  readonly row: number;
+  readonly col: number;
+  readonly rule: "dot" | "additive" | "whole";
+  readonly turned: boolean | null;
+  readonly product: number;
+  readonly relative: number | null;
+  readonly scale: number;
+  readonly scaled: number;
+  readonly softcap: number | null;
+  readonly capped: number;
+  readonly biases: Readonly<Record<string, number>>;
+  readonly hidden_by: readonly string[];
+  readonly score: number | null;
+  readonly log_sum_exp: number | null;
+  readonly factor: number | null;
+  readonly weight: number;
+  readonly sink: number | null;
+  readonly seen: number;
+  readonly largest_score: number | null;
+  readonly implementation: string;
+  readonly arrays: {
+    /** [width] */
+    readonly query: ShapedArray<"f32">;
+    /** [width] */
+    readonly key: ShapedArray<"f32">;
+    /** [width] */
+    readonly products: ShapedArray<"f32">;
+    /** [k] */
+    readonly strongest_keys: ShapedArray<"i32">;
+    /** [k] */
+    readonly strongest_weights: ShapedArray<"f32">;
+  };
+}
+
+/** Some rows of a map summed up: what each key receives of them, and each row's entropy in nats. */
+export interface Totals {
+  readonly type: "totals";
+  readonly seq: number;
+  readonly site: string;
+  readonly head: number;
+  readonly rows: readonly number[];
+  readonly implementation: string;
+  readonly arrays: {
+    /** [keys] */
+    readonly received: ShapedArray<"f32">;
+    /** [rows] */
+    readonly entropy: ShapedArray<"f32">;
+  };
+}
+
 /** The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase. */
 export interface Finished {
   readonly type: "finished";
@@ -131,6 +187,8 @@ export type RunEvent =
   | Site
   | Probabilities
   | Tile
+  | Pair
+  | Totals
   | Finished
   | Failed
   | Cancelled;
