@@ -1,4 +1,4 @@
-"""The one door to Celery: hand a job to the workers, ask one for a tile, see how much is waiting."""
+"""The one door to Celery: hand a job to the workers, ask one for a reading of a map, see how much is waiting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp import stream
 from workers.app import app
 from workers.protocol import jobs, keys
 from workers.protocol.frame import Frame, decode
-from workers.protocol.jobs import TileJob, TraceJob
+from workers.protocol.jobs import MapJob, PairJob, TileJob, TotalsJob, TraceJob
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +41,25 @@ async def ask_tile(trace: TraceJob, site: str, head: int, rows: range, cols: ran
     """
     job = TileJob(
         trace=trace,
-        reply=secrets.token_hex(16),
+        reply=_reply(),
         site=site,
         head=head,
         rows=(rows.start, rows.stop),
         cols=(cols.start, cols.stop),
         cell=cell,
     )
-    if not await sync_to_async(_send, thread_sensitive=False)(jobs.TILE, job):
-        raise WorkersAwayError
-    reply = await stream.reply(job.reply, settings.TILE_WAIT_S)
-    if reply is None:
-        raise WorkersAwayError
-    return decode(reply)
+    return await _ask(jobs.TILE, job)
+
+
+async def ask_pair(trace: TraceJob, site: str, head: int, row: int, col: int) -> Frame:
+    """Have a worker take one weight apart: a `pair` frame, or a `failed` one. Raises: as ask_tile."""
+    return await _ask(jobs.PAIR, PairJob(trace=trace, reply=_reply(), site=site, head=head, row=row, col=col))
+
+
+async def ask_totals(trace: TraceJob, site: str, head: int, rows: range) -> Frame:
+    """Have a worker sum rows up: a `totals` frame, or a `failed` one. Raises: as ask_tile."""
+    span = (rows.start, rows.stop)
+    return await _ask(jobs.TOTALS, TotalsJob(trace=trace, reply=_reply(), site=site, head=head, rows=span))
 
 
 def queue_length() -> int:
@@ -66,7 +72,21 @@ def broker_came_back_empty() -> bool:
     return bool(_server().set(keys.EPOCH, secrets.token_hex(8), nx=True))
 
 
-def _send(task: str, job: TraceJob | TileJob) -> bool:
+def _reply() -> str:
+    """A name that nobody else waits under."""
+    return secrets.token_hex(16)
+
+
+async def _ask(task: str, job: MapJob) -> Frame:
+    if not await sync_to_async(_send, thread_sensitive=False)(task, job):
+        raise WorkersAwayError
+    reply = await stream.reply(job.reply, settings.TILE_WAIT_S)
+    if reply is None:
+        raise WorkersAwayError
+    return decode(reply)
+
+
+def _send(task: str, job: TraceJob | MapJob) -> bool:
     try:
         app.send_task(task, args=[job.to_json()], queue=jobs.QUEUE, retry=False)
     except (OperationalError, redis.RedisError, OSError) as error:

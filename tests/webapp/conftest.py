@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+import redis
 from django.conf import settings
 
 from tests.workers.golden_frames import GOLDEN
 from webapp import dispatch
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs.models import Run
-from workers.protocol import archive, frame
-from workers.protocol.jobs import TileJob, TraceJob
+from workers.protocol import archive, frame, keys
+from workers.protocol.jobs import QUEUE, MapJob, TileJob, TraceJob
+
+Job = TypeVar("Job", bound=MapJob)
 
 MANIFEST = {
     "family": "gpt2",
@@ -77,3 +86,27 @@ def store(run: Run, *names: str, attempt: int = 1) -> list[bytes]:
         writer.append(seq, frames[-1])
     writer.close()
     return frames
+
+
+@contextmanager
+def answering(broker: redis.Redis, kind: type[Job], answer: Callable[[Job], bytes]) -> Iterator[list[Job]]:
+    """A worker that takes jobs from the real queue, as Celery would; gives what it was asked."""
+    asked: list[Job] = []
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            taken = broker.blpop([QUEUE], timeout=0.1)
+            if not taken:
+                continue
+            message = json.loads(taken[1])
+            arguments = json.loads(base64.b64decode(message["body"]))[0]
+            job = kind.from_json(arguments[0])
+            asked.append(job)
+            broker.lpush(keys.reply(job.reply), answer(job))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield asked
+    stop.set()
+    thread.join()

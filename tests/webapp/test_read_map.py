@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,31 +10,18 @@ import pytest
 import redis
 from django.test import Client
 
-from tests.webapp.conftest import store
+from tests.webapp.conftest import answering, store
 from webapp.runs.models import Run
-from workers.protocol import frame, keys
+from workers.protocol import frame
 from workers.protocol.events import Failed, Tile
-from workers.protocol.jobs import QUEUE, TileJob
+from workers.protocol.jobs import TileJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def worker(broker: redis.Redis) -> Iterator[list[TileJob]]:
-    """Takes tile jobs from the real queue, as Celery would, and answers row + column / 100; a head 1 it refuses."""
-    asked: list[TileJob] = []
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.is_set():
-            taken = broker.blpop([QUEUE], timeout=0.1)
-            if not taken:
-                continue
-            message = json.loads(taken[1])
-            arguments = json.loads(base64.b64decode(message["body"]))[0]
-            job = TileJob.from_json(arguments[0])
-            asked.append(job)
-            broker.lpush(keys.reply(job.reply), answer(job))
+    """Answers row + column / 100; a head 1 it refuses."""
 
     def answer(job: TileJob) -> bytes:
         if job.head == 1:
@@ -56,11 +40,8 @@ def worker(broker: redis.Redis) -> Iterator[list[TileJob]]:
         )
         return frame.encode(event, {"weights": weights})
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield asked
-    stop.set()
-    thread.join()
+    with answering(broker, TileJob, answer) as asked:
+        yield asked
 
 
 @pytest.fixture

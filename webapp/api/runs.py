@@ -12,26 +12,18 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from webapp import dispatch
-from webapp.api.errors import ApiError, ErrorAnswer
+from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
+from webapp.api.errors import ApiError
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs import replay
 from webapp.runs.cancel import cancel
 from webapp.runs.models import Run
 from webapp.runs.submit import submit_trace
-from workers.protocol.events import Failed
 
 router = Router(tags=["runs"])
 
 NPY = "application/x-npy"
-REFUSALS = {
-    404: ErrorAnswer,
-    409: ErrorAnswer,
-    413: ErrorAnswer,
-    415: ErrorAnswer,
-    422: ErrorAnswer,
-    503: ErrorAnswer,
-}
 
 
 @router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text")
@@ -59,7 +51,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
 
 @router.get("/runs/{run_id}", response={200: RunAnswer, **REFUSALS}, summary="How far a run is, its tokens and sites")
 def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    run = _run(run_id)
+    run = find_run(run_id)
     told = replay.replay(run.id)
     # The last frame is stored before anybody hears of it; the row follows when the recorder has read it.
     state, timings, implementation, error = run.state, run.timings, run.implementation, run.error
@@ -89,7 +81,7 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
 
 @router.post("/runs/{run_id}/cancel", response={200: SubmittedAnswer, **REFUSALS}, summary="Stop a run")
 def stop(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    run = _run(run_id)
+    run = find_run(run_id)
     if not cancel(run):
         raise ApiError(409, "already_ended", "This run has ended; what it found is kept.")
     return {"id": run.id, "socket": run.socket, "page": run.page}
@@ -111,24 +103,11 @@ async def read_map(
     cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),
 ) -> HttpResponse:
     """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. Every full row sums to 1."""
-    run = await sync_to_async(_run)(run_id)
-    told = await sync_to_async(replay.replay)(run.id)
-    shape = told.site(site)
-    if shape is None:
-        sites = ", ".join(found["site"] for found in told.sites[:8]) or "none yet"
-        raise ApiError(404, "unknown_site", f"This run has no site of this name. It has {sites}.", field="site")
-    if not 0 <= head < shape["heads"]:
-        raise ApiError(
-            404,
-            "unknown_head",
-            f"{site} has the heads 0 to {shape['heads'] - 1}.",
-            field="head",
-            limit=shape["heads"] - 1,
-        )
+    run, shape = await sync_to_async(find_head)(run_id, site, head)
     if cell < 1 or cell & (cell - 1):
         raise ApiError(422, "bad_cell", "cell is a power of two: 1, 2, 4 and so on.", field="cell")
-    row_range = _range("rows", rows, shape["queries"], cell)
-    col_range = _range("cols", cols, shape["keys"], cell)
+    row_range = span("rows", rows, shape["queries"], cell)
+    col_range = span("cols", cols, shape["keys"], cell)
     values = -(-len(row_range) // cell) * -(-len(col_range) // cell)
     if values > settings.MAP_LIMIT_VALUES:
         raise ApiError(
@@ -138,12 +117,7 @@ async def read_map(
             "Ask for fewer rows and columns, or for a larger cell.",
             limit=settings.MAP_LIMIT_VALUES,
         )
-    try:
-        tile, arrays = await dispatch.ask_tile(run.job(), site, head, row_range, col_range, cell)
-    except dispatch.WorkersAwayError:
-        raise ApiError(503, "workers_away", "No worker answered. The map can be asked for again in a moment.") from None
-    if isinstance(tile, Failed):
-        raise ApiError(409, tile.code, tile.message)
+    tile, arrays = await answered(dispatch.ask_tile(run.job(), site, head, row_range, col_range, cell))
     return _map(request, tile, np.asarray(arrays["weights"]))
 
 
@@ -154,7 +128,7 @@ async def read_map(
 )
 def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, top: int = 10) -> dict[str, Any]:
     """`position` counts from 0; negative counts from the end. The worker keeps the first 50 of each position."""
-    run = _run(run_id)
+    run = find_run(run_id)
     found = replay.probabilities(run.id)
     if found is None:
         raise ApiError(409, "not_yet", "This run has no probabilities yet. Read them when it is finished.")
@@ -182,25 +156,6 @@ def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, to
     }
 
 
-def _run(run_id: str) -> Run:
-    run = Run.objects.select_related("checkpoint").filter(pk=run_id).first()
-    if run is None:
-        raise ApiError(404, "unknown_run", "There is no run with this id.", field="id")
-    return run
-
-
-def _range(name: str, given: str, length: int, cell: int) -> range:
-    if not given:
-        return range(length)
-    start, colon, stop = given.partition(":")
-    # More digits than a length has say nothing, and thousands of them are more than int() reads.
-    numbers = colon and all(part.isascii() and part.isdigit() and len(part) < 16 for part in (start, stop))
-    if numbers and int(start) < int(stop) <= length and int(start) % cell == 0:
-        return range(int(start), int(stop))
-    aligned = f", a a multiple of {cell}" if cell > 1 else ""
-    raise ApiError(422, "bad_range", f"{name} is a:b with 0 <= a < b <= {length}{aligned}.", field=name, limit=length)
-
-
 def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> HttpResponse:
     if (request.accepts(NPY) and not request.accepts("application/json")) or request.headers.get("Accept") == NPY:
         buffer = io.BytesIO()
@@ -218,8 +173,7 @@ def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> Http
             weights=weights.tolist(),
         )
         response = HttpResponse(answer.model_dump_json(), content_type="application/json")
-    # A run's maps never change, so a browser may keep what it has.
-    response["Cache-Control"] = "private, max-age=31536000, immutable"
+    response["Cache-Control"] = KEEP_FOR_EVER
     response["Vary"] = "Accept"
     response["X-Implementation"] = tile.implementation
     return response

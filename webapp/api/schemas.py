@@ -124,6 +124,58 @@ class MapAnswer(Schema):
     weights: list[list[float]]
 
 
+class StrongKey(Schema):
+    key: int
+    weight: float
+
+
+class PairAnswer(Schema):
+    """One weight taken apart. Nats, but for weights; null for what plays no part, and for minus infinity."""
+
+    site: str
+    head: int
+    row: int
+    col: int
+    rule: Literal["dot", "additive", "whole"] = Field(
+        description="dot: products are query * key. additive: v * tanh(query + key). whole: the model handed its map "
+        "out, and what made it is not known."
+    )
+    turned: bool | None = Field(description="Whether rotary positions have turned query and key; null if not known.")
+    query: list[float]
+    key: list[float]
+    products: list[float] = Field(description="One a dimension; they sum to product.")
+    product: float
+    relative: float | None = Field(description="What a relative key adds to the product.")
+    scale: float
+    scaled: float
+    softcap: float | None
+    capped: float
+    biases: dict[str, float] = Field(description="What is added: alibi, t5, bias (the model's own), edit.")
+    hidden_by: list[str] = Field(
+        description="The rules that hide the pair: causal, window, pattern, documents, padding, bias, edit."
+    )
+    score: float | None
+    log_sum_exp: float | None
+    factor: float | None = Field(description="Of the weight, where edges are scaled after the softmax.")
+    weight: float
+    sink: float | None = Field(description="A logit that joins the row's sum and takes no value.")
+    seen: int = Field(description="How many keys the row sees.")
+    largest_score: float | None
+    strongest: list[StrongKey]
+    implementation: str
+
+
+class TotalsAnswer(Schema):
+    """Some rows of a map, half-open, summed up: `received` has a number for each key, `entropy` one for each row."""
+
+    site: str
+    head: int
+    rows: tuple[int, int]
+    received: list[float]
+    entropy: list[float]
+    implementation: str
+
+
 class NextToken(Schema):
     id: int
     text: str

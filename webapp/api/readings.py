@@ -1,0 +1,84 @@
+"""What can be read off a map beside its weights: one of them taken apart, and all of them summed up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+
+from webapp import dispatch
+from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, span
+from webapp.api.errors import ApiError
+from webapp.api.schemas import PairAnswer, TotalsAnswer
+
+router = Router(tags=["runs"])
+
+
+@router.get(
+    "/runs/{run_id}/pairs/{site}/{int:head}",
+    response={200: PairAnswer, **REFUSALS},
+    summary="One weight of a map taken apart: products by dimension, score, softmax",
+)
+async def read_pair(
+    request: HttpRequest,
+    run_id: str,
+    site: str,
+    head: int,
+    row: int = Query(..., description="the query's row of the map, from 0"),
+    col: int = Query(..., description="the key's column of the map, from 0"),
+) -> HttpResponse:
+    """weight = exp(score - log_sum_exp) * factor, score = softcap * tanh(scaled / softcap) + biases, and
+    scaled = scale * (product + relative). What plays no part is null."""
+    run, shape = await sync_to_async(find_head)(run_id, site, head)
+    for name, given, length in (("row", row, shape["queries"]), ("col", col, shape["keys"])):
+        if not 0 <= given < length:
+            raise ApiError(422, f"bad_{name}", f"{name} goes from 0 to {length - 1}.", field=name, limit=length - 1)
+    pair, arrays = await answered(dispatch.ask_pair(run.job(), site, head, row, col))
+    lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
+    strongest = zip(lists.pop("strongest_keys"), lists.pop("strongest_weights"), strict=True)
+    named = [{"key": key, "weight": weight} for key, weight in strongest]
+    return _kept(PairAnswer(**asdict(pair), **lists, strongest=named))
+
+
+@router.get(
+    "/runs/{run_id}/maps/{site}/{int:head}/totals",
+    response={200: TotalsAnswer, **REFUSALS},
+    summary="A map summed up: what each key receives, and how widely each row looks",
+)
+async def read_totals(
+    request: HttpRequest,
+    run_id: str,
+    site: str,
+    head: int,
+    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
+) -> HttpResponse:
+    """`received` sums the columns over these rows, so those of parts add up; `entropy` is each row's, in nats.
+
+    Every weight of the rows is computed for it: about a second for 8,192 rows and keys on two cores.
+    """
+    run, shape = await sync_to_async(find_head)(run_id, site, head)
+    row_range = span("rows", rows, shape["queries"])
+    weights, limit = len(row_range) * shape["keys"], settings.TOTALS_LIMIT_WEIGHTS
+    if weights > limit:
+        most = max(1, limit // shape["keys"])
+        raise ApiError(
+            413,
+            "too_many_rows",
+            f"These rows hold {weights:,} weights; one answer sums up {limit:,}. Ask for {most:,} rows at a time, and "
+            "add up what is received.",
+            field="rows",
+            limit=most,
+        )
+    totals, arrays = await answered(dispatch.ask_totals(run.job(), site, head, row_range))
+    lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
+    return _kept(TotalsAnswer(**asdict(totals), **lists))
+
+
+def _kept(answer: Schema) -> HttpResponse:
+    response = HttpResponse(answer.model_dump_json(), content_type="application/json")
+    response["Cache-Control"] = KEEP_FOR_EVER
+    return response
