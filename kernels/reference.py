@@ -130,6 +130,7 @@ def map_stats(
         "distance": mean_over_rows(map_BHQK * (position - j).abs()),
         "diagonal": mean_over_rows(map_BHQK * (j == position)),
         "previous_token": mean_over_rows(map_BHQK * (j == position - 1)),
+        "next_token": mean_over_rows(map_BHQK * (j == position + 1)),
         "first_token": mean_over_rows(map_BHQK * (j == first)),
     }
     if token_ids_BK is not None and queries == keys:

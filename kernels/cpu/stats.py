@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kernels.cpu.cells import by_cell, cells_of
 from kernels.cpu.chunk import Chunks
+from kernels.cpu.near_keys import NearKeys
 from kernels.cpu.scores import (
     LN2,
     compute_dtype,
@@ -18,7 +19,7 @@ from kernels.cpu.scores import (
     per_key_head,
     spans,
 )
-from kernels.spec import AttentionSpec, Summary
+from kernels.spec import NEAR, AttentionSpec, Summary
 
 # B batch, H query heads, G key/value heads, R query heads of each, Q queries, K keys, D head width
 # W weights: a measure that is linear in the map is the map's inner product with a Q x K matrix
@@ -33,17 +34,17 @@ def map_stats(
     q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, token_ids_BK: Tensor | None
 ) -> dict[str, Tensor]:
     """Means over rows, float32 [B, H]; `dispatch.map_stats` defines them."""
-    return _stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, None)
+    return _readings(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, None, 1).measures
 
 
 def map_summary(
     q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, cell: int, token_ids_BK: Tensor | None
 ) -> Summary:
-    """The maximum of every cell of the map and the measures, from the same chunks."""
+    """The maximum of every cell, the measures, what keys receive and what is near, from the same chunks."""
     sides = (-(-size // cell) for size in (q_BHQD.shape[2], k_BGKD.shape[2]))
     shape = (*q_BHQD.shape[:2], *sides)
     cells = Cells(cell, q_BHQD.new_zeros(shape, dtype=torch.float32))
-    return Summary(cells.maximum, _stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, cells))
+    return _readings(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, cells, NEAR)
 
 
 class Cells(NamedTuple):
@@ -65,17 +66,24 @@ class Cells(NamedTuple):
             torch.maximum(here, by_cell(log2_map_GRQK, self.cell, "amax").exp2_(), out=here)
 
 
-def _stats(
+def _readings(
     q_BHQD: Tensor,
     k_BGKD: Tensor,
     lse_BHQ: Tensor,
     spec: AttentionSpec,
     token_ids_BK: Tensor | None,
     cells: Cells | None,
-) -> dict[str, Tensor]:
-    queries, keys, key_heads = q_BHQD.shape[2], k_BGKD.shape[2], k_BGKD.shape[1]
+    reach: int,
+) -> Summary:
+    """A summary that is near up to `reach`; its maximum is what `cells` were given, if there are any."""
+    batch, heads, queries, _ = q_BHQD.shape
+    keys, key_heads = k_BGKD.shape[2], k_BGKD.shape[1]
     if queries != keys:
         token_ids_BK = None
+    dtype = compute_dtype(q_BHQD.dtype)
+    received = q_BHQD.new_zeros(batch, heads, keys, dtype=dtype)
+    near = q_BHQD.new_zeros(batch, heads, queries, 2 * reach + 1, dtype=dtype)
+    shift = keys - queries if spec.positional else 0
     sums = [
         _sums(
             per_key_head(q_BHQD[b : b + 1], key_heads),
@@ -84,17 +92,30 @@ def _stats(
             spec.for_sequence(b),
             None if token_ids_BK is None else token_ids_BK[b],
             None if cells is None else cells.of_sequence(b, key_heads),
+            received[b].unflatten(0, (key_heads, -1)),
+            NearKeys(near[b].unflatten(0, (key_heads, -1)), shift),
         )
-        for b in range(q_BHQD.shape[0])
+        for b in range(batch)
     ]
     seeing_BHQ = lse_BHQ > -math.inf
-    names, rows_BHQ = ["entropy", "diagonal", "previous_token", "first_token", "distance"], [seeing_BHQ] * 5
+    linear_SBH = torch.stack(sums, 1)
+    first_B = q_BHQD.new_zeros(batch, dtype=torch.int64) if spec.key_starts is None else spec.key_starts
+    totals = {
+        "entropy": linear_SBH[0],
+        "distance": linear_SBH[1],
+        "diagonal": near[..., reach].sum(-1),
+        "previous_token": near[..., reach - 1].sum(-1),
+        "next_token": near[..., reach + 1].sum(-1),
+        "first_token": received.gather(2, first_B.long().clamp(max=keys - 1)[:, None, None].expand(batch, heads, 1))[
+            ..., 0
+        ],
+    }
+    rows_BH = seeing_BHQ.sum(-1).clamp_(min=1)
+    measures = {name: (total_BH / rows_BH).float() for name, total_BH in totals.items()}
     if token_ids_BK is not None:
-        names += ["duplicate_token", "induction"]
-        rows_BHQ += [seeing_BHQ & came_before(token_ids_BK)[:, None]] * 2
-    row_counts_SBH = torch.stack([rows.sum(-1) for rows in rows_BHQ]).clamp_(min=1)
-    means_SBH = torch.stack(sums, 1).div_(row_counts_SBH).float()
-    return dict(zip(names, means_SBH, strict=True))
+        rows_BH = (seeing_BHQ & came_before(token_ids_BK)[:, None]).sum(-1).clamp_(min=1)
+        measures["duplicate_token"], measures["induction"] = (linear_SBH[2:] / rows_BH).float()
+    return Summary(near if cells is None else cells.maximum, measures, received.float(), near.float())
 
 
 def came_before(token_ids_BK: Tensor) -> Tensor:
@@ -112,47 +133,40 @@ def _sums(
     spec: AttentionSpec,
     token_ids_K: Tensor | None,
     cells: Cells | None,
+    received_GRK: Tensor,
+    near: NearKeys,
 ) -> Tensor:
-    """Each measure summed over the rows of one sequence, [S, H] in the order of `map_stats`."""
+    """Entropy, distance and, of ids, duplicate_token and induction, summed over one sequence's rows, [S, H].
+
+    What keys receive and what is near are put where they belong.
+    """
     queries, keys = q_GRQD.shape[2], k_GKD.shape[1]
-    shift = keys - queries if spec.positional else 0
-    first_key = 0 if spec.key_starts is None else int(spec.key_starts[0])
     dtype = compute_dtype(q_GRQD.dtype)
     k = k_GKD.to(dtype).contiguous()
     normaliser = log2_normaliser(lse_GRQ, dtype)[..., None]
-    sums = q_GRQD.new_zeros(5 if token_ids_K is None else 7, *q_GRQD.shape[:2], dtype=dtype)
+    sums = q_GRQD.new_zeros(2 if token_ids_K is None else 4, *q_GRQD.shape[:2], dtype=dtype)
     chunks = Chunks(spec, q_GRQD, keys, q_GRQD.shape[0], dtype=dtype)
 
     shared = q_GRQD.shape[1]
     everyone = slice(0, q_GRQD.shape[0])
     for rows in spans(range(queries), STATS_ROWS):
         for cols in chunks.runs(rows, everyone, step=1 if cells is None else cells.cell):
-            diagonal = rows.start + shift - cols.start
-            weights_WQK = _weights(rows, cols, shift, token_ids_K, normaliser)
+            weights_WQK = _weights(rows, cols, near.shift, token_ids_K, normaliser)
             for heads in pairs_at_once(q_GRQD.shape[0], shared * len(rows) * len(cols), STATS_SCORES):
                 here = (heads, slice(None), slice(rows.start, rows.stop))
                 k_cols = k[heads, cols.start : cols.stop]
                 scores = chunks.log2_scores(q_GRQD[here].to(dtype), k_cols, rows, [cols], heads)
                 chunks.finish(scores, rows, [cols], heads).sub_(normaliser[here])
                 log2_map = chunks.edge_scale(scores, rows, [cols], heads)
-                chunk = log2_map.exp2()
+                chunk = near.exp2(log2_map)
                 if cells is not None:
                     cells.take(log2_map, chunk, heads, rows, cols)
-                sums[0, heads] -= torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2)) * LN2
-                sums[1, heads] += _diagonal_sum(chunk, diagonal)
-                sums[2, heads] += _diagonal_sum(chunk, diagonal - 1)
-                if first_key in cols:
-                    sums[3, heads] += chunk[..., first_key - cols.start].sum(-1)
+                sums[0, heads].sub_(torch.linalg.vecdot(chunk.flatten(2), log2_map.flatten(2)), alpha=LN2)
+                near.take(chunk, heads, rows, cols)
+                received_GRK[heads, :, cols.start : cols.stop].add_(chunk.sum(-2))
                 linear = weights_WQK.flatten(1) @ chunk.flatten(2).flatten(0, 1).T
-                sums[4:, heads] += linear.view(-1, *chunk.shape[:2])
+                sums[1:, heads].add_(linear.view(-1, *chunk.shape[:2]))
     return sums.flatten(1)
-
-
-def _diagonal_sum(chunk_GRQK: Tensor, diagonal: int) -> Tensor:
-    """0 where the diagonal passes the chunk by, which torch takes for an error."""
-    if not -chunk_GRQK.shape[-2] < diagonal < chunk_GRQK.shape[-1]:
-        return chunk_GRQK.new_zeros(())
-    return chunk_GRQK.diagonal(diagonal, -2, -1).sum(-1)
 
 
 def _weights(rows: range, cols: range, shift: int, token_ids_K: Tensor | None, like: Tensor) -> Tensor:

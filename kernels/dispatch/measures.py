@@ -11,7 +11,7 @@ from torch import Tensor
 from kernels import cpu, reference
 from kernels.dispatch.choice import Implementation, implementation_of
 from kernels.dispatch.maps import map_pool
-from kernels.spec import AttentionSpec, Summary, TopKeys
+from kernels.spec import NEAR, AttentionSpec, Summary, TopKeys
 from kernels.spec.checks import (
     check_cell,
     check_edges,
@@ -29,6 +29,7 @@ MEASURES = (
     "distance",
     "diagonal",
     "previous_token",
+    "next_token",
     "first_token",
     "duplicate_token",
     "induction",
@@ -54,6 +55,7 @@ def map_stats(
         distance         sum p_j |s - j|, in tokens                  Vig & Belinkov 2019 (1906.04284)
         diagonal         p_s, attention to itself                    Clark et al. 2019, 3.1
         previous_token   p_(s-1)                                     Clark et al. 2019, 3.1
+        next_token       p_(s+1)                                     Clark et al. 2019, 3.1
         first_token      p_0 (of key_starts), the usual sink         Xiao et al. 2023 (2309.17453), 3.1
         duplicate_token  mass on earlier copies of the own token:    Wang et al. 2022 (2211.00593), 3
                          j < i with ids[j] == ids[i]
@@ -165,26 +167,45 @@ def map_summary(
     *,
     implementation: Implementation | None = None,
 ) -> Summary:
-    """The maximum of `map_pool` over the whole map, and `map_stats`.
+    """The maximum of `map_pool` over the whole map, `map_stats`, `map_received`, and the keys near each position.
 
-    "cpu" and "torch" take both from the same scores, for little more than map_stats alone. Where the two
+    "cpu" and "torch" take all of it from the same scores, for little more than map_stats alone. Where the
     operations run under different implementations, each makes its own.
 
-    Shapes: maximum (B, H, ceil(Q / cell), ceil(K / cell)), measures (B, H) each, float32; "reference" keeps float64.
+    Shapes: maximum (B, H, ceil(Q / cell), ceil(K / cell)), measures (B, H) each, received (B, H, K),
+        near (B, H, Q, 2 NEAR + 1), float32; "reference" keeps float64.
     Raises: ValueError if cell is no power of two, or token_ids are not [B, K].
     """
+    operands = (q_BHQD, k_BGKD, lse_BHQ, spec)
     pools = implementation_of(implementation, "map_pool", q_BHQD.device, spec, q_BHQD.shape[3])
     measures = implementation_of(implementation, "map_stats", q_BHQD.device, spec, q_BHQD.shape[3])
     if pools != measures or pools in ("reference", "triton"):
-        pooled = map_pool(q_BHQD, k_BGKD, lse_BHQ, spec, cell, mean=False, implementation=pools)
-        stats = map_stats(q_BHQD, k_BGKD, lse_BHQ, spec, token_ids_BK, implementation=measures)
-        return Summary(pooled.maximum, stats)
+        pooled = map_pool(*operands, cell, mean=False, implementation=pools)
+        stats = map_stats(*operands, token_ids_BK, implementation=measures)
+        received = map_received(*operands, implementation=implementation)
+        return Summary(pooled.maximum, stats, received, _near(*operands, implementation))
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_lse(q_BHQD, lse_BHQ)
     check_cell(cell)
     check_token_ids(k_BGKD, token_ids_BK)
     with torch.no_grad():
-        return cpu.map_summary(q_BHQD, k_BGKD, lse_BHQ, spec, cell, token_ids_BK)
+        return cpu.map_summary(*operands, cell, token_ids_BK)
+
+
+def _near(
+    q_BHQD: Tensor, k_BGKD: Tensor, lse_BHQ: Tensor, spec: AttentionSpec, implementation: Implementation | None
+) -> Tensor:
+    """The band of the map around each query's own position, entry by entry."""
+    queries, keys = q_BHQD.shape[2], k_BGKD.shape[2]
+    i = torch.arange(queries, device=q_BHQD.device)[:, None]
+    offsets = torch.arange(-NEAR, NEAR + 1, device=q_BHQD.device)
+    j = i + (keys - queries if spec.positional else 0) + offsets
+    inside = (j >= 0) & (j < keys)
+    edges = i.expand_as(j)[inside], j[inside]
+    weights = map_edges(q_BHQD, k_BGKD, lse_BHQ, spec, *edges, implementation=implementation)
+    near = weights.new_zeros(*q_BHQD.shape[:2], *j.shape)
+    near[..., inside] = weights
+    return near
 
 
 def _twin(name: Implementation) -> ModuleType:

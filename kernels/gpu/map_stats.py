@@ -48,6 +48,7 @@ def map_stats(
         "distance": distance.sum(-1),
         "diagonal": mass(position[None, None]),
         "previous_token": mass(position[None, None] - 1),
+        "next_token": mass(position[None, None] + 1),
         "first_token": mass(first.view(-1, 1, 1).expand(-1, 1, queries)),
     }
     stats = {name: total / rows_BH.clamp(min=1) for name, total in sums.items()}

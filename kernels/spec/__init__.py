@@ -1,5 +1,5 @@
 """What the attention kernels take and return, and what the fields of AttentionSpec mean."""
 
-from kernels.spec.attention import Attended, AttentionSpec, LogScale, Pooled, Summary, TopKeys
+from kernels.spec.attention import NEAR, Attended, AttentionSpec, LogScale, Pooled, Summary, TopKeys
 
-__all__ = ["Attended", "AttentionSpec", "LogScale", "Pooled", "Summary", "TopKeys"]
+__all__ = ["NEAR", "Attended", "AttentionSpec", "LogScale", "Pooled", "Summary", "TopKeys"]

@@ -238,8 +238,20 @@ class LogScale(NamedTuple):
         return ((pixels.float() - 255) / self.steps).exp2_().masked_fill_(pixels == 0, 0)
 
 
+# On each side of its own position, the keys whose probability a summary keeps of every row.
+NEAR = 16
+
+
 class Summary(NamedTuple):
-    """What is told of a whole map: the maximum of its cells, float32 [B, H, R, C], and measures, [B, H] each."""
+    """What is told of a whole map, from one pass over it, float32.
+
+    maximum   [B, H, R, C]            of its cells
+    measures  [B, H] each             `dispatch.map_stats`
+    received  [B, H, K]               `dispatch.map_received`
+    near      [B, H, Q, 2 NEAR + 1]   p_(s - NEAR) .. p_(s + NEAR) of each row at position s, 0 outside of the map
+    """
 
     maximum: Tensor
     measures: dict[str, Tensor]
+    received: Tensor
+    near: Tensor

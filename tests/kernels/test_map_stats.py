@@ -40,7 +40,7 @@ def test_a_previous_token_head_measures_as_one() -> None:
     case = Case("previous", tokens, tokens, masks={"causal": True})
     lse = dispatch.attend(q, k, k, case.spec).lse
     stats = dispatch.map_stats(q, k, lse, case.spec, None)
-    assert set(stats) == {"entropy", "distance", "diagonal", "previous_token", "first_token"}
+    assert set(stats) == {"entropy", "distance", "diagonal", "previous_token", "next_token", "first_token"}
     assert stats["previous_token"].item() == pytest.approx((tokens - 1) / tokens, abs=1e-5)
     assert stats["distance"].item() == pytest.approx((tokens - 1) / tokens, abs=1e-4)
     assert stats["diagonal"].item() == pytest.approx(1 / tokens, abs=1e-5)
@@ -94,7 +94,7 @@ def stats_of(case: Case, ids: torch.Tensor, implementation: str | None = None) -
 
 
 def stats_by_hand(case: Case, ids: torch.Tensor) -> dict[str, torch.Tensor]:
-    names = ["entropy", "distance", "diagonal", "previous_token", "first_token"]
+    names = ["entropy", "distance", "diagonal", "previous_token", "next_token", "first_token"]
     if case.queries == case.keys:
         names += ["duplicate_token", "induction"]
     stats = {name: torch.zeros(case.batch, case.heads, dtype=torch.float64) for name in names}
@@ -111,6 +111,7 @@ def stats_by_hand(case: Case, ids: torch.Tensor) -> dict[str, torch.Tensor]:
                     sums["distance"] += p * abs(here - j)
                     sums["diagonal"] += p * (j == here)
                     sums["previous_token"] += p * (j == here - 1)
+                    sums["next_token"] += p * (j == here + 1)
                     sums["first_token"] += p * (j == first)
                     if case.queries == case.keys:
                         own = ids[b, i]

@@ -1,10 +1,10 @@
-"""map_summary against map_pool's maxima and map_stats, which have truths of their own."""
+"""map_summary against map_pool's maxima, map_stats and the float64 map, which have truths of their own."""
 
 import pytest
 import torch
 
 from kernels import dispatch
-from kernels.spec import Summary
+from kernels.spec import NEAR, Summary
 from tests.kernels.cases import CASES, Case
 from tests.kernels.test_map_pool import pool_of
 from tests.kernels.test_map_stats import stats_of, token_ids
@@ -13,7 +13,7 @@ from tests.kernels.test_map_stats import stats_of, token_ids
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("cell", [1, 4, 512])
 @pytest.mark.parametrize("implementation", ["cpu", "reference"])
-def test_summary_is_the_maxima_and_the_measures(
+def test_summary_is_the_maxima_the_measures_the_columns_and_what_is_near(
     case: Case, cell: int, implementation: str, poisoned_memory: None
 ) -> None:
     assert_same(case, cell, implementation)
@@ -38,6 +38,18 @@ def assert_same(case: Case, cell: int, implementation: str | None = None) -> Non
     assert summary.measures.keys() == measures.keys()
     for name in measures:
         torch.testing.assert_close(summary.measures[name], measures[name], atol=5e-6, rtol=2e-5)
+    torch.testing.assert_close(summary.received, case.truth.map.sum(-2).float(), atol=1e-5, rtol=2e-5)
+    torch.testing.assert_close(summary.near, near_by_hand(case).float(), atol=2e-6, rtol=1e-5)
+
+
+def near_by_hand(case: Case) -> torch.Tensor:
+    shift = case.keys - case.queries if case.spec.positional else 0
+    near = torch.zeros(case.batch, case.heads, case.queries, 2 * NEAR + 1, dtype=torch.float64)
+    for i in range(case.queries):
+        for offset in range(-NEAR, NEAR + 1):
+            if 0 <= i + shift + offset < case.keys:
+                near[:, :, i, NEAR + offset] = case.truth.map[:, :, i, i + shift + offset]
+    return near
 
 
 def summary_of(case: Case, cell: int, implementation: str | None = None) -> Summary:
