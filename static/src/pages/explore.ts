@@ -3,16 +3,18 @@ import "../css/index.css";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
 import { type Ramp, rampOf } from "../gl/ramp";
+import { shorten } from "../language/letters";
 import { Explorer } from "../state/explorer";
+import type { MapState } from "../state/shown";
 import { Store } from "../state/store";
-import { shorten } from "../state/text";
 import { openTheme } from "../state/theme";
 import { Rectangles } from "../tiles/rectangles";
 import { mountChart } from "../views/chart";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
+import { mountLinks } from "../views/links/links";
 import { mountMapFrame } from "../views/map/frame";
-import { type MapState, mountMap } from "../views/map/map";
+import { mountMap } from "../views/map/map";
 import { mountMeasures } from "../views/measures";
 import { mountModels } from "../views/models";
 import { mountNotice } from "../views/notice";
@@ -22,7 +24,7 @@ import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
 import { mountTour } from "../views/tour";
-import { walkHeadsFromAnywhere } from "./keys";
+import { switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
 import { languageMenu, linkButton, themeButton } from "./tools";
 
@@ -54,6 +56,7 @@ function openPage(app: HTMLElement): void {
   mountGrid(places.heads, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, ramp, mapState);
+  mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
@@ -72,6 +75,7 @@ function openPage(app: HTMLElement): void {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") explorer.lock(null);
   });
+  switchDrawingFromAnywhere(explorer);
   walkHeadsFromAnywhere(places.heads.querySelector(".grid-scroller"));
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.

@@ -1,6 +1,7 @@
 /** The explorer's panels as empty places; the views fill them. See the drawing in css/layout.css. */
 import { divider } from "../dom/dividers";
 import { element } from "../dom/element";
+import { say } from "../language/say";
 
 export interface Places {
   brand: HTMLElement;
@@ -11,6 +12,7 @@ export interface Places {
   mapHead: HTMLElement;
   mapLine: HTMLElement;
   map: HTMLElement;
+  links: HTMLElement;
   mapPanel: HTMLElement;
   mapFoot: HTMLElement;
   next: HTMLElement;
@@ -57,8 +59,15 @@ export function layOutPage(app: HTMLElement): Places {
     role: "application",
     "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the weight",
   });
+  const links = element("div", {
+    class: "links-body",
+    tabindex: 0,
+    role: "application",
+    "aria-label": say("Links between tokens: up and down walk the tokens, left and right change the side, Enter keeps"),
+    hidden: true,
+  });
   const mapFoot = element("footer", { class: "map-foot" });
-  const mapPlace = element("div", { class: "map-place" }, map);
+  const mapPlace = element("div", { class: "map-place" }, map, links);
   const mapPanel = element(
     "section",
     { class: "panel panel-map", "aria-label": "Map" },
@@ -135,6 +144,7 @@ export function layOutPage(app: HTMLElement): Places {
     mapHead,
     mapLine,
     map,
+    links,
     mapPanel: mapPlace,
     mapFoot,
     next,

@@ -4,6 +4,8 @@
  * Offsets on the wire count Unicode code points; strings in the browser count UTF-16 units. An emoji is one of the
  * first and two of the second, so every offset goes through `unitIndex`.
  */
+import { shorten } from "../language/letters";
+
 export interface Piece {
   text: string;
   /**
@@ -61,32 +63,12 @@ export function visible(text: string): string {
   return text.replace(/ /g, "·").replace(/\r?\n/g, "⏎").replace(/\t/g, "⇥");
 }
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-
-/** The direction in which a text runs, from its first letter that has one. */
-export function directionOf(text: string): "ltr" | "rtl" {
-  const first = /\p{L}/u.exec(text)?.[0] ?? "";
-  return /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(first)
-    ? "rtl"
-    : "ltr";
-}
-
 /** Characters of the longest name of a token. */
 export const LONGEST_NAME = 18;
 
 /** How a token is named outside its text: visible spaces, cut in its middle where it is long. */
 export function tokenName(text: string): string {
   return shorten(visible(text), LONGEST_NAME);
-}
-
-/** A long token cut in its middle, never inside a character: "counter…tion". */
-export function shorten(text: string, longest: number): string {
-  if (text.length <= longest) return text;
-  const characters = Array.from(graphemes.segment(text), ({ segment }) => segment);
-  if (characters.length <= longest) return text;
-  const tail = Math.floor((longest - 1) / 2);
-  const head = longest - 1 - tail;
-  return [...characters.slice(0, head), "…", ...(tail ? characters.slice(-tail) : [])].join("");
 }
 
 /** Names of all tokens. A byte of a character is called by the character and its place in it: "🙂 2/4". */

@@ -68,9 +68,17 @@ export class Rectangles {
   }
 
   want(asker: string, map: HeadMap, areas: Area[]): void {
+    this.wantOfAll(
+      asker,
+      areas.map((area) => ({ map, area })),
+    );
+  }
+
+  /** The same for an asker that draws several heads at once. */
+  wantOfAll(asker: string, wanted: { map: HeadMap; area: Area }[]): void {
     this.#wanted.set(
       asker,
-      areas.map((area) => ({ key: keyOf(map, area), map, area })),
+      wanted.map(({ map, area }) => ({ key: keyOf(map, area), map, area })),
     );
     const keys = new Set([...this.#wanted.values()].flat().map(({ key }) => key));
     for (const [key, controller] of this.#fetching) {

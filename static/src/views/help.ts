@@ -1,5 +1,6 @@
 /** The list of keys, called by "?", and the keys that work anywhere outside a field of text. */
 import { button, element } from "../dom/element";
+import { isTyping } from "../dom/typing";
 import { say } from "../language/say";
 
 interface KeyLine {
@@ -33,6 +34,14 @@ function keyLines(): { title: string; lines: KeyLine[] }[] {
         { keys: ["+", "−"], does: say("zoom in and out") },
         { keys: ["0"], does: say("the whole map") },
         { keys: ["Enter"], does: say("keep this pair of tokens") },
+      ],
+    },
+    {
+      title: say("On the links"),
+      lines: [
+        { keys: ["↑", "↓"], does: say("walk the tokens of one side") },
+        { keys: ["←", "→"], does: say("change the side") },
+        { keys: ["Enter"], does: say("keep this token") },
       ],
     },
     {
@@ -77,11 +86,6 @@ export function mountHelp(host: HTMLElement): HTMLElement {
   return button("?", { class: "quiet help", title: say("Keys (?)"), "aria-label": say("Keys") }, () =>
     list.showModal(),
   );
-}
-
-/** Whether a key belongs to a field of text. */
-function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
 }
 
 function keyCaps(keys: string[]): HTMLElement {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutIntoPieces, directionOf, shorten, tokenNames, unitIndex, visible } from "../../../static/src/state/text";
+import { cutIntoPieces, tokenNames, unitIndex, visible } from "../../../static/src/state/text";
 import { tokensEvent } from "../made";
 
 const textsOf = (text: string | null, tokens: ReturnType<typeof tokensEvent>) =>
@@ -88,10 +88,6 @@ test("pieces put together are the text again, whatever the script", () => {
   expect(textsOf(text, tokensEvent(characters, offsets)).join("")).toBe(text);
 });
 
-test("a text's direction is that of its first letter", () => {
-  expect([" مرحبا", "·abc", "12", " שלום"].map(directionOf)).toEqual(["rtl", "ltr", "ltr", "rtl"]);
-});
-
 test("a byte of a character is called by the character and its place", () => {
   const tokens = tokensEvent(
     ["⟨D9⟩", "⟨85⟩", " a"],
@@ -106,10 +102,4 @@ test("a byte of a character is called by the character and its place", () => {
 
 test("spaces and line ends can be seen", () => {
   expect(visible(" a\n\tb")).toBe("·a⏎⇥b");
-});
-
-test("a long token is cut in its middle, never inside a character", () => {
-  expect(shorten("counterrevolution", 9)).toBe("coun…tion");
-  expect(shorten("👩‍🚀👩‍🚀👩‍🚀👩‍🚀", 3)).toBe("👩‍🚀…👩‍🚀");
-  expect(shorten("short", 9)).toBe("short");
 });

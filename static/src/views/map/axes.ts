@@ -1,6 +1,7 @@
 /** The tokens along the map: rows on the left, columns on top, thinned until none touches its neighbour. */
 import { cssColour, FONT } from "../../dom/ink";
-import { directionOf, LONGEST_NAME, shorten } from "../../state/text";
+import { writeToken } from "../../dom/token_text";
+import { LONGEST_NAME } from "../../state/text";
 import type { Box, Gutters, Plot } from "./geometry";
 
 export interface AxisLabels {
@@ -57,7 +58,7 @@ function drawRows(
     const y = plot.y + (row + 0.5 - plot.row) * plot.cell_px;
     if (y < plot.y || y > plot.y + plot.height) continue;
     context.fillStyle = cssColour(row === marked ? "--looks-at-ink" : "--ink-2");
-    write(context, texts[row] ?? "", room, right, y);
+    writeToken(context, texts[row] ?? "", room, right, y);
   }
 }
 
@@ -79,7 +80,7 @@ function drawColumns(
     context.fillStyle = cssColour(col === marked ? "--looked-by-ink" : "--ink-2");
     context.textAlign = isLevel ? "center" : "left";
     if (!isLevel) context.rotate(-Math.PI / 2);
-    write(context, texts[col] ?? "", room, 0, isLevel ? -PAD_PX / 2 : 0);
+    writeToken(context, texts[col] ?? "", room, 0, isLevel ? -PAD_PX / 2 : 0);
     context.restore();
   }
 }
@@ -100,33 +101,4 @@ function stepFor(cell_px: number): number {
   for (let power = 1; ; power *= 10) {
     for (const step of [power, 2 * power, 5 * power]) if (step * cell_px >= LINE_PX) return step;
   }
-}
-
-interface FittedText {
-  text: string;
-  direction: "ltr" | "rtl";
-}
-
-const fitted = new Map<string, FittedText>();
-const MOST_FITTED = 10_000;
-
-/** Cost: measuring a text and finding its direction is slow, so each answer is kept. */
-function fit(context: CanvasRenderingContext2D, text: string, room: number): FittedText {
-  const key = `${Math.floor(room)} ${text}`;
-  const known = fitted.get(key);
-  if (known) return known;
-  if (fitted.size > MOST_FITTED) fitted.clear();
-  let cut = text;
-  for (let length = LONGEST_NAME; length > 1 && context.measureText(cut).width > room; length--)
-    cut = shorten(text, length);
-  const answer = { text: cut, direction: directionOf(text) };
-  fitted.set(key, answer);
-  return answer;
-}
-
-function write(context: CanvasRenderingContext2D, text: string, room: number, x: number, y: number): void {
-  const label = fit(context, text, room);
-  // Setting a direction makes the canvas look its font up again, even an equal one.
-  if (context.direction !== label.direction) context.direction = label.direction;
-  context.fillText(label.text, x, y);
 }

@@ -2,17 +2,18 @@
 import { button, element, setText } from "../../dom/element";
 import { createMenu } from "../../dom/menu";
 import { share } from "../../dom/numbers";
+import { createSwitch } from "../../dom/switch";
 import type { Ramp } from "../../gl/ramp";
 import { weightAt } from "../../gl/scale";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { labelOf } from "../../state/labels";
+import type { MapState } from "../../state/shown";
 import { headName, parseSite } from "../../state/sites";
 import { derive, type Store, watch } from "../../state/store";
-import type { Scale } from "../../state/view";
+import type { Drawing, Scale } from "../../state/view";
 import { wholeMap } from "../../tiles/links";
 import type { Rectangles } from "../../tiles/rectangles";
-import type { MapState } from "./map";
 
 const SCALES: { value: Scale; label: string; detail: string }[] = [
   { value: "linear", label: "linear", detail: "colour grows with the weight" },
@@ -41,16 +42,26 @@ export function mountMapFrame(
   const fit = button("Fit", { class: "quiet map-fit", title: "Show the whole map (0, or double-click)" }, () =>
     explorer.view.update((view) => ({ ...view, frame: null })),
   );
-  head.append(name, kind, label, element("span", { class: "spring" }), badge, scale.root, fit);
+  const drawing = createSwitch(
+    say("Drawn as"),
+    [
+      { value: "map", label: say("Map"), title: say("Every weight as a square (l)") },
+      { value: "links", label: say("Links"), title: say("Lines between tokens (l)") },
+    ],
+    (value) => explorer.view.update((view) => ({ ...view, drawing: value as Drawing })),
+  );
+  head.append(name, kind, label, element("span", { class: "spring" }), badge, scale.root, fit, drawing.root);
 
   const bar = element("canvas", { class: "legend-bar", width: 256, height: 1, "aria-hidden": "true" });
   const [low, middle, high] = [element("span"), element("span"), element("span")];
+  const ticks = element("div", { class: "legend-ticks" }, low, middle, high);
+  const legendScale = element("div", { class: "legend-scale" }, bar, ticks);
   const sink = element("button", { type: "button", class: "quiet legend-sink" });
   sink.addEventListener("click", () => explorer.view.update((view) => ({ ...view, sink: !view.sink })));
   const legend = element(
     "div",
     { class: "legend" },
-    element("div", { class: "legend-scale" }, bar, element("div", { class: "legend-ticks" }, low, middle, high)),
+    legendScale,
     sink,
   );
   const threshold = createMenu(say("Threshold"), (value) =>
@@ -65,6 +76,7 @@ export function mountMapFrame(
     const now = state.value;
     const { scale: shownScale, sink: sinkCounts } = explorer.view.value;
     const chosen = explorer.selection.value;
+    drawing.choose(explorer.view.value.drawing);
     head.classList.toggle("waiting", now === null);
     foot.classList.toggle("waiting", now === null);
     setText(name, chosen ? headName(chosen.site, chosen.head) : "Map");
@@ -82,20 +94,17 @@ export function mountMapFrame(
     setText(label, found.value === null ? found.title : `${found.title} ${share(found.value)}`);
     label.title = found.sentence;
     showBadge(now);
+    const isMap = explorer.view.value.drawing === "map";
     fit.disabled = !now.zoomed;
+    fit.hidden = !isMap;
+    legendScale.hidden = !isMap;
     setText(low, shownScale === "log" ? share(weightAt(0, now.top, "log")) : "0");
     setText(middle, share(weightAt(0.5, now.top, shownScale)));
     setText(high, share(now.top));
-    setText(
-      sink,
-      sinkCounts
-        ? "all tokens in the scale"
-        : now.site.kind === "self"
-          ? "first token not in the scale"
-          : "special tokens not in the scale",
-    );
-    sink.title =
-      "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.";
+    setText(sink, isMap ? sinkOnMap(now, sinkCounts) : sinkInLinks(now, sinkCounts));
+    sink.title = isMap
+      ? "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour."
+      : say("Heads often rest on the first or on special tokens; those lines are drawn fainter.");
     sink.setAttribute("aria-pressed", String(sinkCounts));
     setText(note, noteOf(now));
     note.classList.toggle("map-trouble", now.failure !== null);
@@ -104,7 +113,8 @@ export function mountMapFrame(
 
   function noteOf({ site, failure }: MapState): string {
     if (failure) return say("Exact values did not come. {reason}", { reason: failure });
-    const isOut = explorer.view.value.mass < 1 && !wholeMap(site);
+    const { mass: kept, drawing: shownAs } = explorer.view.value;
+    const isOut = kept < 1 && shownAs === "map" && !wholeMap(site);
     return isOut ? say("The threshold needs whole rows: it acts on maps of up to 256 tokens.") : "";
   }
 
@@ -158,4 +168,14 @@ export function mountMapFrame(
   ramp.subscribe(paintLegend);
   paintLegend();
   show();
+}
+
+function sinkOnMap({ site }: MapState, sinkCounts: boolean): string {
+  if (sinkCounts) return "all tokens in the scale";
+  return site.kind === "self" ? "first token not in the scale" : "special tokens not in the scale";
+}
+
+function sinkInLinks({ site }: MapState, sinkCounts: boolean): string {
+  if (sinkCounts) return say("all tokens alike");
+  return site.kind === "self" ? say("first token fainter") : say("special tokens fainter");
 }

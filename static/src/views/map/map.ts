@@ -10,6 +10,7 @@ import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import type { Explorer } from "../../state/explorer";
 import { namesOf, type Run, sequencesOf, type Site } from "../../state/run";
+import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
 import type { MapSize } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
@@ -21,18 +22,6 @@ import { listenToGestures } from "./gestures";
 import { pictureOf } from "./picture";
 import { readWeight } from "./reading";
 import { drawTotals, totalsHeight } from "./totals";
-
-/** What the panel's frame around the map says about it. */
-export interface MapState {
-  site: Site;
-  head: number;
-  top: number;
-  /** 1 where every weight in sight is exact. */
-  cell: number;
-  sharp: boolean;
-  zoomed: boolean;
-  failure: string | null;
-}
 
 interface Shown {
   site: Site;
@@ -61,6 +50,8 @@ export function mountMap(
   let pointed: { row: number; col: number } | null = null;
 
   const draw = oncePerFrame(() => {
+    host.hidden = explorer.view.value.drawing !== "map";
+    if (host.hidden) return rectangles.wantOfAll("map", []);
     shown = arrange();
     const context = clearedContext(ink, box);
     surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));

@@ -1,0 +1,14 @@
+/** What stands in the map's place now, for the frame around it. */
+import type { Site } from "../wire/messages";
+
+export interface MapState {
+  site: Site;
+  head: number;
+  /** The weight that takes the last colour. */
+  top: number;
+  /** 1 where every weight in sight is exact. */
+  cell: number;
+  sharp: boolean;
+  zoomed: boolean;
+  failure: string | null;
+}
