@@ -34,6 +34,7 @@ MANIFEST = {
     "longest": 16,
     "vocabulary": 512,
     "parameters": 12_345,
+    "size_bytes": 49_380,
     "longest_token": 8,
 }
 

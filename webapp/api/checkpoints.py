@@ -9,23 +9,26 @@ from ninja import Router
 
 from webapp.api.schemas import ModelsAnswer
 from webapp.checkpoints.models import Checkpoint
+from webapp.fleet import Fleet, fleet
 
 router = Router(tags=["models"])
 
 
 @router.get("/models", response=ModelsAnswer, summary="The models that can be chosen")
 def models(request: HttpRequest) -> dict[str, Any]:
-    return {"models": [_answer(checkpoint) for checkpoint in Checkpoint.objects.all()]}
+    living = fleet()
+    answers = [_answer(checkpoint, living) for checkpoint in Checkpoint.objects.all()]
+    return {"workers": living.workers, "models": answers}
 
 
-def _answer(checkpoint: Checkpoint) -> dict[str, Any]:
+def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
     manifest = checkpoint.manifest
-    shape = ("family", "architecture", "layers", "encoder_layers", "heads", "positions", "parameters")
+    shape = ("family", "architecture", "layers", "encoder_layers", "heads", "positions", "parameters", "size_bytes")
     return {
         "id": checkpoint.id,
         "name": checkpoint.name,
         **{name: manifest[name] for name in shape},
-        "state": checkpoint.state.value,
+        "state": "missing" if checkpoint.is_missing else living.residence(checkpoint.id),
         "sentence": checkpoint.sentence,
         "examples": checkpoint.examples,
     }

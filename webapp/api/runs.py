@@ -16,9 +16,11 @@ from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find
 from webapp.api.errors import ApiError
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer
 from webapp.checkpoints.models import Checkpoint
+from webapp.fleet import fleet
 from webapp.runs import replay
 from webapp.runs.cancel import cancel
 from webapp.runs.models import Run
+from webapp.runs.queue import place_of
 from webapp.runs.submit import submit_trace
 
 router = Router(tags=["runs"])
@@ -36,7 +38,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
             "There is no model with this id. GET /api/v1/models lists them.",
             field="model",
         )
-    if checkpoint.state is Checkpoint.State.MISSING:
+    if checkpoint.is_missing:
         raise ApiError(
             409,
             "model_missing",
@@ -73,6 +75,8 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "implementation": implementation,
         "error": error,
         "attempt": run.attempt,
+        "place": place_of(run),
+        "workers": fleet().workers,
         "created_at": run.created_at,
         "socket": run.socket,
         "page": run.page,

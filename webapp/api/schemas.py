@@ -23,7 +23,11 @@ class ExampleAnswer(Schema):
 
 
 class ModelAnswer(Schema):
-    """A checkpoint that can be chosen. `layers` are the decoder's, `positions` is the longest text in tokens."""
+    """A checkpoint that can be chosen. `layers` are the decoder's, `positions` is the longest text in tokens.
+
+    `state`: ready where a worker has it in memory, loading where one is about to, cold where the first run loads it,
+    missing where its files are gone. `size_bytes` counts its weights on disk.
+    """
 
     id: str
     name: str
@@ -34,12 +38,16 @@ class ModelAnswer(Schema):
     heads: int
     positions: int
     parameters: int
-    state: Literal["ready", "missing"]
+    size_bytes: int
+    state: Literal["ready", "loading", "cold", "missing"]
     sentence: str
     examples: list[ExampleAnswer]
 
 
 class ModelsAnswer(Schema):
+    """`workers` is how many live now; without any, runs wait."""
+
+    workers: int
     models: list[ModelAnswer]
 
 
@@ -106,6 +114,8 @@ class RunAnswer(Schema):
     implementation: str = Field(description="Which attention kernels ran: triton, cpu or reference.")
     error: RunErrorAnswer | None
     attempt: int
+    place: int | None = Field(description="How many queued runs come before this one; null where it does not wait.")
+    workers: int = Field(description="How many workers live now.")
     created_at: datetime
     socket: str
     page: str

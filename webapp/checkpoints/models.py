@@ -13,10 +13,6 @@ from workers.protocol.jobs import Source
 class Checkpoint(models.Model):
     """One checkpoint folder. `manifest` is what `python -m modelcore describe` said of it."""
 
-    class State(models.TextChoices):
-        READY = "ready"
-        MISSING = "missing"
-
     id = models.SlugField(primary_key=True, max_length=80)
     name = models.CharField(max_length=120)
     sentence = models.CharField(max_length=300, blank=True)
@@ -33,9 +29,9 @@ class Checkpoint(models.Model):
         return self.name
 
     @property
-    def state(self) -> State:
-        """Whether the files are still there. Reads the disk."""
-        return self.State.READY if Path(self.path).is_dir() else self.State.MISSING
+    def is_missing(self) -> bool:
+        """Whether the files are gone. Reads the disk."""
+        return not Path(self.path).is_dir()
 
     @property
     def source(self) -> Source:

@@ -33,6 +33,13 @@ class Engine:
         self.dtype = torch.float32
         self._limit_bytes = limit_bytes
         self._residents: OrderedDict[Source, Resident] = OrderedDict()
+        self._loading: Source | None = None
+
+    def states(self) -> dict[str, str]:
+        """By the model's id: "ready" where it is resident, "loading" where it is about to be. For other threads too."""
+        loading = self._loading
+        states = {source.model: "ready" for source in [*self._residents]}
+        return states if loading is None else {loading.model: "loading", **states}
 
     def model(self, source: Source) -> tuple[Resident, float]:
         """The model and how many seconds it took to have it (0.0 when it was resident).
@@ -43,8 +50,12 @@ class Engine:
             self._residents.move_to_end(source)
             return self._residents[source], 0.0
         began = time.perf_counter()
-        checkpoint = open_any(Path(source.path))
-        model = checkpoint.load(device=self.device, dtype=self.dtype)
+        self._loading = source
+        try:
+            checkpoint = open_any(Path(source.path))
+            model = checkpoint.load(device=self.device, dtype=self.dtype)
+        finally:
+            self._loading = None
         size_bytes = sum(weight.nbytes for weight in model.parameters())
         self._evict(self._limit_bytes - size_bytes)
         self._residents[source] = Resident(checkpoint, model, size_bytes)

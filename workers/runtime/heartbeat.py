@@ -1,4 +1,4 @@
-"""A worker's pulse: every two seconds it says that it lives and which runs it is working on.
+"""A worker's pulse: every two seconds it says that it lives, which runs it is on and which models it has.
 
 The recorder renews those runs' leases. A key that expires is a worker that is gone.
 """
@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -23,9 +23,18 @@ log = logging.getLogger(__name__)
 class Heartbeat:
     """Beats in a thread of its own, so that a long forward pass does not look like a death."""
 
-    def __init__(self, server: redis.Redis, name: str, device: str, implementation: str) -> None:
+    def __init__(
+        self,
+        server: redis.Redis,
+        name: str,
+        device: str,
+        implementation: str,
+        models: Callable[[], dict[str, str]] = dict,
+    ) -> None:
+        """`models` tells the states of this worker's models, by id: ready or loading."""
         self.name = name
         self._server = server
+        self._models = models
         self._about = {
             "name": name,
             "host": socket.gethostname(),
@@ -65,6 +74,7 @@ class Heartbeat:
         pulse = {
             **self._about,
             "running": [{"run": run, "attempt": attempt} for run, attempt in [*self._running.items()]],
+            "models": self._models(),
         }
         try:
             self._server.set(keys.worker(self.name), json.dumps(pulse), ex=keys.HEARTBEAT_TTL_S)

@@ -32,11 +32,12 @@ def this_process(name: str = "worker") -> Process:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     implementation = dispatch.chosen(torch.device(device)).implementation
     server = client(celery_app.REDIS_URL)
+    engine = Engine(device)
     return Process(
         server=server,
-        engine=Engine(device),
+        engine=engine,
         captures=Captures(celery_app.DATA / "captures"),
-        heartbeat=Heartbeat(server, name, device, implementation),
+        heartbeat=Heartbeat(server, name, device, implementation, engine.states),
         implementation=implementation,
     )
 

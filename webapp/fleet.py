@@ -1,0 +1,37 @@
+"""What the living workers say of themselves, read from their heartbeats: how many they are, which models they have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import redis
+
+from webapp import stream
+
+Residence = Literal["ready", "loading", "cold"]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """`models` are the states of those that some worker has, or is loading; any other is cold."""
+
+    workers: int
+    models: dict[str, Residence]
+
+    def residence(self, model: str) -> Residence:
+        return self.models.get(model, "cold")
+
+
+def fleet() -> Fleet:
+    """The workers that live now; none where the broker is away. Reads Redis."""
+    try:
+        beats = stream.workers()
+    except redis.RedisError:
+        return Fleet(0, {})
+    models: dict[str, Residence] = {}
+    for beat in beats:
+        for model, state in beat.get("models", {}).items():
+            if models.get(model) != "ready":
+                models[model] = state
+    return Fleet(len(beats), models)
