@@ -12,6 +12,8 @@ export interface Menu {
   setLabel(label: string): void;
   setChoices(choices: Choice[], chosen?: string): void;
   setDisabled(disabled: boolean): void;
+  /** Called when the list opens. */
+  onOpen(listener: () => void): void;
 }
 
 let opened = 0;
@@ -35,10 +37,12 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
   const list = element("ul", { id: listId, class: "menu-list", role: "listbox", "aria-label": caption, hidden: true });
   const root = element("div", { class: "menu" }, trigger, list);
 
+  let opens = () => {};
   const items = () => [...list.children] as HTMLElement[];
   function show(open: boolean): void {
     list.hidden = !open;
     trigger.setAttribute("aria-expanded", String(open));
+    if (open) opens();
     if (open) (list.querySelector<HTMLElement>('[aria-selected="true"]') ?? items()[0])?.focus();
   }
   function choose(item: Element | null): void {
@@ -82,6 +86,7 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
       trigger.setAttribute("aria-label", text === caption ? caption : `${caption}: ${text}`);
     },
     setChoices(choices, chosen) {
+      const focused = items().indexOf(document.activeElement as HTMLElement);
       list.replaceChildren(
         ...choices.map(({ value, label: text, detail }) =>
           element(
@@ -92,9 +97,14 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
           ),
         ),
       );
+      // Choices that are told anew while the list is open leave the focus where it was.
+      if (focused >= 0) items()[focused]?.focus();
     },
     setDisabled(disabled) {
       trigger.disabled = disabled;
+    },
+    onOpen(listener) {
+      opens = listener;
     },
   };
 }

@@ -7,8 +7,16 @@ import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead } from "./sites";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
-import { ApiError, createRun, type Example, listModels, type Model, readRun } from "../wire/http";
+import { ApiError, cancelRun, createRun, type Example, listModels, type Model, readRun } from "../wire/http";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
+
+/** Runs that come first, and workers that live; asked for again while a run waits. */
+export interface QueuePlace {
+  before: number;
+  workers: number;
+}
+
+const ASK_AGAIN_MS = 2_000;
 
 export type { Example, Model } from "../wire/http";
 export type { Connection } from "../wire/socket";
@@ -25,6 +33,8 @@ export class Explorer {
   readonly selection: Store<HeadRef | null>;
   /** The token whose links are shown: the kept one, else the one under the pointer. */
   readonly active: Store<TokenRef | null>;
+  /** Where the run stands in the queue, while it waits. */
+  readonly queue = new Store<QueuePlace | null>(null);
   /** What went wrong last, in words, until the next action. */
   readonly problem = new Store<ApiError | null>(null);
   /** When the last event of the run arrived. */
@@ -51,14 +61,16 @@ export class Explorer {
 
   async start(): Promise<void> {
     this.#openAddress();
-    await this.loadModels();
+    await this.readModels();
+    this.#chooseModelOfRun();
   }
 
-  async loadModels(): Promise<void> {
+  /** Asks which models there are now, and in which state; the chosen one stays chosen. */
+  async readModels(): Promise<void> {
     try {
       const models = await listModels();
       this.models.set(models);
-      this.#chooseModelOfRun();
+      this.model.update((chosen) => models.find(({ id }) => id === chosen?.id) ?? chosen);
     } catch (error) {
       this.#explain(error);
     }
@@ -124,13 +136,46 @@ export class Explorer {
     return examples.find((example) => example.text === text) ?? examples[0] ?? null;
   }
 
-  get #examplesOfRun(): Example[] {
+  /** The model that reads this run's text. */
+  get modelOfRun(): Model | null {
     const { model } = this.run.value;
-    return this.models.value?.find(({ id }) => id === model)?.examples ?? [];
+    return this.models.value?.find(({ id }) => id === model) ?? null;
+  }
+
+  get #examplesOfRun(): Example[] {
+    return this.modelOfRun?.examples ?? [];
   }
 
   reconnect(): void {
     this.#socket?.retry();
+  }
+
+  /** Ends the run that waits or runs now. What it found stays. */
+  async stop(): Promise<void> {
+    const { id } = this.run.value;
+    try {
+      if (id) await cancelRun(id);
+    } catch (error) {
+      // It has just ended by itself.
+      if (!(error instanceof ApiError && error.status === 409)) this.#explain(error);
+    }
+  }
+
+  /** Asks for the place in the queue until the run starts, or another one is shown. */
+  async #watchQueue(id: string): Promise<void> {
+    this.queue.set(null);
+    const isWaiting = () => this.run.value.id === id && this.run.value.phase === "queued";
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      if (!isWaiting()) return;
+      try {
+        const { place, workers } = await readRun(id);
+        if (isWaiting() && place !== null) this.queue.set({ before: place, workers });
+      } catch (error) {
+        // A server that does not answer is told by the run's socket.
+        if (!(error instanceof ApiError)) throw error;
+      }
+    }
   }
 
   #openAddress(): void {
@@ -163,6 +208,7 @@ export class Explorer {
     this.#socket?.close();
     this.run.set(queuedRun(request));
     this.lastEventMs = Date.now();
+    if (request.id) void this.#watchQueue(request.id);
     const address = new URL(socketPath, this.window.location.href);
     address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({

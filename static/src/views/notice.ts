@@ -3,6 +3,7 @@
  * is nothing to see: no run yet, waiting, connection lost, failed.
  */
 import { button, element, setText } from "../dom/element";
+import { say } from "../language/say";
 import type { Explorer } from "../state/explorer";
 import { labelOf } from "../state/labels";
 import { isSameHead } from "../state/sites";
@@ -14,10 +15,10 @@ const TICK_MS = 500;
 export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Explorer): void {
   const title = element("p", { class: "cover-title" });
   const detail = element("p", { class: "cover-detail" });
-  const again = button("Try now", { class: "quiet" }, () => explorer.reconnect());
+  const again = button(say("Try now"), { class: "quiet" }, () => explorer.reconnect());
   const cover = element("div", { class: "cover", role: "status", hidden: true }, title, detail, again);
   const lineText = element("span");
-  const lineAgain = button("Try now", { class: "quiet" }, () => explorer.reconnect());
+  const lineAgain = button(say("Try now"), { class: "quiet" }, () => explorer.reconnect());
   line.append(lineText, lineAgain);
   host.append(cover);
 
@@ -27,6 +28,7 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
       explorer.connection.value,
       Date.now() - explorer.lastEventMs,
       explorer.selection.value,
+      { model: explorer.modelOfRun, queue: explorer.queue.value },
     );
     cover.hidden = !situation?.covers;
     cover.className = `cover cover-${situation?.tone ?? "empty"}`;
@@ -39,7 +41,7 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
     setText(lineText, situation ? (isLine ? `${situation.title}. ${situation.detail}` : "") : aboutHead(explorer));
   }
 
-  watch([explorer.run, explorer.connection, explorer.selection], show);
+  watch([explorer.run, explorer.connection, explorer.selection, explorer.queue], show);
   setInterval(show, TICK_MS);
   show();
 }

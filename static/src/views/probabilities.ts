@@ -2,6 +2,7 @@
 import { element } from "../dom/element";
 import { oncePerFrame } from "../dom/schedule";
 import { roundTop, share } from "../dom/numbers";
+import { say } from "../language/say";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
 import { nextAt } from "../state/next";
@@ -12,7 +13,7 @@ const SHOWN = 10;
 
 export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explorer: Explorer): void {
   const where = element("p", { class: "where" });
-  const bars = element("ol", { class: "bars", "aria-label": "Most likely next tokens" });
+  const bars = element("ol", { class: "bars", "aria-label": say("Most likely next tokens") });
   const truth = element("p", { class: "aside" });
   const rows = Array.from({ length: SHOWN }, () => {
     const name = element("span", { class: "bar-name token-name", dir: "auto" });
@@ -30,7 +31,12 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
   });
   const scale = element("span", { class: "aside" });
   tools.append(scale);
-  host.append(where, bars, truth);
+  const note = element(
+    "p",
+    { class: "aside", hidden: true },
+    say("An encoder sees the whole text, this token too. Write [MASK] in its place to make it guess."),
+  );
+  host.append(where, bars, truth, note);
 
   const draw = oncePerFrame(() => {
     const { next, sequences, phase } = explorer.run.value;
@@ -38,10 +44,10 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     if (!next) {
       where.textContent =
         phase === "running" || phase === "queued"
-          ? "Comes after the last layer."
+          ? say("Comes after the last layer.")
           : phase === "finished"
-            ? "This model guesses no words."
-            : "Appears when a text has run.";
+            ? say("This model gives no probabilities of words.")
+            : say("Appears when a text has run.");
       for (const { row } of rows) row.hidden = true;
       truth.textContent = "";
       scale.textContent = "";
@@ -50,20 +56,22 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     const tokens = sequences[next.sequence];
     const active = explorer.active.value;
     const isGuess = next.sequence === "encoder";
+    bars.setAttribute("aria-label", isGuess ? say("Guesses at this place") : say("Most likely next tokens"));
+    note.hidden = !isGuess;
     const last = (next.arrays.ids.shape[0] ?? 1) - 1;
     const position = active?.sequence === next.sequence && active.index <= last ? active.index : last;
     const { candidates, truth: right } = nextAt(next, tokens, position);
     where.replaceChildren(
-      isGuess ? "in place of " : "after ",
+      `${isGuess ? say("in place of") : say("after")} `,
       element(
         "span",
         { class: "token-name token-strong", dir: "auto" },
         namesOf(explorer.run.value, next.sequence)[position] ?? "",
       ),
-      ` (${position === last ? "the last token" : `position ${position}`})`,
+      ` (${position === last ? say("the last token") : say("position {n}", { n: position })})`,
     );
     const top = roundTop(candidates[0]?.probability ?? 1);
-    scale.textContent = top < 1 ? `bars end at ${share(top)}` : "";
+    scale.textContent = top < 1 ? say("bars end at {top}", { top: share(top) }) : "";
     rows.forEach(({ row, name, bar, value }, rank) => {
       const candidate = candidates[rank];
       row.hidden = !candidate;
@@ -73,7 +81,7 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
       value.textContent = share(candidate.probability);
       row.classList.toggle("bar-true", candidate.id === right?.id);
     });
-    const lead = isGuess ? "the text has " : "here the text goes on with ";
+    const lead = `${isGuess ? say("the text has") : say("here the text goes on with")} `;
     truth.replaceChildren(...(right ? truthParts(lead, right.text, right.rank, candidates.length) : []));
   });
 
@@ -83,7 +91,11 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
 
 function truthParts(lead: string, text: string, rank: number | null, many: number): (Node | string)[] {
   const place =
-    rank === null ? `, not among the first ${many}` : rank === 0 ? ", the likeliest" : `, number ${rank + 1} of these`;
+    rank === null
+      ? say(", not among the first {n}", { n: many })
+      : rank === 0
+        ? say(", the likeliest")
+        : say(", number {n} of these", { n: rank + 1 });
   return [
     lead,
     element("span", { class: "token-name token-strong", dir: "auto" }, tokenName(text)),

@@ -1,7 +1,8 @@
 /** One quiet line: the run's state, which kernel ran and where, how long each phase took, the connection. */
-import { element } from "../dom/element";
+import { button, element } from "../dom/element";
 import { counted, duration } from "../dom/numbers";
 import { oncePerFrame } from "../dom/schedule";
+import { say } from "../language/say";
 import type { Connection, Explorer } from "../state/explorer";
 import type { Run } from "../state/run";
 
@@ -30,13 +31,20 @@ const TIMING_NAMES: Record<string, string> = {
 const WORTH_SAYING_S = 0.0005;
 
 export function mountStatus(host: HTMLElement, explorer: Explorer): void {
+  const stop = button(say("Stop"), { class: "quiet status-stop", title: say("End this run; what it found stays") }, () =>
+    void explorer.stop(),
+  );
   const draw = oncePerFrame(() => {
     const run = explorer.run.value;
     const connection = explorer.connection.value;
     const parts = [connection?.state === "refused" ? "not shown" : stateOf(run), ...factsOf(run), ...timingsOf(run)];
+    const stops = run.phase === "queued" || run.phase === "running";
+    // The button stays the same one, so that a press cannot fall between two.
+    stop.hidden = !stops;
     host.replaceChildren(
       element("span", { class: `dot dot-${run.phase}`, "aria-hidden": "true" }),
       ...parts.map((part) => element("span", { class: "fact" }, part)),
+      stop,
       element("span", { class: "spring" }),
       element("span", { class: "fact" }, connection && run.id ? CONNECTIONS[connection.state] : ""),
     );

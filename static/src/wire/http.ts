@@ -10,7 +10,10 @@ export interface Model {
   encoder_layers: number;
   heads: number;
   positions: number;
-  state: string;
+  parameters: number;
+  size_bytes: number;
+  /** In a worker's memory, on its way there, on the disk only, or gone. */
+  state: "ready" | "loading" | "cold" | "missing";
   sentence?: string | null;
   examples: Example[];
 }
@@ -34,6 +37,9 @@ export interface RunRecord {
   page: string;
   socket: string;
   attempt: number;
+  /** How many queued runs come before it; null where it does not wait. */
+  place: number | null;
+  workers: number;
   error: { code: string; message: string } | null;
 }
 
@@ -87,6 +93,10 @@ export function createRun(order: TraceOrder): Promise<CreatedRun> {
 
 export function readRun(id: string): Promise<RunRecord> {
   return json<RunRecord>(`/api/v1/runs/${encodeURIComponent(id)}`);
+}
+
+export function cancelRun(id: string): Promise<CreatedRun> {
+  return json<CreatedRun>(`/api/v1/runs/${encodeURIComponent(id)}/cancel`, { method: "POST" });
 }
 
 export async function readRectangle(run: string, area: Rectangle, signal?: AbortSignal): Promise<Matrix> {

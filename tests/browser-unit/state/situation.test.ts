@@ -3,7 +3,7 @@ import { EMPTY_RUN, fold, queuedRun } from "../../../static/src/state/run";
 import { situationOf as situationFor } from "../../../static/src/state/situation";
 import type { Connection } from "../../../static/src/wire/socket";
 import type { Run } from "../../../static/src/state/run";
-import { siteEvent, startedEvent } from "../made";
+import { siteEvent, startedEvent, tokensEvent } from "../made";
 
 const shown = { site: "decoder.self.0", head: 0 };
 const situationOf = (run: Run, connection: Connection | null, silent_ms: number) =>
@@ -18,7 +18,8 @@ test("every state without a map has words", () => {
     title: "Waiting for a worker",
     detail: expect.stringContaining("4 s"),
   });
-  expect(situationOf(running, live, 0)?.title).toBe("Reading the text");
+  expect(situationOf(running, live, 0)?.title).toBe("Loading quill");
+  expect(situationOf(fold(running, tokensEvent(["a"])), live, 0)?.title).toBe("Reading the text");
   expect(
     situationOf(fold(running, { type: "failed", seq: 2, code: "x", message: "Too long." }), live, 0),
   ).toMatchObject({ tone: "trouble", detail: "Too long." });
@@ -28,6 +29,42 @@ test("a map in sight is never covered by a lost connection", () => {
   const lost = { state: "waiting", retry_at_ms: 0, tries: 1 } as const;
   expect(situationOf(fold(running, siteEvent()), lost, 0)).toMatchObject({ covers: false, canReconnect: true });
   expect(situationOf(running, lost, 0)).toMatchObject({ covers: true });
+});
+
+const model = {
+  id: "quill",
+  name: "Quill",
+  family: "gpt2",
+  architecture: "decoder",
+  layers: 12,
+  encoder_layers: 0,
+  heads: 12,
+  positions: 64,
+  parameters: 124e6,
+  size_bytes: 498e6,
+  state: "cold",
+  examples: [],
+} as const;
+const known = (queue: { before: number; workers: number } | null) => ({ model: { ...model, examples: [] }, queue });
+
+test("a run that waits says how many come first, and when nobody works", () => {
+  const at = (queue: { before: number; workers: number }) => situationFor(queued, live, 5_000, shown, known(queue));
+  expect(at({ before: 2, workers: 1 })).toMatchObject({ title: "Number 3 in the queue", detail: expect.stringContaining("5 s") });
+  expect(at({ before: 0, workers: 1 })?.title).toBe("Next in the queue");
+  expect(at({ before: 0, workers: 0 })?.title).toBe("No worker is running");
+});
+
+test("a model that is being loaded is named with its size, and its worker is not called silent", () => {
+  expect(situationFor(running, live, 30_000, shown, known(null))).toMatchObject({
+    title: "Loading Quill (498 MB)",
+    detail: expect.stringContaining("30 s"),
+  });
+});
+
+test("while layers arrive it says how far it is", () => {
+  const other = { site: "decoder.self.3", head: 0 };
+  const some = fold(fold(running, tokensEvent(["a"])), siteEvent());
+  expect(situationFor(some, live, 0, other, known(null))?.detail).toBe("Layer 1 of 12.");
 });
 
 test("a worker that has not spoken for long is said to be silent", () => {
