@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from modelcore.analysis.key_tokens import KeyTokens
+from modelcore.analysis.labels import HeadLabel, labels_of
+from modelcore.analysis.measures import measure
 from modelcore.layers.attention_map import AttentionMap
 
-__all__ = ["AttentionMap", "Overview", "overview_and_measures"]
+__all__ = ["AttentionMap", "Overview", "overview_and_labels"]
 
 OVERVIEW_CELLS = 64
 
@@ -23,14 +27,19 @@ class Overview:
     maximum: Tensor
 
 
-def overview_and_measures(map_: AttentionMap, token_ids_BK: Tensor | None) -> tuple[Overview, dict[str, list[float]]]:
-    """What is told of a site, of all heads of the first sample: one pass over its map gives both.
+def overview_and_labels(
+    map_: AttentionMap, keys: KeyTokens
+) -> tuple[Overview, dict[str, list[float]], list[HeadLabel]]:
+    """What is told of a site, of all heads of the first sample: one pass over its map gives it all.
 
     The overview is pooled just enough that no side has more than OVERVIEW_CELLS cells.
     """
     cell = overview_cell(map_.queries, map_.keys)
-    maximum_BHRC, measures = map_.summary(cell, token_ids_BK)
-    return Overview(cell, maximum_BHRC[0]), {name: means_BH[0].tolist() for name, means_BH in measures.items()}
+    ids = keys.ids if map_.site.kind == "self" else None
+    summary = map_.summary(cell, None if ids is None else torch.tensor([ids], device=map_.lse_BHQ.device))
+    measures, evidence = measure(map_, summary, keys)
+    told = {name: means_H.tolist() for name, means_H in measures.items()}
+    return Overview(cell, summary.maximum[0]), told, labels_of(evidence)
 
 
 def overview_cell(queries: int, keys: int) -> int:

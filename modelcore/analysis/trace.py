@@ -17,7 +17,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from modelcore.analysis.maps import AttentionMap, Overview, overview_and_measures
+from modelcore.analysis.key_tokens import KeyTokens
+from modelcore.analysis.labels import HeadLabel
+from modelcore.analysis.maps import AttentionMap, Overview, overview_and_labels
 from modelcore.analysis.request import RequestError, TraceRequest, label_ids, read_source, read_target
 from modelcore.config import StackName
 from modelcore.generation.error import GenerationError
@@ -48,7 +50,7 @@ class TokensRead:
 
 @dataclass(frozen=True)
 class SiteTraced:
-    """What one site did: its map, an overview, and each measure's value for every head.
+    """What one site did: its map, an overview, each measure's value for every head, and every head's label.
 
     Units: seconds from the start of the forward pass until this was ready, pauses between sites included.
     """
@@ -56,6 +58,7 @@ class SiteTraced:
     map: AttentionMap
     overview: Overview
     measures: dict[str, list[float]]
+    labels: list[HeadLabel]
     seconds: float
 
 
@@ -82,13 +85,14 @@ def trace(
     Raises: RequestError, at the first step, where the request and the model do not fit.
     """
     inputs: dict[StackName, Tensor] = {}
+    tokens: dict[StackName, KeyTokens] = {}
     for read in read_sequences(model, request, tokenizer):
         yield read
         inputs[read.sequence] = as_batch(read, request, model)
+        tokens[read.sequence] = KeyTokens.of(read.encoding, is_text=request.pixels is None)
     maps: list[AttentionMap] = []
     layers = model.layerwise(*inputs.values(), tap=maps.append)
-    token_ids = {} if request.pixels is not None else inputs
-    scores_1NV = yield from _sites(layers, maps, token_ids)
+    scores_1NV = yield from _sites(layers, maps, tokens)
     if model.config.output == "vocabulary":
         yield _next_tokens(list(inputs)[-1], scores_1NV[0])
 
@@ -136,7 +140,7 @@ def as_batch(read: TokensRead, request: TraceRequest, model: Readable) -> Tensor
 
 
 def _sites(
-    layers: Layerwise[Tensor], maps: list[AttentionMap], token_ids: dict[StackName, Tensor]
+    layers: Layerwise[Tensor], maps: list[AttentionMap], tokens: dict[StackName, KeyTokens]
 ) -> Generator[SiteTraced, None, Tensor]:
     """Advances the model layer by layer, yields what the tap put into `maps`, and returns what the model gives."""
     started = time.perf_counter()
@@ -146,8 +150,8 @@ def _sites(
         except StopIteration as end:
             return end.value
         for map_ in maps:
-            ids = token_ids.get(map_.site.stack) if map_.site.kind == "self" else None
-            yield SiteTraced(map_, *overview_and_measures(map_, ids), time.perf_counter() - started)
+            keys = tokens["encoder" if map_.site.kind == "cross" else map_.site.stack]
+            yield SiteTraced(map_, *overview_and_labels(map_, keys), time.perf_counter() - started)
         maps.clear()
 
 
