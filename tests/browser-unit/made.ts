@@ -43,6 +43,9 @@ export function siteEvent({
   overview = [] as number[],
   scale = [] as number[],
   measures = {} as Record<string, number[]>,
+  labels = [] as string[],
+  margin = [] as number[],
+  confidence = [] as number[],
 } = {}): Site {
   const [stack, kind, layer] = site.split(".") as ["encoder" | "decoder", "self" | "cross", string];
   const length = side * cell;
@@ -61,6 +64,7 @@ export function siteEvent({
     rule: "max",
     encoding: "sqrt",
     measures: Object.keys(measures),
+    labels: labels.length ? labels : Array(heads).fill("unclear"),
     seconds: 0,
     arrays: {
       overview: { values: Uint8Array.from(overview), shape: [heads, side, side] },
@@ -69,6 +73,8 @@ export function siteEvent({
         values: Float32Array.from(Object.values(measures).flat()),
         shape: [Object.keys(measures).length, heads],
       },
+      margin: { values: Float32Array.from(margin.length ? margin : Array(heads).fill(0)), shape: [heads] },
+      confidence: { values: Float32Array.from(confidence.length ? confidence : Array(heads).fill(0)), shape: [heads] },
     },
   };
 }

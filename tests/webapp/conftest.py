@@ -15,7 +15,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from tests.workers.golden_frames import GOLDEN
+from tests.workers.golden_frames import FOLDER, GOLDEN
 from webapp import dispatch
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs.models import Run
@@ -76,14 +76,17 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[TraceJob | TileJob]:
 
 
 def store(run: Run, *names: str, attempt: int = 1) -> list[bytes]:
-    """Store golden frames as a worker would have, numbered on from what is there."""
+    """Store golden frames as a worker would have, numbered on from what is there; old ones as they are."""
     folder = archive.folder(settings.DATA, run.id)
     newest = archive.last(folder)
     writer = archive.ArchiveWriter(folder, attempt)
     frames = []
     for seq, name in enumerate(names, (newest.seq if newest else 0) + 1):
-        event, arrays = GOLDEN[name]
-        frames.append(frame.encode(replace(event, seq=seq), arrays))
+        if name in GOLDEN:
+            event, arrays = GOLDEN[name]
+            frames.append(frame.encode(replace(event, seq=seq), arrays))
+        else:
+            frames.append((FOLDER / f"{name}.frame").read_bytes())
         writer.append(seq, frames[-1])
     writer.close()
     return frames

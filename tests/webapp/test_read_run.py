@@ -36,8 +36,23 @@ def test_finished_run_is_finished_before_the_recorder_has_heard(client: Client, 
             "queries": 3,
             "keys": 3,
             "causal": True,
+            "measures": {
+                "entropy": pytest.approx([0, 0.2]),
+                "previous_token": pytest.approx([0.4, 0.6]),
+                "first_token": pytest.approx([0.8, 1]),
+            },
+            "labels": ["previous_token", "unclear"],
+            "margin": [0.75, 0.125],
+            "confidence": [0.875, 0],
         }
     ]
+
+
+def test_run_stored_before_heads_were_labelled_is_read_without_labels(client: Client, run: Run) -> None:
+    store(run, "started", "tokens", "site_unlabelled", "probabilities", "finished")
+    (site,) = client.get(f"/api/v1/runs/{run.id}").json()["sites"]
+    assert (site["labels"], site["margin"], site["confidence"]) == ([], [], [])
+    assert set(site["measures"]) == {"entropy", "previous_token", "first_token"}
 
 
 def test_failed_run_says_why(client: Client, run: Run) -> None:

@@ -46,12 +46,15 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             rule="max",
             encoding="sqrt",
             measures=["entropy", "previous_token", "first_token"],
+            labels=["previous_token", "unclear"],
             seconds=0.25,
         ),
         {
             "overview": np.arange(18, dtype=np.uint8).reshape(2, 3, 3),
             "scale": np.array([1.0, 0.5], np.float32),
             "measures": np.linspace(0, 1, 6, dtype=np.float32).reshape(3, 2),
+            "margin": np.array([0.75, 0.125], np.float32),
+            "confidence": np.array([0.875, 0.0], np.float32),
         },
     ),
     "probabilities": (

@@ -38,6 +38,14 @@ def test_golden_frame_of_a_stored_share_still_reads(name: str) -> None:
     assert frame.encode(event, arrays) == data
 
 
+def test_site_stored_before_heads_were_labelled_still_reads() -> None:
+    """Runs were stored without labels until workers made them; this frame is one of those, never rewritten."""
+    read, views = frame.decode((FOLDER / "site_unlabelled.frame").read_bytes())
+    assert isinstance(read, Site)
+    assert read.labels == [] and read.measures == ["entropy", "previous_token", "first_token"]
+    assert set(views) == {"overview", "scale", "measures"}
+
+
 def test_every_event_has_a_golden_frame() -> None:
     assert {event.type for event, _ in GOLDEN.values()} == set(EVENTS)
 

@@ -42,6 +42,7 @@ def test_site_carries_all_heads(process: Process, job: TraceJob, broker: redis.R
     overview = np.asarray(arrays["overview"])
     assert overview.shape == (2, 5, 5)
     assert np.asarray(arrays["measures"]).shape == (len(event.measures), 2)  # type: ignore[attr-defined]
+    assert len(event.labels) == len(arrays["margin"]) == len(arrays["confidence"]) == 2  # type: ignore[attr-defined]
     # Causal: nothing above the diagonal; and of the first row all weight is on itself.
     assert not overview[:, np.triu_indices(5, 1)[0], np.triu_indices(5, 1)[1]].any()
     assert (overview[:, 0, 0] == 255).all()

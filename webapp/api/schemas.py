@@ -84,7 +84,11 @@ class TokenAnswer(Schema):
 
 
 class SiteAnswer(Schema):
-    """Where attention happens. Every head has a map of `queries` rows and `keys` columns."""
+    """Where attention happens. Every head has a map of `queries` rows and `keys` columns.
+
+    Measures, labels, margin and confidence have one value a head; a run stored before heads were labelled has
+    none of the last three.
+    """
 
     site: str
     stack: Literal["encoder", "decoder"]
@@ -94,6 +98,10 @@ class SiteAnswer(Schema):
     queries: int
     keys: int
     causal: bool
+    measures: dict[str, list[float]] = Field(description="By name, such as entropy or induction.")
+    labels: list[str] = Field(description="What each head does, such as previous_token; unclear is a label.")
+    margin: list[float] = Field(description="By how much the label leads the next, 0 to 1.")
+    confidence: list[float] = Field(description="How sure the label is, 0 to 1: grows with margin and text.")
 
 
 class RunErrorAnswer(Schema):

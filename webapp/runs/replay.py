@@ -36,8 +36,7 @@ def replay(run: str) -> Replay:
             case "tokens":
                 told.tokens += _tokens(frame.decode(stored.frame), header)
             case "site":
-                named = ("site", "stack", "kind", "layer", "heads", "queries", "keys", "causal")
-                told.sites.append({name: header[name] for name in named})
+                told.sites.append(_site(frame.decode(stored.frame), header))
             case ending if ending in ENDINGS:
                 told.ending = header
     return told
@@ -50,6 +49,19 @@ def probabilities(run: str) -> Frame | None:
         if frame.read_header(stored.frame)[0]["type"] == "probabilities":
             found = frame.decode(stored.frame)
     return found
+
+
+def _site(read: Frame, header: dict[str, Any]) -> dict[str, Any]:
+    """A site with what is told of each of its heads; a run stored before heads were labelled has no labels."""
+    named = ("site", "stack", "kind", "layer", "heads", "queries", "keys", "causal")
+    measures = np.asarray(read.arrays["measures"]).reshape(len(header["measures"]), header["heads"]).tolist()
+    labelled = {name: np.asarray(read.arrays.get(name, [])).tolist() for name in ("margin", "confidence")}
+    return {
+        **{name: header[name] for name in named},
+        "measures": dict(zip(header["measures"], measures, strict=True)),
+        "labels": header.get("labels", []),
+        **labelled,
+    }
 
 
 def _tokens(read: Frame, header: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ pins the names: a change of meaning is a new event or a new frame version, never
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple
 
 Stack = Literal["encoder", "decoder"]
@@ -14,15 +14,22 @@ DType = Literal["u8", "i32", "f32"]
 
 
 class ArraySpec(NamedTuple):
-    """One array of an event: its element type and the names of its axes, in order."""
+    """One array of an event: its element type and the names of its axes, in order.
+
+    `later` ones are always sent, but runs stored before they were thought of lack them.
+    """
 
     dtype: DType
     axes: tuple[str, ...]
+    later: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What happened in a run. `seq` counts 1..N within the run and is given by the feed, not by the task."""
+    """What happened in a run. `seq` counts 1..N within the run and is given by the feed, not by the task.
+
+    A field with a default came later: runs stored before lack it, and its default says so.
+    """
 
     type: ClassVar[str] = ""
     arrays: ClassVar[dict[str, ArraySpec]] = {}
@@ -66,6 +73,8 @@ class Site(Event):
 
     A cell of the overview covers cell x cell tokens and holds the largest probability in it ("max"); with cell 1 it
     is the map itself. Encoding "sqrt": p = scale[h] * (byte / 255) ** 2, which keeps faint weights visible.
+    `labels` names what each head does, `margin` and `confidence` say by how much and how surely, 0 to 1
+    (`modelcore.analysis.labels`).
     """
 
     type = "site"
@@ -73,6 +82,8 @@ class Site(Event):
         "overview": ArraySpec("u8", ("heads", "rows", "cols")),
         "scale": ArraySpec("f32", ("heads",)),
         "measures": ArraySpec("f32", ("measures", "heads")),
+        "margin": ArraySpec("f32", ("heads",), later=True),
+        "confidence": ArraySpec("f32", ("heads",), later=True),
     }
     site: str
     stack: Stack
@@ -86,6 +97,7 @@ class Site(Event):
     rule: Literal["max"]
     encoding: Literal["sqrt"]
     measures: list[str]
+    labels: list[str] = field(default_factory=list)
     seconds: float
 
 

@@ -39,13 +39,13 @@ def _interface(event: type[Event]) -> str:
     hints = get_type_hints(event)
     lines = [f'  readonly type: "{event.type}";']
     for f in fields(event):
-        assert f.default is MISSING or f.name == "seq", f"{event.__name__}.{f.name}: the wire has no optional fields"
-        lines.append(f"  readonly {f.name}: {_type(hints[f.name])};")
+        came_later = (f.default, f.default_factory) != (MISSING, MISSING) and f.name != "seq"
+        lines.append(f"  readonly {f.name}{'?' if came_later else ''}: {_type(hints[f.name])};")
     if event.arrays:
         lines.append("  readonly arrays: {")
         for name, spec in event.arrays.items():
             lines.append(f"    /** [{', '.join(spec.axes)}] */")
-            lines.append(f'    readonly {name}: ShapedArray<"{spec.dtype}">;')
+            lines.append(f'    readonly {name}{"?" if spec.later else ""}: ShapedArray<"{spec.dtype}">;')
         lines.append("  };")
     summary = (event.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
     return f"/** {summary} */\nexport interface {event.__name__} {{\n" + "\n".join(lines) + "\n}\n"

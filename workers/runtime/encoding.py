@@ -45,12 +45,15 @@ def site(traced: SiteTraced) -> Encoded:
         rule="max",
         encoding="sqrt",
         measures=list(traced.measures),
+        labels=[label.name for label in traced.labels],
         seconds=traced.seconds,
     )
     return event, {
         "overview": overview_HRC.cpu().contiguous().numpy(),
         "scale": scale_H.cpu().numpy(),
         "measures": np.asarray([traced.measures[name] for name in traced.measures], dtype=np.float32),
+        "margin": np.asarray([label.margin for label in traced.labels], dtype=np.float32),
+        "confidence": np.asarray([label.confidence for label in traced.labels], dtype=np.float32),
     }
 
 

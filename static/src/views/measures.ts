@@ -1,10 +1,11 @@
-/** The chosen head in words and numbers: its label, why, and every measure with what it means. */
-import { element } from "../dom/element";
-import { measured } from "../dom/numbers";
+/** The chosen head in words and numbers: its label and how sure it is, why, and every measure with its formula. */
+import { element, setText } from "../dom/element";
+import { exactShare, measured, share } from "../dom/numbers";
 import { oncePerFrame } from "../dom/schedule";
+import { say } from "../language/say";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
-import { labelOf, measuresOf } from "../state/labels";
+import { confidenceInWords, labelOf, type MeasureText, measuresOf } from "../state/labels";
 import { measureOf } from "../state/run";
 import { headNameInWords } from "../state/sites";
 
@@ -12,48 +13,82 @@ const WAITING_PHASES = ["queued", "running"];
 
 export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
   const name = element("p", { class: "where" });
-  const label = element("p", { class: "head-label" });
+  const title = element("span", { class: "head-label" });
+  const confidence = element("span", { class: "head-confidence" });
   const sentence = element("p", { class: "aside" });
-  const list = element("dl", { class: "measures" });
-  host.append(name, label, sentence, list);
+  const list = element("div", { class: "measures" });
+  host.append(name, element("p", {}, title, confidence), sentence, list);
+  const rows = new Map<string, Row>();
 
   const draw = oncePerFrame(() => {
     const selected = explorer.selection.value;
     const site = selected && explorer.run.value.sites.get(selected.site);
     host.classList.toggle("waiting", !site);
-    name.textContent = selected ? headNameInWords(selected.site, selected.head) : "";
+    setText(name, selected ? headNameInWords(selected.site, selected.head) : "");
+    list.hidden = !site;
     if (!selected || !site) {
-      label.textContent = "";
-      sentence.textContent = WAITING_PHASES.includes(explorer.run.value.phase)
-        ? "Its measures come with its layer."
-        : "Appears when a text has run.";
-      list.replaceChildren();
+      setText(title, "");
+      setText(confidence, "");
+      const isWaiting = WAITING_PHASES.includes(explorer.run.value.phase);
+      setText(sentence, isWaiting ? say("Its measures come with its layer.") : say("Appears when a text has run."));
       return;
     }
-    const found = labelOf(site, selected.head);
-    label.textContent = found.title;
-    sentence.textContent = found.sentence;
-    list.replaceChildren(
-      ...measuresOf(site).flatMap(({ name: measure, title, unit, meaning }) => {
-        const value = measureOf(site, selected.head, measure);
-        if (value === null) return [];
-        const bar = unit === "share" && element("span", { class: "bar-track" }, fill(value));
-        return element(
-          "div",
-          { class: measure === found.measure ? "measure measure-found" : "measure", title: meaning },
-          element("dt", {}, title),
-          element("dd", {}, bar, element("span", { class: "bar-value" }, measured(value, unit))),
-        );
-      }),
-    );
+    const label = labelOf(site, selected.head);
+    setText(title, label.title);
+    setText(confidence, confidenceInWords(label));
+    confidence.title = say("Confidence {confidence}: it leads by {margin}.", {
+      confidence: share(label.confidence),
+      margin: share(label.margin),
+    });
+    setText(sentence, label.sentence);
+    const shown = measuresOf(site).flatMap((measure) => {
+      const value = measureOf(site, selected.head, measure.name);
+      if (value === null) return [];
+      const row = rows.get(measure.name) ?? createRow(measure);
+      rows.set(measure.name, row);
+      row.show(value, measure.name === label.measure);
+      return [row.root];
+    });
+    // Only where they differ: moving an open row would close it for a screen reader.
+    if (shown.length !== list.children.length || shown.some((row, index) => list.children[index] !== row))
+      list.replaceChildren(...shown);
   });
 
   watch([explorer.run, explorer.selection], draw);
   draw();
 }
 
-function fill(value: number): HTMLElement {
+interface Row {
+  root: HTMLElement;
+  show(value: number, isFound: boolean): void;
+}
+
+/** A measure as a line that opens: what it means, its formula with this head's value in it, and whose it is. */
+function createRow({ title, unit, meaning, formula, source }: MeasureText): Row {
   const bar = element("span", { class: "bar" });
-  bar.style.transform = `scaleX(${value})`;
-  return bar;
+  const number = element("span", { class: "bar-value" });
+  const equation = element("p", { class: "measure-formula" });
+  const root = element(
+    "details",
+    { class: "measure" },
+    element(
+      "summary",
+      { title: meaning },
+      element("span", { class: "measure-title" }, title),
+      unit === "share" && element("span", { class: "bar-track", "aria-hidden": "true" }, bar),
+      number,
+    ),
+    element("p", {}, meaning),
+    equation,
+    element("p", { class: "measure-source" }, source),
+  );
+  return {
+    root,
+    show(value, isFound) {
+      root.classList.toggle("measure-found", isFound);
+      if (unit === "share") bar.style.transform = `scaleX(${value})`;
+      setText(number, measured(value, unit));
+      setText(equation, `${formula} = ${unit === "share" ? exactShare(value) : measured(value, unit)}`);
+    },
+  };
 }

@@ -61,6 +61,7 @@ export interface Site {
   readonly rule: "max";
   readonly encoding: "sqrt";
   readonly measures: readonly string[];
+  readonly labels?: readonly string[];
   readonly seconds: number;
   readonly arrays: {
     /** [heads, rows, cols] */
@@ -69,6 +70,10 @@ export interface Site {
     readonly scale: ShapedArray<"f32">;
     /** [measures, heads] */
     readonly measures: ShapedArray<"f32">;
+    /** [heads] */
+    readonly margin?: ShapedArray<"f32">;
+    /** [heads] */
+    readonly confidence?: ShapedArray<"f32">;
   };
 }
 
