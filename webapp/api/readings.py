@@ -13,7 +13,7 @@ from ninja import Query, Router, Schema
 from webapp import dispatch
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, span
 from webapp.api.errors import ApiError
-from webapp.api.schemas import PairAnswer, TotalsAnswer
+from webapp.api.schemas import PairAnswer, StrongKey, TotalsAnswer
 
 router = Router(tags=["runs"])
 
@@ -40,7 +40,7 @@ async def read_pair(
     pair, arrays = await answered(dispatch.ask_pair(run.job(), site, head, row, col))
     lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
     strongest = zip(lists.pop("strongest_keys"), lists.pop("strongest_weights"), strict=True)
-    named = [{"key": key, "weight": weight} for key, weight in strongest]
+    named = [StrongKey(key=key, weight=weight) for key, weight in strongest]
     return _kept(PairAnswer(**asdict(pair), **lists, strongest=named))
 
 

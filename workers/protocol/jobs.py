@@ -63,7 +63,7 @@ class MapJob:
     @classmethod
     def from_json(cls, job: dict[str, Any]) -> Self:
         """Spans of rows and columns are tuples, which JSON has not."""
-        spans = {name: tuple(job[name]) for name in ("rows", "cols") if name in job}
+        spans: dict[str, Any] = {name: tuple(job[name]) for name in ("rows", "cols") if name in job}
         return cls(**{**job, **spans, "trace": TraceJob.from_json(job["trace"])})
 
 
