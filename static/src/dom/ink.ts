@@ -19,6 +19,11 @@ export function cssColour(name: `--${string}`): string {
   return colour;
 }
 
+/** The colour of the n-th head that was picked by hand, counted from 0. */
+export function pickColour(place: number): string {
+  return cssColour(`--pick-${place + 1}`);
+}
+
 /** To be called when the theme changed. */
 export function forgetColours(): void {
   colours = new Map();

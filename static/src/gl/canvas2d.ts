@@ -15,17 +15,19 @@ export function openCanvasSurface(canvas: HTMLCanvasElement): Surface {
       if (!context) return;
       context.fillStyle = `rgb(${picture.ramp.paper.join(",")})`;
       context.fillRect(0, 0, canvas.width, canvas.height);
+      for (const { quads } of picture.batches ?? [])
+        for (const quad of quads) drawQuad(context, quad, picture, picture.shift);
       for (const quad of picture.quads) drawQuad(context, quad, picture);
     },
   };
 }
 
-function drawQuad(context: CanvasRenderingContext2D, quad: Quad, picture: Picture): void {
+function drawQuad(context: CanvasRenderingContext2D, quad: Quad, picture: Picture, shift = 0): void {
   const { canvas } = context;
   const left = Math.round(quad.place[0]);
-  const top = Math.round(quad.place[1]);
+  const top = Math.round(quad.place[1] + shift);
   const right = Math.round(quad.place[0] + quad.place[2]);
-  const bottom = Math.round(quad.place[1] + quad.place[3]);
+  const bottom = Math.round(quad.place[1] + quad.place[3] + shift);
   const [x0, y0] = [Math.max(0, left), Math.max(0, top)];
   const [x1, y1] = [Math.min(canvas.width, right), Math.min(canvas.height, bottom)];
   if (x1 <= x0 || y1 <= y0) return;

@@ -13,13 +13,14 @@ layout(location = 2) in vec4 part;
 layout(location = 3) in vec4 level;   // layer, gain, top, reach
 layout(location = 4) in vec4 origin;  // col, row, cell, unused
 uniform vec2 canvas_size;
+uniform float shift;
 out vec2 at;
 flat out vec4 the_part;
 flat out vec4 the_level;
 flat out vec4 the_origin;
 flat out vec2 footprint;
 void main() {
-  vec2 pixel = place.xy + corner * place.zw;
+  vec2 pixel = place.xy + corner * place.zw + vec2(0.0, shift);
   gl_Position = vec4(pixel / canvas_size * vec2(2.0, -2.0) + vec2(-1.0, 1.0), 0.0, 1.0);
   at = mix(part.xy, part.zw, corner);
   the_part = part;

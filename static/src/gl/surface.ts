@@ -35,8 +35,21 @@ export interface Quad {
   reach: number | null;
 }
 
+/**
+ * Parts of one sheet that are drawn again and again. They go up when the batch is first in sight and stay there as
+ * long as each picture has this very object; what changes is a new batch.
+ */
+export interface Batch {
+  readonly quads: readonly Quad[];
+}
+
 export interface Picture {
-  quads: Quad[];
+  /** Beneath the quads. */
+  batches?: readonly Batch[];
+  /** How far down the batches are moved, in device pixels: all that scrolling changes. */
+  shift?: number;
+  /** Sent each time. */
+  quads: readonly Quad[];
   scale: ScaleName;
   ramp: Ramp;
 }

@@ -1,19 +1,30 @@
 /** The WebGL2 surface: one instanced draw for each sheet, textures kept up to a number of bytes. */
 import { FLOATS_PER_QUAD, FRAGMENT, SCALE_CODES, VERTEX } from "./shaders";
-import type { Picture, Quad, Sheet, Surface } from "./surface";
+import type { Batch, Picture, Quad, Sheet, Surface } from "./surface";
 import type { Ramp } from "./ramp";
 import { ByteCache } from "./byte_cache";
 
 const TEXTURE_BYTES = 64 * 2 ** 20;
 const NO_LIMIT = 1e9;
-const UNIFORMS = ["canvas_size", "sheet", "ramp", "scale", "squared", "masked"] as const;
+const UNIFORMS = ["canvas_size", "shift", "sheet", "ramp", "scale", "squared", "masked"] as const;
 
 interface Program {
   handle: WebGLProgram;
   uniforms: Record<(typeof UNIFORMS)[number], WebGLUniformLocation | null>;
-  vertexArray: WebGLVertexArrayObject;
-  instances: WebGLBuffer;
+  corners: WebGLBuffer;
+  /** For quads that are sent each time. */
+  passing: Instances;
   ramp: WebGLTexture;
+}
+
+interface Instances {
+  vertexArray: WebGLVertexArrayObject;
+  buffer: WebGLBuffer;
+}
+
+interface KeptBatch extends Instances {
+  top: number;
+  bottom: number;
 }
 
 export function openWebglSurface(canvas: HTMLCanvasElement, onRestored: () => void): Surface | null {
@@ -27,6 +38,7 @@ class WebglSurface implements Surface {
   readonly kind = "webgl2";
   #program: Program | null;
   #shownRamp: Ramp | null = null;
+  readonly #batches = new Map<Batch, KeptBatch>();
   #textures = new ByteCache<WebGLTexture>(TEXTURE_BYTES, (_, texture) => this.gl.deleteTexture(texture));
 
   constructor(
@@ -41,6 +53,7 @@ class WebglSurface implements Surface {
     });
     canvas.addEventListener("webglcontextrestored", () => {
       this.#textures.clear();
+      this.#batches.clear();
       this.#shownRamp = null;
       this.#program = buildProgram(gl);
       onRestored();
@@ -53,7 +66,7 @@ class WebglSurface implements Surface {
     this.canvas.height = height;
   }
 
-  draw({ quads, scale, ramp }: Picture): void {
+  draw({ quads, batches = [], shift = 0, scale, ramp }: Picture): void {
     const { gl } = this;
     const program = this.#program;
     if (!program || gl.isContextLost()) return;
@@ -62,16 +75,60 @@ class WebglSurface implements Surface {
     gl.clearColor(ramp.paper[0] / 255, ramp.paper[1] / 255, ramp.paper[2] / 255, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.useProgram(program.handle);
-    gl.bindVertexArray(program.vertexArray);
     gl.uniform2f(program.uniforms.canvas_size, width, height);
     gl.uniform1i(program.uniforms.scale, SCALE_CODES[scale]);
     gl.uniform3f(program.uniforms.masked, ramp.masked[0] / 255, ramp.masked[1] / 255, ramp.masked[2] / 255);
     this.#bindRamp(program, ramp);
-    gl.bindBuffer(gl.ARRAY_BUFFER, program.instances);
-    for (const group of bySheet(quads)) this.#drawSheet(program, group);
+    gl.uniform1f(program.uniforms.shift, shift);
+    for (const batch of batches) this.#drawBatch(program, batch, shift);
+    this.#forgetAllBut(batches);
+    gl.uniform1f(program.uniforms.shift, 0);
+    for (const group of bySheet(quads)) {
+      this.#send(program.passing, group, gl.STREAM_DRAW);
+      this.#drawSheet(program, program.passing, group);
+    }
   }
 
-  #drawSheet(program: Program, quads: Quad[]): void {
+  #drawBatch(program: Program, batch: Batch, shift: number): void {
+    const kept = this.#batches.get(batch) ?? this.#keep(program, batch);
+    if (kept.bottom + shift > 0 && kept.top + shift < this.canvas.height) this.#drawSheet(program, kept, batch.quads);
+  }
+
+  #keep(program: Program, batch: Batch): KeptBatch {
+    const instances = buildInstances(this.gl, program.corners);
+    this.#send(instances, batch.quads, this.gl.STATIC_DRAW);
+    let [top, bottom] = [Infinity, -Infinity];
+    for (const { place } of batch.quads) {
+      top = Math.min(top, place[1]);
+      bottom = Math.max(bottom, place[1] + place[3]);
+    }
+    const kept = { ...instances, top, bottom };
+    this.#batches.set(batch, kept);
+    return kept;
+  }
+
+  #forgetAllBut(batches: readonly Batch[]): void {
+    if (this.#batches.size === batches.length) return;
+    const drawn = new Set(batches);
+    for (const [batch, { vertexArray, buffer }] of this.#batches) {
+      if (drawn.has(batch)) continue;
+      this.gl.deleteVertexArray(vertexArray);
+      this.gl.deleteBuffer(buffer);
+      this.#batches.delete(batch);
+    }
+  }
+
+  #send({ buffer }: Instances, quads: readonly Quad[], usage: GLenum): void {
+    const floats = new Float32Array(quads.length * FLOATS_PER_QUAD);
+    quads.forEach((quad, index) => {
+      const { place, part, layer, gain, top, reach, origin, cell } = quad;
+      floats.set([...place, ...part, layer, gain, top, reach ?? NO_LIMIT, ...origin, cell, 0], index * FLOATS_PER_QUAD);
+    });
+    this.gl.bindBuffer(this.gl.ARRAY_BUFFER, buffer);
+    this.gl.bufferData(this.gl.ARRAY_BUFFER, floats, usage);
+  }
+
+  #drawSheet(program: Program, { vertexArray }: Instances, quads: readonly Quad[]): void {
     const { gl } = this;
     const sheet = quads[0]?.sheet;
     if (!sheet) return;
@@ -79,12 +136,7 @@ class WebglSurface implements Surface {
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.#textureOf(sheet));
     gl.uniform1i(program.uniforms.sheet, 0);
     gl.uniform1i(program.uniforms.squared, sheet.values instanceof Uint8Array ? 1 : 0);
-    const floats = new Float32Array(quads.length * FLOATS_PER_QUAD);
-    quads.forEach((quad, index) => {
-      const { place, part, layer, gain, top, reach, origin, cell } = quad;
-      floats.set([...place, ...part, layer, gain, top, reach ?? NO_LIMIT, ...origin, cell, 0], index * FLOATS_PER_QUAD);
-    });
-    gl.bufferData(gl.ARRAY_BUFFER, floats, gl.STREAM_DRAW);
+    gl.bindVertexArray(vertexArray);
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, quads.length);
   }
 
@@ -129,7 +181,7 @@ class WebglSurface implements Surface {
   }
 }
 
-function bySheet(quads: Quad[]): Quad[][] {
+function bySheet(quads: readonly Quad[]): Quad[][] {
   const groups = new Map<string, Quad[]>();
   for (const quad of quads) {
     const group = groups.get(quad.sheet.key);
@@ -155,22 +207,25 @@ function buildProgram(gl: WebGL2RenderingContext): Program {
     throw new Error(`The map's program does not link: ${gl.getProgramInfoLog(handle)}`);
   }
   const uniforms = Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(handle, name)]));
-  return { handle, uniforms: uniforms as Program["uniforms"], ...buildGeometry(gl), ramp: gl.createTexture() };
+  const corners = gl.createBuffer();
+  gl.bindBuffer(gl.ARRAY_BUFFER, corners);
+  gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]), gl.STATIC_DRAW);
+  const passing = buildInstances(gl, corners);
+  return { handle, uniforms: uniforms as Program["uniforms"], corners, passing, ramp: gl.createTexture() };
 }
 
-function buildGeometry(gl: WebGL2RenderingContext): Pick<Program, "vertexArray" | "instances"> {
+function buildInstances(gl: WebGL2RenderingContext, corners: WebGLBuffer): Instances {
   const vertexArray = gl.createVertexArray();
   gl.bindVertexArray(vertexArray);
-  gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-  gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]), gl.STATIC_DRAW);
+  gl.bindBuffer(gl.ARRAY_BUFFER, corners);
   gl.enableVertexAttribArray(0);
   gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
-  const instances = gl.createBuffer();
-  gl.bindBuffer(gl.ARRAY_BUFFER, instances);
+  const buffer = gl.createBuffer();
+  gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
   for (let attribute = 1; attribute <= 4; attribute++) {
     gl.enableVertexAttribArray(attribute);
     gl.vertexAttribPointer(attribute, 4, gl.FLOAT, false, FLOATS_PER_QUAD * 4, (attribute - 1) * 16);
     gl.vertexAttribDivisor(attribute, 1);
   }
-  return { vertexArray, instances };
+  return { vertexArray, buffer };
 }

@@ -24,7 +24,7 @@ import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
 import { mountTour } from "../views/tour";
-import { switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
+import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
 import { languageMenu, linkButton, themeButton } from "./tools";
 
@@ -53,7 +53,7 @@ function openPage(app: HTMLElement): void {
     themeButton(theme),
   );
   mountPrompt(places.prompt, explorer);
-  mountGrid(places.heads, explorer, ramp);
+  const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, ramp, mapState);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
@@ -63,7 +63,7 @@ function openPage(app: HTMLElement): void {
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, explorer, rectangles);
   mountStatus(places.status, explorer);
-  mountSheets(places.tabs, [
+  const sheets = mountSheets(places.tabs, [
     { label: "Heads", panel: places.headsPanel },
     { label: "Next tokens", panel: places.nextPanel },
     { label: "This head", panel: places.measuresPanel },
@@ -77,6 +77,7 @@ function openPage(app: HTMLElement): void {
   });
   switchDrawingFromAnywhere(explorer);
   walkHeadsFromAnywhere(places.heads.querySelector(".grid-scroller"));
+  findHeadsFromAnywhere(search, () => sheets.open(places.headsPanel));
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));

@@ -8,6 +8,7 @@ export interface Places {
   tools: HTMLElement;
   prompt: HTMLElement;
   heads: HTMLElement;
+  headsTools: HTMLElement;
   headsPanel: HTMLElement;
   mapHead: HTMLElement;
   mapLine: HTMLElement;
@@ -40,6 +41,7 @@ export function layOutPage(app: HTMLElement): Places {
   const prompt = element("div", { class: "prompt-host" });
 
   const heads = element("div", { class: "panel-body heads-body" });
+  const headsTools = element("div", { class: "panel-tools" });
   const chart = element("div", { class: "panel-body chart-body" });
   const chartTools = element("div", { class: "panel-tools" });
   const chartPanel = element(
@@ -49,7 +51,7 @@ export function layOutPage(app: HTMLElement): Places {
     chartTools,
     chart,
   );
-  const headsPanel = element("div", { class: "column" }, panel("heads", "Heads", heads), chartPanel);
+  const headsPanel = element("div", { class: "column" }, panel("heads", "Heads", heads, headsTools), chartPanel);
 
   const mapHead = element("header", { class: "map-head" });
   const mapLine = element("p", { class: "map-line" });
@@ -140,6 +142,7 @@ export function layOutPage(app: HTMLElement): Places {
     tools,
     prompt,
     heads,
+    headsTools,
     headsPanel,
     mapHead,
     mapLine,

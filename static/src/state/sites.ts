@@ -1,4 +1,5 @@
 /** Attention sites by name ("decoder.self.3"), and the groups in which the page lists them. */
+import { say } from "../language/say";
 import type { Model } from "../wire/http";
 
 /** One head of one site. */
@@ -34,6 +35,14 @@ export function parseSite(name: string): SiteName | null {
 export function headName(site: string, head: number): string {
   const parsed = parseSite(site);
   return parsed ? `L${parsed.layer} · H${head}` : `${site} · H${head}`;
+}
+
+/** "L4·H7", as short as it can be; `kinds` adds which kind of attention, for models that have several. */
+export function headTag({ site, head }: HeadRef, kinds: boolean): string {
+  const parsed = parseSite(site);
+  if (!parsed) return `${site}·H${head}`;
+  const kind = parsed.kind === "cross" ? say("cross") : parsed.stack === "encoder" ? say("enc") : say("dec");
+  return `${kinds ? `${kind} ` : ""}L${parsed.layer}·H${head}`;
 }
 
 export function headNameInWords(site: string, head: number): string {

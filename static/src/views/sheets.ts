@@ -6,7 +6,12 @@ export interface SheetPanel {
   panel: HTMLElement;
 }
 
-export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): void {
+export interface Sheets {
+  /** Brings a panel up where panels are sheets; elsewhere it is in sight anyway. */
+  open(panel: HTMLElement): void;
+}
+
+export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): Sheets {
   const scrim = element("div", { class: "scrim", hidden: true });
   const tabs = sheets.map(({ label, panel }) => {
     const tab = button(label, { class: "tab", "aria-expanded": "false" }, () =>
@@ -40,4 +45,9 @@ export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): void {
     open.tab.focus();
   });
   show(null);
+  return {
+    open(panel) {
+      if (bar.checkVisibility()) show(panel);
+    },
+  };
 }

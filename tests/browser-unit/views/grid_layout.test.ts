@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { groupSites } from "../../../static/src/state/sites";
-import { cellAt, type GridCell, layOut, neighbour } from "../../../static/src/views/grid/layout";
+import { type GridCell, layOut } from "../../../static/src/views/grid/layout";
+import { cellAt, neighbour } from "../../../static/src/views/grid/walk";
 
 const layers = (count: number) => groupSites(Array.from({ length: count }, (_, layer) => `decoder.self.${layer}`));
 

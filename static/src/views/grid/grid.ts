@@ -1,23 +1,27 @@
 /**
  * All heads of all sites on one canvas. Places are kept by the model's size before any data arrives; a head lights
- * up when its layer has been computed. Hover names a head, a press shows it, arrow keys walk.
+ * up when its layer has been computed. Hover names a head, a press shows it, arrow keys walk, "p" picks.
  */
 import { clearedContext, type HostSize, watchSize } from "../../dom/canvas";
-import { element } from "../../dom/element";
+import { button, element, setAttributes, setText } from "../../dom/element";
 import { share } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
-import { hideTooltip, showTooltip } from "../../dom/tooltip";
+import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
-import { openSurface, type Quad } from "../../gl/surface";
+import { openSurface } from "../../gl/surface";
+import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { labelOf } from "../../state/labels";
-import { sequencesOf } from "../../state/run";
-import { groupSites, headName, headNameInWords, sitesOfModel } from "../../state/sites";
+import { labelsOf, valueOf } from "../../state/heads";
+import { MEASURES } from "../../state/labels";
+import { openListing } from "../../state/listing";
+import { type HeadRef, headName, headNameInWords, headTag, isSameHead } from "../../state/sites";
 import { derive, type Store, watch } from "../../state/store";
-import { overviewSheet } from "../../tiles/sheets";
-import { topsOf } from "../../tiles/tops";
-import { cellAt, type GridCell, type GridLayout, layOut, neighbour } from "./layout";
+import { openGridBatches } from "./batches";
 import { drawGridInk } from "./ink";
+import { EMPTY_LAYOUT, type GridCell, type GridLayout, layOut } from "./layout";
+import { layOutList } from "./list";
+import { mountGridTools, showEveryHead } from "./tools";
+import { cellAt, neighbour } from "./walk";
 
 const STEPS: Record<string, [number, number]> = {
   ArrowLeft: [-1, 0],
@@ -26,7 +30,12 @@ const STEPS: Record<string, [number, number]> = {
   ArrowDown: [0, 1],
 };
 
-export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ramp>): void {
+export interface Grid {
+  /** What "/" leads to. */
+  search: HTMLInputElement;
+}
+
+export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explorer, ramp: Store<Ramp>): Grid {
   const heat = element("canvas", { class: "layer", "aria-hidden": "true" });
   const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
   const option = element("div", {
@@ -43,82 +52,124 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
       class: "grid-scroller",
       tabindex: 0,
       role: "listbox",
-      "aria-label": "Attention heads by layer; arrow keys walk, the map follows",
+      "aria-label": say("Attention heads; arrow keys walk, the map follows, p picks"),
       "aria-activedescendant": "head-option",
     },
     window_,
     spacer,
   );
-  host.append(scroller);
+  const reason = element("p", {});
+  const empty = element(
+    "div",
+    { class: "grid-empty", hidden: true },
+    reason,
+    button(say("Show all heads"), { class: "quiet" }, () => showEveryHead(explorer)),
+  );
+  const listing = openListing(explorer);
+  const search = mountGridTools(tools, host, explorer, listing, scroller);
+  host.append(element("div", { class: "grid-place" }, scroller, empty));
 
   let size: HostSize = { width: 0, height: 0, ratio: 1 };
-  let layout: GridLayout = layOut([], () => 0, 0, 0);
+  let layout: GridLayout = EMPTY_LAYOUT;
+  let places = new Map<string, number>();
   let hovered: GridCell | null = null;
+  const batches = openGridBatches();
   const surface = openSurface(heat, () => draw());
 
   const draw = oncePerFrame(() => {
     if (size.width === 0) return;
-    const selected = explorer.selection.value;
+    const { run, view, selection } = explorer;
+    // Whole device pixels, so that letters and maps move together.
+    const shift = -Math.round(scroller.scrollTop * size.ratio);
+    const top = -shift / size.ratio;
     surface.resize(Math.round(size.width * size.ratio), Math.round(size.height * size.ratio));
-    surface.draw({ quads: visibleQuads(), scale: "sqrt", ramp: ramp.value });
+    surface.draw({
+      batches: batches.of(layout, run.value, view.value.sink, size.ratio),
+      shift,
+      quads: [],
+      scale: "sqrt",
+      ramp: ramp.value,
+    });
     const context = clearedContext(ink, size);
-    context.translate(0, -scroller.scrollTop);
-    drawGridInk(context, layout, { selected, hovered, hasArrived: (site) => explorer.run.value.sites.has(site) });
-    option.textContent = selected ? describe(selected.site, selected.head) : "No head yet";
+    context.translate(0, -top);
+    const marks = {
+      selected: cellOf(selection.value),
+      hovered,
+      picked: view.value.picked,
+      cellOf,
+      hasArrived: (site: string) => run.value.sites.has(site),
+      captionOf,
+    };
+    drawGridInk(context, layout, marks, top, top + size.height);
   });
 
-  function visibleQuads(): Quad[] {
-    const { sites, sequences, id } = explorer.run.value;
-    const { scrollTop } = scroller;
-    return layout.cells.flatMap(({ site: name, head, x, y }) => {
-      const site = sites.get(name);
-      if (!site || y + layout.cell_px < scrollTop || y > scrollTop + size.height) return [];
-      const [, rows = 0, cols = 0] = site.arrays.overview.shape;
-      const longer = Math.max(rows, cols);
-      const px = layout.cell_px * size.ratio;
-      const tops = topsOf(site, sequences[sequencesOf(site).columns], explorer.view.value.sink);
-      return {
-        sheet: overviewSheet(id ?? "", site),
-        layer: head,
-        place: [
-          Math.round(x * size.ratio),
-          Math.round((y - scrollTop) * size.ratio),
-          (px * cols) / longer,
-          (px * rows) / longer,
-        ],
-        part: [0, 0, cols, rows],
-        gain: site.arrays.scale.values[head] ?? 0,
-        top: tops[head] ?? 1,
-        origin: [0, 0],
-        cell: site.cell,
-        reach: site.causal ? site.keys - site.queries : null,
-      } satisfies Quad;
-    });
-  }
-
   function arrange(): void {
-    const { run, models } = explorer;
-    const model =
-      models.value?.find(({ id }) => id === run.value.model) ??
-      (run.value.phase === "empty" ? explorer.model.value : null);
-    const names = [...(model ? sitesOfModel(model) : []), ...run.value.sites.keys()];
-    const before = layout.height;
-    layout = layOut(
-      groupSites(names),
-      (site) => run.value.sites.get(site)?.heads ?? model?.heads ?? 0,
-      size.width,
-      size.height,
-    );
+    const { groups, headsOf, heads, isWhole, reason: why } = listing.value;
+    const before = layout;
+    layout = isWhole
+      ? layOut(groups, headsOf, size.width, size.height)
+      : layOutList(heads, longestTag(), size.width, size.height);
+    places = new Map(layout.cells.map((cell, place) => [keyOf(cell), place]));
+    hovered = null;
     spacer.style.height = `${Math.max(0, layout.height - size.height)}px`;
-    if (layout.height !== before) keepSelectedInSight();
+    empty.hidden = why === null;
+    setText(reason, why ?? "");
+    if (before.flows !== layout.flows && layout.flows) scroller.scrollTop = 0;
+    else if (layout.height !== before.height) keepSelectedInSight();
+    describeSelected();
     draw();
   }
 
-  function describe(name: string, head: number): string {
+  function longestTag(): number {
+    const { heads, groups } = listing.value;
+    return Math.max(0, ...heads.map((ref) => headTag(ref, groups.length > 1).length));
+  }
+
+  function cellOf(ref: HeadRef | null): GridCell | null {
+    return layout.cells[places.get(ref ? keyOf(ref) : "") ?? -1] ?? null;
+  }
+
+  function captionOf(place: number): [string, string] {
+    const { heads, groups } = listing.value;
+    const ref = heads[place];
+    if (!ref) return ["", ""];
+    const name = headTag(ref, groups.length > 1);
+    const unit = MEASURES.find((measure) => measure.name === explorer.view.value.sort)?.unit ?? "share";
+    if (ref.value === null) return [name, ""];
+    return [name, unit === "share" ? share(ref.value) : ref.value.toFixed(unit === "nats" ? 2 : 1)];
+  }
+
+  /** "induction .92", and the measure sorted by where that is another. */
+  function saidOf({ site: name, head }: HeadRef): string {
     const site = explorer.run.value.sites.get(name);
-    if (!site) return `${headNameInWords(name, head)}, not computed yet`;
-    const label = labelOf(site, head);
-    return `${headNameInWords(name, head)}: ${label.title}${label.value === null ? "" : ` ${share(label.value)}`}`;
+    const label = site && labelsOf(site)[head];
+    if (!site || !label) return say("not computed yet");
+    const said = `${label.title}${label.value === null ? "" : ` ${share(label.value)}`}`;
+    const sort = MEASURES.find((measure) => measure.name === explorer.view.value.sort);
+    const value = sort && sort.name !== label.measure ? valueOf(site, head, sort.name) : null;
+    if (!sort || value === null) return said;
+    return `${said}; ${sort.title} ${sort.unit === "share" ? share(value) : `${value.toFixed(2)} ${sort.unit}`}`;
+  }
+
+  function pickedPlace(ref: HeadRef): number {
+    return explorer.view.value.picked.findIndex((picked) => isSameHead(picked, ref));
+  }
+
+  function describeSelected(): void {
+    const selected = explorer.selection.value;
+    if (!selected) return setText(option, say("No head yet"));
+    const place = places.get(keyOf(selected));
+    const picked = pickedPlace(selected);
+    const words = [
+      `${headNameInWords(selected.site, selected.head)}: ${saidOf(selected)}`,
+      picked >= 0 && say("picked as number {n}", { n: picked + 1 }),
+      place === undefined && say("not among the heads shown here"),
+    ];
+    setText(option, words.filter(Boolean).join(", "));
+    setAttributes(option, {
+      "aria-posinset": place === undefined ? null : place + 1,
+      "aria-setsize": place === undefined ? null : layout.cells.length,
+    });
   }
 
   function cellUnder(event: PointerEvent | MouseEvent): GridCell | null {
@@ -127,46 +178,66 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
   }
 
   function hover(cell: GridCell | null, event: PointerEvent): void {
-    hovered = cell;
     if (!cell) hideTooltip();
     else {
-      const site = explorer.run.value.sites.get(cell.site);
-      const label = site && labelOf(site, cell.head);
-      const what = label ? `${label.title}${label.value === null ? "" : ` ${share(label.value)}`}` : "not computed yet";
-      showTooltip(event.clientX, event.clientY, headName(cell.site, cell.head), what);
+      const picked = pickedPlace(cell);
+      const number = picked < 0 ? "" : ` · ${say("picked as number {n}", { n: picked + 1 })}`;
+      showTooltip(event.clientX, event.clientY, `${headName(cell.site, cell.head)}${number}`, saidOf(cell));
     }
-    draw();
+    if (hovered !== cell) draw();
+    hovered = cell;
+  }
+
+  function pick(ref: HeadRef): void {
+    explorer.pick(ref);
+    const name = headName(ref.site, ref.head);
+    const n = explorer.view.value.picked.length;
+    announce(pickedPlace(ref) < 0 ? say("{name} let go, {n} picked", { name, n }) : say("{name} picked, {n} in all", { name, n }));
   }
 
   scroller.addEventListener("pointermove", (event) => hover(cellUnder(event), event));
   scroller.addEventListener("pointerleave", (event) => hover(null, event));
   scroller.addEventListener("click", (event) => {
     const cell = cellUnder(event);
-    if (cell) explorer.select(cell);
+    if (!cell) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) pick(cell);
+    else explorer.select(cell);
   });
-  scroller.addEventListener("scroll", draw, { passive: true });
+  scroller.addEventListener(
+    "scroll",
+    () => {
+      // What the pointer points at has gone.
+      hovered = null;
+      hideTooltip();
+      draw();
+    },
+    { passive: true },
+  );
   scroller.addEventListener("keydown", (event) => {
-    const step = STEPS[event.key];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const selected = explorer.selection.value;
-    const from =
-      layout.cells.find(({ site, head }) => site === selected?.site && head === selected.head) ?? layout.cells[0];
-    if (!step || !from) return;
+    const next = destination(event.key, cellOf(selected));
+    if (next) explorer.select(next);
+    else if (selected && (event.key === "p" || (event.key === "Enter" && event.shiftKey))) pick(selected);
+    else return;
     event.preventDefault();
-    const next = neighbour(layout, from, ...step);
-    explorer.select(next);
   });
 
-  function keepSelectedInSight(): void {
-    const selected = explorer.selection.value;
-    const cell = layout.cells.find(({ site, head }) => site === selected?.site && head === selected.head);
-    if (cell) keepInSight(cell);
-    draw();
+  function destination(key: string, from: GridCell | null): GridCell | null {
+    const [first, last] = [layout.cells[0], layout.cells.at(-1)];
+    if (key === "Home") return first ?? null;
+    if (key === "End") return last ?? null;
+    const step = STEPS[key];
+    if (!step) return null;
+    return from ? neighbour(layout, from, ...step) : (first ?? null);
   }
 
-  function keepInSight({ y }: GridCell): void {
-    if (y < scroller.scrollTop) scroller.scrollTop = y - layout.cell_px;
-    else if (y + layout.cell_px > scroller.scrollTop + size.height)
-      scroller.scrollTop = y + 2 * layout.cell_px - size.height;
+  function keepSelectedInSight(): void {
+    const cell = cellOf(explorer.selection.value);
+    if (!cell) return;
+    const { cell_px, line_px } = layout;
+    if (cell.y < scroller.scrollTop) scroller.scrollTop = cell.y - cell_px;
+    else if (cell.y + line_px > scroller.scrollTop + size.height) scroller.scrollTop = cell.y + 2 * line_px - size.height;
   }
 
   watchSize(scroller, (next) => {
@@ -174,7 +245,16 @@ export function mountGrid(host: HTMLElement, explorer: Explorer, ramp: Store<Ram
     arrange();
     keepSelectedInSight();
   });
-  watch([explorer.run, explorer.models, explorer.model], arrange);
+  listing.subscribe(arrange);
   explorer.selection.subscribe(keepSelectedInSight);
+  watch([explorer.selection, explorer.run, derive([explorer.view], () => explorer.view.value.picked)], () => {
+    describeSelected();
+    draw();
+  });
   watch([derive([explorer.view], () => explorer.view.value.sink), ramp], draw);
+  return { search };
+}
+
+function keyOf({ site, head }: HeadRef): string {
+  return `${site}.${head}`;
 }

@@ -1,4 +1,7 @@
-/** Where each head's map stands in the grid. A line is a layer; a layer with too many heads takes several lines. */
+/**
+ * Where each head's map stands in the whole grid. A line is a layer; a layer with too many heads takes several lines.
+ * A list of heads has its places from list.ts.
+ */
 import type { SiteGroup } from "../../state/sites";
 
 export interface GridCell {
@@ -15,13 +18,35 @@ export interface GridText {
 }
 
 export interface GridLayout {
+  /** Line by line, from left to right; equal steps within a line. */
   cells: GridCell[];
   cell_px: number;
+  /** From one cell of a line to the next. */
+  step_px: number;
+  /** From one line to the next; a layer of several lines stands apart from the next. */
+  line_px: number;
+  /** Whether the order goes on from line to line, or a line is a layer. */
+  flows: boolean;
   titles: GridText[];
   layers: GridText[];
   heads: GridText[];
+  /** Beneath the cells of a list, where they are large enough. */
+  captions: "none" | "line" | "two lines";
   height: number;
 }
+
+export const EMPTY_LAYOUT: GridLayout = {
+  cells: [],
+  cell_px: 1,
+  step_px: 1,
+  line_px: 1,
+  flows: false,
+  titles: [],
+  layers: [],
+  heads: [],
+  captions: "none",
+  height: 0,
+};
 
 const LAYER_GUTTER_PX = 28;
 const HEADS_GUTTER_PX = 18;
@@ -34,8 +59,9 @@ const LARGEST_PX = 64;
 const READABLE_PX = 34;
 const RIGHT_PX = 12;
 
+/** All heads, a line for each layer. */
 export function layOut(
-  groups: SiteGroup[],
+  groups: readonly SiteGroup[],
   headsOf: (site: string) => number,
   width: number,
   height: number,
@@ -45,8 +71,9 @@ export function layOut(
   const fitting = Math.floor(room / most) - GAP_PX;
   const fittingHeight = cellForHeight(groups, height);
   const cell_px = Math.min(LARGEST_PX, Math.max(SMALLEST_PX, Math.min(fitting, Math.max(READABLE_PX, fittingHeight))));
-  const perLine = Math.max(1, Math.min(most, Math.floor(room / (cell_px + GAP_PX))));
-  const layout: GridLayout = { cells: [], cell_px, titles: [], layers: [], heads: [], height: 0 };
+  const line_px = cell_px + GAP_PX;
+  const perLine = Math.max(1, Math.min(most, Math.floor(room / line_px)));
+  const layout: GridLayout = { ...EMPTY_LAYOUT, cells: [], titles: [], layers: [], heads: [], cell_px, step_px: line_px, line_px };
   let y = 0;
   for (const group of groups) {
     if (group.title) {
@@ -66,16 +93,11 @@ export function layOut(
           layout.heads.push({
             text: `+${head}`,
             x: LAYER_GUTTER_PX / 2 - 2,
-            y: y + line * (cell_px + GAP_PX) + cell_px / 2,
+            y: y + line * line_px + cell_px / 2,
           });
-        layout.cells.push({
-          site,
-          head,
-          x: LAYER_GUTTER_PX + (head % perLine) * (cell_px + GAP_PX),
-          y: y + line * (cell_px + GAP_PX),
-        });
+        layout.cells.push({ site, head, x: LAYER_GUTTER_PX + (head % perLine) * line_px, y: y + line * line_px });
       }
-      y += Math.max(1, Math.ceil(headsOf(site) / perLine)) * (cell_px + GAP_PX) + (isWrapped ? 2 * GAP_PX : 0);
+      y += Math.max(1, Math.ceil(headsOf(site) / perLine)) * line_px + (isWrapped ? 2 * GAP_PX : 0);
     }
     y += GROUP_GAP_PX;
   }
@@ -83,29 +105,8 @@ export function layOut(
   return layout;
 }
 
-export function cellAt({ cells, cell_px }: GridLayout, x: number, y: number): GridCell | null {
-  return (
-    cells.find(
-      (cell) => x >= cell.x && x < cell.x + cell_px + GAP_PX && y >= cell.y && y < cell.y + cell_px + GAP_PX,
-    ) ?? null
-  );
-}
-
-/** The head one step away in the grid, or the same at its border. */
-export function neighbour({ cells }: GridLayout, from: GridCell, dx: number, dy: number): GridCell {
-  if (dx !== 0) {
-    const index = cells.indexOf(from) + dx;
-    const next = cells[index];
-    return next && next.site === from.site ? next : from;
-  }
-  const beyond = cells.filter(({ y }) => (dy > 0 ? y > from.y : y < from.y));
-  const nearest = (a: GridCell, b: GridCell) =>
-    Math.abs(a.y - from.y) - Math.abs(b.y - from.y) || Math.abs(a.x - from.x) - Math.abs(b.x - from.x);
-  return beyond.sort(nearest)[0] ?? from;
-}
-
 /** The cell with which all layers stand in a height, one line each. */
-function cellForHeight(groups: SiteGroup[], height: number): number {
+function cellForHeight(groups: readonly SiteGroup[], height: number): number {
   const lines = groups.reduce((sum, { sites }) => sum + sites.length, 0);
   const furniture = groups.reduce(
     (sum, { title }) => sum + HEADS_GUTTER_PX + (title ? TITLE_PX : 0) + GROUP_GAP_PX,
