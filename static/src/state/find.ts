@@ -145,8 +145,8 @@ function namedAt(words: readonly string[], at: number, labels: readonly string[]
 
 /** Whether a name begins so, or one of its words does. */
 function begins(name: string, said: string): boolean {
-  const words = name.toLowerCase().replaceAll("_", " ");
-  return words.startsWith(said) || words.includes(` ${said}`) || name.toLowerCase() === said;
+  const [words, start] = [name, said].map((text) => text.toLowerCase().replaceAll("_", " ")) as [string, string];
+  return words.startsWith(start) || words.includes(` ${start}`);
 }
 
 /** ".3", "0.3", "30%". */

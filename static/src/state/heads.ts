@@ -58,13 +58,14 @@ export interface Counted {
 
 /** Labels that occur, the most frequent first; "unclear" last, because it says least. */
 export function labelCounts(sites: Sites): Counted[] {
-  const counts = new Map<string, Counted & { isClear: boolean }>();
+  const [clear, unclear] = [new Map<string, number>(), new Map<string, number>()];
   for (const site of sites.values())
-    for (const { title, measure, value } of labelsOf(site)) {
-      const known = counts.get(title) ?? { title, count: 0, isClear: measure !== null || value !== null };
-      counts.set(title, { ...known, count: known.count + 1 });
+    for (const { title, measure } of labelsOf(site)) {
+      const counts = measure === null ? unclear : clear;
+      counts.set(title, (counts.get(title) ?? 0) + 1);
     }
-  return [...counts.values()].sort((a, b) => Number(b.isClear) - Number(a.isClear) || b.count - a.count);
+  const byCount = (counts: Map<string, number>) => [...counts].sort(([, a], [, b]) => b - a);
+  return [...byCount(clear), ...byCount(unclear)].map(([title, count]) => ({ title, count }));
 }
 
 const labelled = new WeakMap<Site, HeadLabel[]>();

@@ -1,7 +1,7 @@
 /**
  * What the person looks at, as the address says it: site, head, kept tokens, colour scale, zoom, the grid's order.
  *
- * A choice (a head, a lock) is a step in the browser's history; a movement (pan, zoom) only replaces the address.
+ * A choice (a head, a lock, an order) is a step in the browser's history; a movement (pan, zoom) only replaces the address.
  */
 import { type HeadRef, parseSite } from "./sites";
 import { Store } from "./store";
@@ -165,7 +165,8 @@ export function openView(window: Window): ViewAddress {
 function isChoice(before: View, after: View): boolean {
   const headChanged = before.site !== after.site || before.head !== after.head;
   const tokenChanged = before.token?.index !== after.token?.index || before.token?.sequence !== after.token?.sequence;
-  return headChanged || tokenChanged || before.key !== after.key || before.drawing !== after.drawing;
+  const orderChanged = before.sort !== after.sort || before.most !== after.most;
+  return headChanged || tokenChanged || orderChanged || before.key !== after.key || before.drawing !== after.drawing;
 }
 
 function readToken(text: string | null): TokenRef | null {

@@ -68,6 +68,16 @@ test("another head is a step that back undoes; a zoom is not", () => {
   expect(entries).toHaveLength(1);
 });
 
+test("another order of the grid is a step; letters typed into its search are not", () => {
+  const { window, entries, back } = fakeWindow("/runs/r1");
+  const { view } = openView(window);
+  view.set({ ...view.value, find: "ind" });
+  view.set({ ...view.value, sort: "induction" });
+  expect(entries).toHaveLength(2);
+  back();
+  expect(view.value.sort).toBe("layer");
+});
+
 test("another run is one step, with its own view", () => {
   const { window, entries, back } = fakeWindow("/runs/r1?site=decoder.self.0&head=1&token=decoder.4");
   const { view, enter } = openView(window);

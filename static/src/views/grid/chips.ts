@@ -2,8 +2,8 @@
 import { button, element } from "../../dom/element";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { hasTerm, readFind, toggleTerm } from "../../state/find";
-import { labelCounts, labelTitles } from "../../state/heads";
+import { hasTerm, readFind, type Term, toggleTerm } from "../../state/find";
+import { labelCounts } from "../../state/heads";
 import type { Listing } from "../../state/listing";
 import { headName, isSameHead } from "../../state/sites";
 import { type Store, watch } from "../../state/store";
@@ -38,13 +38,16 @@ export function mountChips(
   function show(): void {
     if (list.hidden) return;
     const focused = list.contains(document.activeElement) ? document.activeElement?.textContent : null;
-    const { sites } = run.value;
+    const counts = labelCounts(run.value.sites);
+    const labels = counts.map(({ title }) => title);
+    const terms = readFind(view.value.find, labels);
+    const chip = (made: Chip) => chipButton(made, terms, labels);
     list.replaceChildren(
       ...[
-        row(say("Labels"), labelCounts(sites).map(({ title, count }) => chip({ label: title, term: title, count }))),
+        row(say("Labels"), counts.map(({ title, count }) => chip({ label: title, term: title, count }))),
         row(say("Attention"), kinds().map(chip)),
         row(say("Layers"), layers().map(chip)),
-        row(say("Picked by hand"), pickedChips()),
+        row(say("Picked by hand"), pickedChips(chip)),
       ].flat(),
     );
     for (const item of list.querySelectorAll("button")) if (focused && item.textContent === focused) item.focus();
@@ -55,14 +58,12 @@ export function mountChips(
     return [element("h3", {}, title), element("div", { class: "chip-row", role: "group", "aria-label": title }, ...buttons)];
   }
 
-  function chip({ label, term, count }: Chip): HTMLElement {
-    const labels = labelTitles(run.value.sites);
-    const isPressed = hasTerm(readFind(view.value.find, labels), term);
-    const pressed = button(label, { class: "chip", "aria-pressed": String(isPressed) }, () =>
+  function chipButton({ label, term, count }: Chip, terms: readonly Term[], labels: readonly string[]): HTMLElement {
+    const chip = button(label, { class: "chip", "aria-pressed": String(hasTerm(terms, term)) }, () =>
       view.update((now) => ({ ...now, find: toggleTerm(now.find, term, labels) })),
     );
-    if (count !== undefined) pressed.append(" ", element("span", { class: "chip-count" }, String(count)));
-    return pressed;
+    if (count !== undefined) chip.append(" ", element("span", { class: "chip-count" }, String(count)));
+    return chip;
   }
 
   function kinds(): Chip[] {
@@ -79,7 +80,7 @@ export function mountChips(
     return Array.from({ length: count }, (_, layer) => ({ label: `L${layer}`, term: `L${layer}` }));
   }
 
-  function pickedChips(): HTMLElement[] {
+  function pickedChips(chip: (made: Chip) => HTMLElement): HTMLElement[] {
     const selected = selection.value;
     const { picked } = view.value;
     if (!selected) return [];

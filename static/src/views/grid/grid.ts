@@ -3,7 +3,7 @@
  * up when its layer has been computed. Hover names a head, a press shows it, arrow keys walk, "p" picks.
  */
 import { clearedContext, type HostSize, watchSize } from "../../dom/canvas";
-import { button, element, setAttributes, setText } from "../../dom/element";
+import { element, setAttributes, setText } from "../../dom/element";
 import { share } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
 import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
@@ -20,7 +20,7 @@ import { openGridBatches } from "./batches";
 import { drawGridInk } from "./ink";
 import { EMPTY_LAYOUT, type GridCell, type GridLayout, layOut } from "./layout";
 import { layOutList } from "./list";
-import { mountGridTools, showEveryHead } from "./tools";
+import { mountGridTools } from "./tools";
 import { cellAt, neighbour } from "./walk";
 
 const STEPS: Record<string, [number, number]> = {
@@ -58,16 +58,10 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     window_,
     spacer,
   );
-  const reason = element("p", {});
-  const empty = element(
-    "div",
-    { class: "grid-empty", hidden: true },
-    reason,
-    button(say("Show all heads"), { class: "quiet" }, () => showEveryHead(explorer)),
-  );
+  const reason = element("p", { class: "grid-reason", hidden: true });
   const listing = openListing(explorer);
   const search = mountGridTools(tools, host, explorer, listing, scroller);
-  host.append(element("div", { class: "grid-place" }, scroller, empty));
+  host.append(element("div", { class: "grid-place" }, scroller, reason));
 
   let size: HostSize = { width: 0, height: 0, ratio: 1 };
   let layout: GridLayout = EMPTY_LAYOUT;
@@ -112,7 +106,7 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     places = new Map(layout.cells.map((cell, place) => [keyOf(cell), place]));
     hovered = null;
     spacer.style.height = `${Math.max(0, layout.height - size.height)}px`;
-    empty.hidden = why === null;
+    reason.hidden = why === null;
     setText(reason, why ?? "");
     if (before.flows !== layout.flows && layout.flows) scroller.scrollTop = 0;
     else if (layout.height !== before.height) keepSelectedInSight();

@@ -16,6 +16,7 @@ export interface GridMarks {
 }
 
 const BADGE_PX = 15;
+const LEAST_FOR_BADGE_PX = 26;
 
 export function drawGridInk(
   context: CanvasRenderingContext2D,
@@ -107,7 +108,7 @@ function drawBadge(
   if (!cell) return;
   const right = cell.x + cell_px;
   context.fillStyle = pickColour(place);
-  if (cell_px < 2 * BADGE_PX) {
+  if (cell_px < LEAST_FOR_BADGE_PX) {
     const side = Math.round(cell_px * 0.55);
     context.beginPath();
     context.moveTo(right - side, cell.y);

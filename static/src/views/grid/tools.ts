@@ -73,7 +73,9 @@ export function mountGridTools(
 
   function countInWords(): string {
     const { heads, all } = listing.value;
-    return say("{n} of {all} heads", { n: heads.length, all });
+    return heads.length === all
+      ? say("{all} heads, from high to low", { all })
+      : say("{n} of {all} heads", { n: heads.length, all });
   }
 
   function show(): void {
@@ -116,7 +118,7 @@ export function mountGridTools(
 }
 
 /** Back to the whole grid by layer. */
-export function showEveryHead({ view }: Explorer): void {
+function showEveryHead({ view }: Explorer): void {
   const { sort, find, most } = DEFAULT_VIEW;
   view.update((now) => ({ ...now, sort, find, most }));
 }
