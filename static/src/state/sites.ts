@@ -47,15 +47,16 @@ export function headTag({ site, head }: HeadRef, kinds: boolean): string {
 
 export function headNameInWords(site: string, head: number): string {
   const parsed = parseSite(site);
-  if (!parsed) return `${site}, head ${head}`;
-  const kind = parsed.kind === "cross" ? "cross-attention" : `${parsed.stack} self-attention`;
-  return `${kind}, layer ${parsed.layer}, head ${head}`;
+  if (!parsed) return say("{site}, head {head}", { site, head });
+  const self = parsed.stack === "encoder" ? say("encoder self-attention") : say("decoder self-attention");
+  const kind = parsed.kind === "cross" ? say("cross-attention") : self;
+  return say("{kind}, layer {layer}, head {head}", { kind, layer: parsed.layer, head });
 }
 
 const GROUPS: { stack: SiteName["stack"]; kind: SiteName["kind"]; title: string }[] = [
-  { stack: "encoder", kind: "self", title: "Encoder" },
-  { stack: "decoder", kind: "self", title: "Decoder" },
-  { stack: "decoder", kind: "cross", title: "Decoder looks at encoder" },
+  { stack: "encoder", kind: "self", title: say("Encoder") },
+  { stack: "decoder", kind: "self", title: say("Decoder") },
+  { stack: "decoder", kind: "cross", title: say("Decoder looks at encoder") },
 ];
 
 /** Sites by group and layer. A model with one group gets it without a title. */

@@ -4,6 +4,7 @@ import { createMenu } from "../dom/menu";
 import { roundTop } from "../dom/numbers";
 import { CHART_CONFIG, chartLayout, loadPlotly, type Plotly, type PlotlyHost } from "../dom/plotly";
 import { cssColour } from "../dom/ink";
+import { say } from "../language/say";
 import { atMostEvery } from "../dom/schedule";
 import type { Explorer } from "../state/explorer";
 import { MEASURES, measuresOf, type MeasureText } from "../state/labels";
@@ -38,15 +39,15 @@ export function mountChart(
   let plotly: Plotly | null = null;
   let lastDrawn = "";
   let isLoading = false;
-  const menu = createMenu("Measure", (name) => {
+  const menu = createMenu(say("Measure"), (name) => {
     chosen = MEASURES.find((known) => known.name === name) ?? null;
     draw();
   });
   menu.root.classList.add("menu-right");
   tools.append(menu.root);
   const plot = element("div", { class: "chart" });
-  const words = element("p", { class: "aside chart-words" }, "Fills layer by layer when a text runs.");
-  const legend = element("p", { class: "aside chart-legend", hidden: true }, "■ encoder  ● decoder  ◆ cross-attention");
+  const words = element("p", { class: "aside chart-words" }, say("Fills layer by layer when a text runs."));
+  const legend = element("p", { class: "aside chart-legend", hidden: true }, say("■ encoder  ● decoder  ◆ cross-attention"));
   host.append(plot, words, legend);
 
   const draw = atMostEvery(REDRAW_MS, () => {
@@ -111,7 +112,7 @@ export function mountChart(
     const isShare = measure.unit === "share";
     const lastLayer = Math.max(...heads.map(({ layer }) => layer));
     return chartLayout({
-      x: { title: "layer", range: [-0.6, lastLayer + 0.6], dtick: lastLayer > MOST_TICKS ? 4 : 1 },
+      x: { title: say("layer"), range: [-0.6, lastLayer + 0.6], dtick: lastLayer > MOST_TICKS ? 4 : 1 },
       y: { title: isShare ? "" : measure.unit, range: isShare ? [-0.03 * top, 1.03 * top] : null },
     });
   }
@@ -124,7 +125,7 @@ export function mountChart(
       await loaded.newPlot(plot, [], {}, CHART_CONFIG);
       plotly = loaded;
     } catch {
-      words.textContent = "The chart's library did not load. Reload the page to try again.";
+      words.textContent = say("The chart's library did not load. Reload the page to try again.");
       words.hidden = false;
       return;
     }

@@ -7,19 +7,19 @@ import type { HeadRef } from "../state/sites";
 import { watch } from "../state/store";
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
-  const text = field("prompt-text", "Text", "Type a text and press Enter");
-  const target = field("prompt-target", "Target, optional", "Target: left empty, the model writes it");
+  const text = field("prompt-text", say("Text"), say("Type a text and press Enter"));
+  const target = field("prompt-target", say("Target, optional"), say("Target: left empty, the model writes it"));
   const run = element(
     "button",
-    { type: "submit", class: "primary", title: "Run (Enter)" },
-    "Run",
+    { type: "submit", class: "primary", title: say("Run (Enter)") },
+    say("Run"),
     element("kbd", { "aria-hidden": "true" }, "⏎"),
   );
   const examples = createMenu(say("Examples"), (place) => void tryExample(Number(place)));
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const form = element(
     "form",
-    { class: "prompt", "aria-label": "Prompt" },
+    { class: "prompt", "aria-label": say("Prompt") },
     element("div", { class: "prompt-fields" }, text, target),
     run,
     examples.root,

@@ -7,25 +7,25 @@ import type { Connection, Explorer } from "../state/explorer";
 import type { Run } from "../state/run";
 
 const PHASES: Record<Run["phase"], string> = {
-  empty: "no run yet",
-  queued: "waiting for a worker",
-  running: "running",
-  finished: "finished",
-  failed: "failed",
-  cancelled: "stopped",
+  empty: say("no run yet"),
+  queued: say("waiting for a worker"),
+  running: say("running"),
+  finished: say("finished"),
+  failed: say("failed"),
+  cancelled: say("stopped"),
 };
 const CONNECTIONS: Record<Connection["state"], string> = {
-  connecting: "connecting",
-  live: "live",
-  waiting: "reconnecting",
-  done: "recorded",
-  refused: "no stream",
+  connecting: say("connecting"),
+  live: say("live"),
+  waiting: say("reconnecting"),
+  done: say("recorded"),
+  refused: say("no stream"),
 };
 const TIMING_NAMES: Record<string, string> = {
-  queued_s: "queued",
-  load_s: "loaded in",
-  trace_s: "traced in",
-  publish_s: "sent in",
+  queued_s: say("queued"),
+  load_s: say("loaded in"),
+  trace_s: say("traced in"),
+  publish_s: say("sent in"),
 };
 
 const WORTH_SAYING_S = 0.0005;
@@ -37,7 +37,7 @@ export function mountStatus(host: HTMLElement, explorer: Explorer): void {
   const draw = oncePerFrame(() => {
     const run = explorer.run.value;
     const connection = explorer.connection.value;
-    const parts = [connection?.state === "refused" ? "not shown" : stateOf(run), ...factsOf(run), ...timingsOf(run)];
+    const parts = [connection?.state === "refused" ? say("not shown") : stateOf(run), ...factsOf(run), ...timingsOf(run)];
     const stops = run.phase === "queued" || run.phase === "running";
     // The button stays the same one, so that a press cannot fall between two.
     stop.hidden = !stops;
@@ -56,7 +56,7 @@ export function mountStatus(host: HTMLElement, explorer: Explorer): void {
 
 function stateOf(run: Run): string {
   const attempt = run.started?.attempt ?? 1;
-  const again = attempt > 1 ? `, taken over by another worker (attempt ${attempt})` : "";
+  const again = attempt > 1 ? say(", taken over by another worker (attempt {n})", { n: attempt }) : "";
   return PHASES[run.phase] + again;
 }
 
@@ -64,19 +64,21 @@ function factsOf({ started, finished, sequences, sites }: Run): string[] {
   if (!started) return [];
   const isPair = sequences.encoder !== undefined && sequences.decoder !== undefined;
   const tokens = Object.values(sequences).map(({ sequence, texts }) =>
-    isPair ? `${texts.length} ${sequence === "encoder" ? "source" : "target"}` : String(texts.length),
+    isPair ? `${texts.length} ${sequence === "encoder" ? say("source") : say("target")}` : String(texts.length),
   );
   const heads = [...sites.values()].reduce((sum, site) => sum + site.heads, 0);
   return [
-    tokens.length ? `${tokens.join(" + ")} ${isPair || tokens[0] !== "1" ? "tokens" : "token"}` : "",
-    heads ? counted(heads, "head") : "",
+    tokens.length ? `${tokens.join(" + ")} ${isPair || tokens[0] !== "1" ? say("tokens") : say("token")}` : "",
+    heads ? counted(heads, say("head"), say("heads")) : "",
     kernelOf(finished?.implementation ?? started.implementation, started.device),
     started.dtype,
   ].filter(Boolean);
 }
 
 function kernelOf(implementation: string, device: string): string {
-  return implementation === device ? `${implementation} kernel` : `${implementation} kernel on ${device}`;
+  return implementation === device
+    ? say("{name} kernel", { name: implementation })
+    : say("{name} kernel on {device}", { name: implementation, device });
 }
 
 function timingsOf({ finished }: Run): string[] {

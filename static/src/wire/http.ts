@@ -1,4 +1,5 @@
 /** The HTTP API as the page uses it. Every failure is an ApiError whose message can be shown as it is. */
+import { say } from "../language/say";
 import { type Matrix, readNpy } from "./npy";
 
 export interface Model {
@@ -77,7 +78,7 @@ export class ApiError extends Error {
   }
 }
 
-const UNREACHABLE = "The server does not answer. Check that Headlight is running, then try again.";
+const UNREACHABLE = say("The server does not answer. Check that Headlight is running, then try again.");
 
 export async function listModels(): Promise<Model[]> {
   return (await json<{ models: Model[] }>("/api/v1/models")).models;
@@ -129,7 +130,7 @@ async function refusal(response: Response): Promise<ApiError> {
     const { error } = await response.json();
     return new ApiError(error.message, error.code, response.status, error.field ?? null);
   } catch {
-    const message = `The server answered ${response.status} without a reason. Try again in a moment.`;
+    const message = say("The server answered {status} without a reason. Try again in a moment.", { status: response.status });
     return new ApiError(message, "unexplained", response.status);
   }
 }

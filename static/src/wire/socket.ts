@@ -4,6 +4,7 @@
  * Every connection asks for what follows the last seq that was delivered. A frame seen before is dropped;
  * a frame that leaves a gap closes the connection, and the next one asks again.
  */
+import { say } from "../language/say";
 import { decode, FrameError } from "./frame";
 import type { RunEvent } from "./messages";
 
@@ -30,8 +31,8 @@ export interface RunSocket {
 const CLOSED_DONE = 1000;
 const CLOSED_TOO_SLOW = 4408;
 const REFUSALS: Record<number, string> = {
-  4400: "The server did not understand where to resume. Reload the page.",
-  4404: "There is no run at this address. It may have been deleted.",
+  4400: say("The server did not understand where to resume. Reload the page."),
+  4404: say("There is no run at this address. It may have been deleted."),
 };
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 8_000;
