@@ -16,6 +16,16 @@ export function exactShare(value: number): string {
   return value.toFixed(4).replace(/^0/, "");
 }
 
+/** Any number, as one follows a calculation: three places where they say something, ".0042", "−12.3". */
+export function real(value: number): string {
+  const size = Math.abs(value);
+  const sign = value < 0 ? "−" : "";
+  if (size === 0) return "0";
+  if (size < 1e-3 || size >= 1e5) return sign + size.toExponential(1).replace("e-", "e−").replace("e+", "e");
+  if (size < 0.1) return sign + size.toPrecision(2).replace(/^0/, "");
+  return sign + size.toFixed(size < 10 ? 3 : size < 100 ? 2 : 1).replace(/^0/, "");
+}
+
 /** A round share that is at least as large: the right end of a scale. */
 export function roundTop(value: number): number {
   return [0.05, 0.1, 0.25, 0.5].find((top) => value <= top) ?? 1;

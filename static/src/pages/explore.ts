@@ -4,14 +4,17 @@ import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
 import { type Ramp, rampOf } from "../gl/ramp";
 import { shorten } from "../language/letters";
+import { say } from "../language/say";
 import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
 import { Store } from "../state/store";
 import { openTheme } from "../state/theme";
+import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
 import { mountChart } from "../views/chart";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
+import { mountInside } from "../views/inside/inside";
 import { mountLinks } from "../views/links/links";
 import { mountMapFrame } from "../views/map/frame";
 import { mountMap } from "../views/map/map";
@@ -60,6 +63,7 @@ function openPage(app: HTMLElement): void {
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
+  mountInside(places.inside, explorer, new Pairs());
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, explorer, rectangles);
   mountStatus(places.status, explorer);
@@ -67,6 +71,7 @@ function openPage(app: HTMLElement): void {
     { label: "Heads", panel: places.headsPanel },
     { label: "Next tokens", panel: places.nextPanel },
     { label: "This head", panel: places.measuresPanel },
+    { label: say("Inside"), panel: places.insidePanel },
   ]);
 
   explorer.run.subscribe(({ text }) => {

@@ -21,6 +21,8 @@ export interface Places {
   nextPanel: HTMLElement;
   measures: HTMLElement;
   measuresPanel: HTMLElement;
+  inside: HTMLElement;
+  insidePanel: HTMLElement;
   chart: HTMLElement;
   chartTools: HTMLElement;
   chartPanel: HTMLDetailsElement;
@@ -84,6 +86,8 @@ export function layOutPage(app: HTMLElement): Places {
   const nextPanel = panel("next", "Next tokens", next, nextTools);
   const measures = element("div", { class: "panel-body" });
   const measuresPanel = panel("measures", "This head", measures);
+  const inside = element("div", { class: "panel-body" });
+  const insidePanel = panel("inside", say("Inside this head"), inside);
 
   const tokens = element("div", {
     class: "tokens-body",
@@ -119,6 +123,7 @@ export function layOutPage(app: HTMLElement): Places {
       { class: "side", tabindex: 0, role: "group", "aria-label": "Next tokens and this head" },
       nextPanel,
       measuresPanel,
+      insidePanel,
     ),
   );
   const tokensDivider = divider({
@@ -155,6 +160,8 @@ export function layOutPage(app: HTMLElement): Places {
     nextPanel,
     measures,
     measuresPanel,
+    inside,
+    insidePanel,
     chart,
     chartTools,
     chartPanel,

@@ -66,6 +66,49 @@ export interface Rectangle {
   cell: number;
 }
 
+/** Which weight of which map. */
+export interface PairPlace {
+  run: string;
+  site: string;
+  head: number;
+  row: number;
+  col: number;
+}
+
+/** One weight taken apart; GET /api/v1/openapi.json says what each number is. */
+export interface PairReading {
+  rule: "dot" | "additive" | "whole";
+  turned: boolean | null;
+  query: number[];
+  key: number[];
+  products: number[];
+  product: number;
+  relative: number | null;
+  scale: number;
+  scaled: number;
+  softcap: number | null;
+  capped: number;
+  biases: Record<string, number>;
+  hidden_by: string[];
+  score: number | null;
+  log_sum_exp: number | null;
+  factor: number | null;
+  weight: number;
+  sink: number | null;
+  seen: number;
+  largest_score: number | null;
+  strongest: { key: number; weight: number }[];
+  implementation: string;
+}
+
+/** Some rows of a map summed up. */
+export interface TotalsReading {
+  /** For each key. */
+  received: number[];
+  /** For each of the rows, in nats. */
+  entropy: number[];
+}
+
 export class ApiError extends Error {
   override name = "ApiError";
   constructor(
@@ -106,6 +149,21 @@ export async function readRectangle(run: string, area: Rectangle, signal?: Abort
   const address = `/api/v1/runs/${encodeURIComponent(run)}/maps/${area.site}/${area.head}?${query}`;
   const response = await request(address, { headers: { Accept: "application/x-npy" }, signal: signal ?? null });
   return readNpy(await response.arrayBuffer());
+}
+
+export function readPair({ run, site, head, row, col }: PairPlace, signal?: AbortSignal): Promise<PairReading> {
+  const query = new URLSearchParams({ row: String(row), col: String(col) });
+  const address = `/api/v1/runs/${encodeURIComponent(run)}/pairs/${site}/${head}?${query}`;
+  return json<PairReading>(address, { signal: signal ?? null });
+}
+
+export function readTotals(
+  map: Pick<PairPlace, "run" | "site" | "head">,
+  rows: readonly [number, number],
+  signal?: AbortSignal,
+): Promise<TotalsReading> {
+  const address = `/api/v1/runs/${encodeURIComponent(map.run)}/maps/${map.site}/${map.head}/totals`;
+  return json<TotalsReading>(`${address}?${new URLSearchParams({ rows: rows.join(":") })}`, { signal: signal ?? null });
 }
 
 async function json<T>(address: string, init: RequestInit = {}): Promise<T> {
