@@ -13,13 +13,9 @@ from dataclasses import dataclass
 
 from modelcore.analysis.measures import Evidence
 
+PATTERNS = ("induction", "previous_token", "next_token", "same", "duplicate_token", "punctuation")
 LABELS = (
-    "induction",
-    "previous_token",
-    "next_token",
-    "same",
-    "duplicate_token",
-    "punctuation",
+    *PATTERNS,
     "positional",
     "focused",
     "first_token",
@@ -75,7 +71,7 @@ def _label(evidence: Evidence, head: int) -> HeadLabel:
     candidates = list(_candidates(evidence, head))
     part, lead, name = max(candidates, key=lambda found: (found[0] >= FOUND_PART, found[1]))
     strongest = max(part for part, _, _ in candidates)
-    broad, positional = evidence.broad[head], evidence.positional[head]
+    broad, positional = evidence.broad[head], _beyond_chance(evidence, "positional", head)
     awake_rows = evidence.rows["same"][head]
     if _is_found(part, lead, awake):
         return _sure(name, lead, evidence.rows[name][head])
@@ -99,7 +95,8 @@ def _candidates(evidence: Evidence, head: int) -> Iterator[tuple[float, float, s
     A pattern that can be said of fewer rows holds less of another's: full stops look back at full stops, and yet a
     head whose every row looks at them has a pattern of its own.
     """
-    names = [name for name in evidence.patterns if evidence.kind == "self" or name in BETWEEN_TEXTS]
+    offered = PATTERNS if evidence.kind == "self" else BETWEEN_TEXTS
+    names = [name for name in offered if name in evidence.patterns]
     parts = {name: _beyond_chance(evidence, name, head) for name in names}
     rows = {name: evidence.rows[name][head] for name in names}
     for name, part in parts.items():

@@ -30,10 +30,11 @@ class Evidence:
 
     patterns  the share that each pattern holds, over the rows of which it can be said
     rows      how many rows that is, each counted by its awake weight
-    chance    the share that it would hold if the awake weight were spread evenly
+    chance    the share that it would hold if where a row looks had nothing to do with it: the awake weight spread
+              evenly for punctuation; for positional, as few or many tokens as here, but anywhere
     awake     share of all weight that lies on no sink, over the rows that see more than sinks; `rested` says how many
     special   share of all weight on special tokens other than the first token, over the same rows
-    positional, broad, tokens   `measure` defines the first; entropy over its greatest possible; e to the entropy
+    broad, tokens   entropy over its greatest possible; e to the entropy
     """
 
     kind: str
@@ -43,7 +44,6 @@ class Evidence:
     awake: list[float]
     special: list[float]
     rested: list[float]
-    positional: list[float]
     broad: list[float]
     tokens: list[float]
 
@@ -122,6 +122,7 @@ class _Rows:
         free_HQ = self.seeing_HQ & (before_Q > 0)
         free_H = free_HQ.sum(-1).clamp(min=1)
         patterns = {
+            "positional": overlap_H,
             "previous_token": self.near_HQO[..., NEAR - 1].sum(-1),
             "same": self.near_HQO[..., NEAR].sum(-1),
             "next_token": self.near_HQO[..., NEAR + 1].sum(-1),
@@ -133,10 +134,16 @@ class _Rows:
             for name in ("induction", "duplicate_token"):
                 patterns[name] = measures[name].to(total_H.device) * recurring_HQ.sum(-1)
                 weights[name] = (self.awake_HQ * recurring_HQ).sum(-1)
-        chance = {"punctuation": _part((self.awake_HQ * marks_Q / before_Q.clamp(min=1)).sum(-1), total_H)}
         entropy_H = measures["entropy"].to(total_H.device) * self.seeing_HQ.sum(-1) - self.resting_entropy_HQ.sum(-1)
         entropy_H = (entropy_H + torch.xlogy(self.awake_HQ, self.awake_HQ).sum(-1)).clamp(min=0)
         greatest_H = (self.awake_HQ * before_Q.clamp(min=1).log()).sum(-1)
+        near_Q = torch.minimum(self.counted_QO.sum(-1), before_Q) / before_Q.clamp(min=1)
+        # The part of the keys in sight that a row's weight covers, e to the entropy of them.
+        covered_H = _part(entropy_H - greatest_H, total_H).exp()
+        chance = {
+            "punctuation": _part((self.awake_HQ * marks_Q / before_Q.clamp(min=1)).sum(-1), total_H),
+            "positional": covered_H * _part((self.awake_HQ * near_Q).sum(-1), total_H),
+        }
         special_H = (self.resting_HQ - self.first_HQ).masked_fill(~free_HQ, 0).sum(-1) / free_H
         return Evidence(
             self.map.site.kind,
@@ -146,7 +153,6 @@ class _Rows:
             awake=(self.awake_HQ.masked_fill(~free_HQ, 0).sum(-1) / free_H).tolist(),
             special=special_H.tolist(),
             rested=free_HQ.sum(-1).float().tolist(),
-            positional=_part(overlap_H, total_H).tolist(),
             broad=_part(entropy_H, greatest_H).tolist(),
             tokens=_part(entropy_H, total_H, otherwise=0).exp().tolist(),
         )

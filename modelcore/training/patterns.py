@@ -1,7 +1,7 @@
 """Lines of characters that pose a question at each place: which bracket is open, has this letter stood here before?
 
-    brackets   a(b[cd]e)f    inside brackets, the answer is the one that closes the innermost
-    repeats    a-b-a+c-b+    at each letter, + if it has stood in the line before, else -
+brackets   a(b[cd]e)f    inside brackets, the answer is the one that closes the innermost
+repeats    a-b-a+c-b+    at each letter, + if it has stood in the line before, else -
 """
 
 from __future__ import annotations

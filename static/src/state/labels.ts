@@ -75,7 +75,7 @@ export const MEASURES: MeasureText[] = [
   },
   {
     name: "positional",
-    title: say("told by distance"),
+    title: say("positional"),
     unit: "share",
     meaning: say("Weight that lies where distance alone would place it: as many tokens away as in the other rows."),
     formula: say("(1/R) Σ_i Σ_d min(p_i(s+d), mean of p(s+d) over the other rows), d from −16 to 16, sinks left out"),
@@ -91,7 +91,7 @@ export const MEASURES: MeasureText[] = [
   },
   {
     name: "received",
-    title: say("most received by one token"),
+    title: say("most received"),
     unit: "share",
     meaning: say("How much of all weight the token that draws the most draws; first and special tokens left out."),
     formula: "max_j (1/R) Σ_i p_ij",
