@@ -84,6 +84,10 @@ class RunningSite:
         family = psutil.Process(self.process.pid).children(recursive=True)
         return [child for child in family if words in " ".join(child.cmdline())]
 
+    def add_model(self, path: Path) -> None:
+        command = [sys.executable, "manage.py", "add_model", str(path)]
+        subprocess.run(command, cwd=HOUSE, env=self._environment, check=True, capture_output=True)
+
     def submit(self, model: str, text: str | None = None, **body: Any) -> str:
         answer = self.http.post("/api/v1/runs", json={"kind": "trace", "model": model, "text": text, **body})
         assert answer.status_code == 201, answer.text

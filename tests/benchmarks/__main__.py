@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import kernels, road, transformer
+from tests.benchmarks import explorer, kernels, road, transformer
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
+    "explorer": explorer.figures,
     "kernels": kernels.figures,
     "road": road.figures,
     "transformer": transformer.figures,

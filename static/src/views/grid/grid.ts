@@ -20,6 +20,7 @@ import { openGridBatches } from "./batches";
 import { drawGridInk } from "./ink";
 import { EMPTY_LAYOUT, type GridCell, type GridLayout, layOut } from "./layout";
 import { layOutList } from "./list";
+import { markDrawn } from "./marks";
 import { mountGridTools } from "./tools";
 import { cellAt, neighbour } from "./walk";
 
@@ -77,13 +78,9 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     const shift = -Math.round(scroller.scrollTop * size.ratio);
     const top = -shift / size.ratio;
     surface.resize(Math.round(size.width * size.ratio), Math.round(size.height * size.ratio));
-    surface.draw({
-      batches: batches.of(layout, run.value, view.value.sink, size.ratio),
-      shift,
-      quads: [],
-      scale: "sqrt",
-      ramp: ramp.value,
-    });
+    const maps = batches.of(layout, run.value, view.value.sink, size.ratio);
+    surface.draw({ batches: maps, shift, quads: [], scale: "sqrt", ramp: ramp.value });
+    markDrawn(run.value.sites.values(), maps);
     const context = clearedContext(ink, size);
     context.translate(0, -top);
     const marks = {
