@@ -3,7 +3,7 @@ import { BEND, EDGE_OPACITY, FLOATS_PER_LINE, MOST_LANES } from "./line_shape";
 import type { LineLayer, Lines, LinesPicture, LinesSurface } from "./lines";
 
 /** Straight pieces of one curve. */
-const SEGMENTS = 14;
+const SEGMENTS = 24;
 const MOST_LAYERS = 2;
 const UNIFORMS = [
   "canvas_size",

@@ -65,7 +65,7 @@ function openPage(app: HTMLElement): void {
   mountMeasures(places.measures, explorer);
   mountInside(places.inside, explorer, new Pairs());
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
-  mountStrip(places.tokens, places.tokensCaption, explorer, rectangles);
+  mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   mountStatus(places.status, explorer);
   const sheets = mountSheets(places.tabs, [
     { label: "Heads", panel: places.headsPanel },

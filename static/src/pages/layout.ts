@@ -28,6 +28,7 @@ export interface Places {
   chartPanel: HTMLDetailsElement;
   tokens: HTMLElement;
   tokensCaption: HTMLElement;
+  tokensTools: HTMLElement;
   status: HTMLElement;
   tabs: HTMLElement;
 }
@@ -96,10 +97,11 @@ export function layOutPage(app: HTMLElement): Places {
     "aria-label": "Tokens: left and right arrows keep a token, Esc lets go",
   });
   const tokensCaption = element("p", { class: "tokens-caption" });
+  const tokensTools = element("div", { class: "panel-tools tokens-tools" });
   const tokensPanel = element(
     "section",
     { class: "panel panel-tokens", "aria-label": "Tokens" },
-    element("header", { class: "panel-head" }, element("h2", {}, "Tokens"), tokensCaption),
+    element("header", { class: "panel-head" }, element("h2", {}, "Tokens"), tokensCaption, tokensTools),
     tokens,
   );
   const status = element("footer", { class: "status" });
@@ -167,6 +169,7 @@ export function layOutPage(app: HTMLElement): Places {
     chartPanel,
     tokens,
     tokensCaption,
+    tokensTools,
     status,
     tabs,
   };

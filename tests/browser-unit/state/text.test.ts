@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cutIntoPieces, tokenNames, unitIndex, visible } from "../../../static/src/state/text";
+import { cutIntoPieces, joinIntoWords, tokenNames, unitIndex, visible } from "../../../static/src/state/text";
 import { tokensEvent } from "../made";
 
 const textsOf = (text: string | null, tokens: ReturnType<typeof tokensEvent>) =>
@@ -102,4 +102,65 @@ test("a byte of a character is called by the character and its place", () => {
 
 test("spaces and line ends can be seen", () => {
   expect(visible(" a\n\tb")).toBe("·a⏎⇥b");
+});
+
+/** Words of a text whose tokens are given by their texts, which together are the text; «…» marks a special one. */
+function wordsOf(...tokens: string[]): string[] {
+  const special = tokens.map((token) => token.startsWith("«"));
+  return joinIntoWords(
+    tokens.map((text, token) => ({ text, tokens: [token] })),
+    special,
+  ).map(({ text }) => text);
+}
+
+test("tokens between spaces make one word, with the space before it", () => {
+  expect(wordsOf("Z", "eb", "ul", "on", " the", " b", "aker")).toEqual(["Zebulon", " the", " baker"]);
+});
+
+test("a token that is only a space belongs to the word that follows, a line end to none", () => {
+  expect(wordsOf("a", " ", "мир", "\n", "b")).toEqual(["a", " мир", "\n", "b"]);
+});
+
+test("marks stand alone at the edges of a word and belong to it within", () => {
+  expect(wordsOf(" (", "eight", "y", "-", "nine", ")", ".", " don", "'", "t", " ...")).toEqual([
+    " (",
+    "eighty-nine",
+    ")",
+    ".",
+    " don't",
+    " ...",
+  ]);
+});
+
+test("special tokens stand alone", () => {
+  expect(wordsOf("«s»", "hel", "lo", "«/s»", "a")).toEqual(["«s»", "hello", "«/s»", "a"]);
+});
+
+test("in scripts without spaces a word ends where the language ends it", () => {
+  expect(wordsOf("私", "は", "東", "京", "に", "住", "んで", "いま", "す")[2]).toBe("東京");
+  expect(wordsOf("我", "喜", "欢", "音", "乐")).toEqual(["我", "喜欢", "音乐"]);
+});
+
+test("right-to-left words keep their letters together", () => {
+  expect(wordsOf("مر", "حبا", " بال", "عالم", "،", " ש", "לום")).toEqual(["مرحبا", " بالعالم", "،", " שלום"]);
+});
+
+test("no word begins within a character", () => {
+  expect(wordsOf("👍", "🏽", "!", " e", "\u0301", "t", "é")).toEqual(["👍🏽", "!", " e\u0301té"]);
+});
+
+test("words put together are the text again, with what the tokenizer dropped", () => {
+  const pieces = [
+    { text: "one", tokens: [0] },
+    { text: "  ", tokens: [] },
+    { text: "tw", tokens: [1] },
+    { text: "o", tokens: [2, 3] },
+    { text: " ", tokens: [] },
+  ];
+  expect(joinIntoWords(pieces, [])).toEqual([
+    { text: "one", tokens: [0] },
+    { text: "  ", tokens: [] },
+    { text: "two", tokens: [1, 2, 3] },
+    { text: " ", tokens: [] },
+  ]);
 });

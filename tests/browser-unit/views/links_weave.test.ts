@@ -5,7 +5,7 @@ import { strongestOf } from "../../../static/src/tiles/mass";
 import type { Weights } from "../../../static/src/tiles/rectangles";
 import { rangeOf, weave, weaveOne, type Weaving } from "../../../static/src/views/links/weave";
 
-const weaving: Weaving = { scale: "linear", top: 1, isSink: () => false };
+const weaving: Weaving = { scale: "linear", isSink: () => false };
 
 function weights(rows: [number, number], values: number[], cols: [number, number] = [0, 2]): Weights {
   const width = cols[1] - cols[0];

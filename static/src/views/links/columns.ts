@@ -31,8 +31,8 @@ const LEAST_PITCH_PX = 15;
 const MOST_PITCH_PX = 30;
 const WIDEST_LINES_PX = 560;
 /** Below the headings, and above the line that counts what is out of sight. */
-export const TOP_PX = 34;
-const BOTTOM_PX = 24;
+export const TOP_PX = 38;
+const BOTTOM_PX = 28;
 const CHARACTER_PX = 7.3;
 const PAD_PX = 10;
 /** A partner's weight stands beside its name. */

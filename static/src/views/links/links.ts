@@ -35,7 +35,7 @@ interface Shown {
 }
 
 /** What is left of the other lines while one token's stand out. */
-const FADED = 0.1;
+const FADED = 0.06;
 const LANE_PX = 1.5;
 const LINE_PX = 1.4;
 const WHEEL_LINE_PX = 16;
@@ -52,11 +52,14 @@ export function mountLinks(
   const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
   const legend = element("ul", { class: "links-heads", "aria-label": say("Heads by colour") });
   const words = element("div", { class: "visually-hidden links-words" });
-  host.append(threads, ink, legend, words);
+  const stage = element("div", { class: "links-stage" }, threads, ink);
+  host.append(legend, stage, words);
   const surface = openLines(threads, () => draw());
   let box: HostSize = { width: 0, height: 0, ratio: 1 };
   let shown: Shown | null = null;
   let pointed: { side: Side; index: number } | null = null;
+  /** Where the pointer is, while it is on a name. */
+  let tipAt: { x: number; y: number } | null = null;
   /** On which side a kept token was pressed, where both show the same text. */
   let keptSide: Side = "rows";
   const scroll = { rows: 0, cols: 0 };
@@ -81,6 +84,7 @@ export function mountLinks(
     const marks = { focus, pointed, key: explorer.view.value.token && explorer.view.value.key };
     drawNames(context, columns, names, site.kind, drawn, marks, box);
     tell(shown, focus);
+    showTip(shown, focus);
     host.classList.toggle("zoomed", canScroll(columns));
     state.set({
       site,
@@ -151,16 +155,17 @@ export function mountLinks(
   }
 
   function layersOf({ site, columns }: Shown, bands: (Weights | null)[][], focus: Focus | null): LineLayer[] {
-    const { scale, sink } = explorer.view.value;
+    const { sink } = explorer.view.value;
     const keys = explorer.run.value.sequences[sequencesOf(site).columns];
-    const weaving: Weaving = { scale, top: 1, isSink: (col) => !sink && isSink(site, keys, col) };
-    const from = [...bands.flat(), site, keys, scale, sink];
+    const weaving: Weaving = { scale: "linear", isSink: (col) => !sink && isSink(site, keys, col) };
+    const from = [...bands.flat(), site, keys, sink];
     if (!woven || woven.from.length !== from.length || from.some((part, index) => part !== woven?.from[index]))
       woven = { from, lines: weave(bands, weaving) };
     const { lines } = woven;
     const base = { lines, range: rangeOf(lines, inSight(columns, "rows")), strength: focus ? FADED : 1 };
     if (!focus) return [base];
-    const own = weaveOne(focus.side, focus.index, focus.heads, weaving);
+    // Alone, a token's faint lines have room to be seen.
+    const own = weaveOne(focus.side, focus.index, focus.heads, { ...weaving, scale: "sqrt" });
     return [base, { lines: own, range: [0, own.count], strength: 1 }];
   }
 
@@ -192,6 +197,8 @@ export function mountLinks(
     const heading = drawn.map(({ name, colour }) => `${name}${colour}`).join();
     if (legend.dataset.heads !== heading) {
       legend.dataset.heads = heading;
+      // One head's name stands in the frame already.
+      legend.hidden = drawn.every(({ colour }) => colour === "--accent");
       legend.replaceChildren(
         ...drawn.map(({ name, colour }) =>
           element("li", {}, element("span", { class: "swatch", style: `background: var(${colour})` }), name),
@@ -208,6 +215,7 @@ export function mountLinks(
   function point(at: { side: Side; index: number } | null, event: PointerEvent | null): void {
     const isSame = pointed?.side === at?.side && pointed?.index === at?.index;
     pointed = at;
+    tipAt = at && event && event.pointerType !== "touch" ? { x: event.clientX, y: event.clientY } : null;
     if (!shown || !at) {
       explorer.hover.set(null);
       hideTooltip();
@@ -216,11 +224,16 @@ export function mountLinks(
     const token = { sequence: shown.sequences[at.side], index: at.index };
     const { hover } = explorer;
     if (hover.value?.sequence !== token.sequence || hover.value.index !== token.index) hover.set(token);
-    const focus = focusNow(shown);
-    const lines = focus ? tipOf(shown, focus, at) : [];
-    if (event && event.pointerType !== "touch") showTooltip(event.clientX, event.clientY, ...lines);
-    else if (!event) announce(lines.join(". "));
-    if (!isSame) draw();
+    if (!event) {
+      const focus = focusNow(shown);
+      announce(focus ? tipOf(shown, focus, at).join(". ") : "");
+    }
+    if (tipAt && isSame) showTip(shown, focusNow(shown));
+    else draw();
+  }
+
+  function showTip(now: Shown, focus: Focus | null): void {
+    if (pointed && tipAt && focus) showTooltip(tipAt.x, tipAt.y, ...tipOf(now, focus, pointed));
   }
 
   /** Of the token in focus its strongest links; of another, its links with the kept one. */
@@ -254,7 +267,7 @@ export function mountLinks(
   }
 
   const placeOf = (event: MouseEvent): [number, number] => {
-    const corner = host.getBoundingClientRect();
+    const corner = stage.getBoundingClientRect();
     return [event.clientX - corner.left, event.clientY - corner.top];
   };
   const under = (event: MouseEvent) => shown && tokenUnder(shown.columns, ...placeOf(event));
@@ -272,6 +285,8 @@ export function mountLinks(
   let dragged: { y: number; travelled: number } | null = null;
   host.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
+    hideTooltip();
+    tipAt = null;
     dragged = { y: event.clientY, travelled: 0 };
     host.setPointerCapture(event.pointerId);
   });
@@ -307,7 +322,7 @@ export function mountLinks(
     point({ side: next, index }, null);
   });
 
-  watchSize(host, (next) => {
+  watchSize(stage, (next) => {
     box = next;
     draw();
   });

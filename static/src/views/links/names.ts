@@ -11,6 +11,8 @@ const PAD_PX = 10;
 const EDGE_PX = 6;
 const DOT_PX = 3;
 const HEADING_PX = 8;
+/** From the window's edge, clear of a name that stands on it. */
+const COUNT_PX = 14;
 
 export interface Names {
   rows: readonly string[];
@@ -59,27 +61,30 @@ function drawSide(
   const partners = focus && focus.side !== side ? partnersOf(focus) : null;
   const [first, last] = inSight(columns, side);
   context.textAlign = isLeft ? "right" : "left";
+  // All names first, then all weights: changing the font is what takes a canvas its time.
+  context.font = FONT.token;
+  const taken = new Map<number, number>();
   for (let index = first; index < last; index++) {
     const y = middleOf(columns, side, index);
     const isFocus = focus?.side === side && focus.index === index;
-    const partner = partners?.get(index);
     if (isFocus || (pointed?.side === side && pointed.index === index))
       drawBox(context, columns, x, y, outwards * room, isFocus && focus.kept);
-    context.font = FONT.token;
-    const role = isLeft ? "--looks-at-ink" : "--looked-by-ink";
     const isKey = side === "cols" && index === key;
-    context.fillStyle = cssColour(isFocus || isKey ? role : !focus ? "--ink-2" : partner ? "--ink" : "--ink-3");
-    const taken = writeToken(context, names[index] ?? "", room, x, y);
-    if (partner) {
-      const at = x + outwards * (taken + 12);
-      context.fillStyle = cssColour(heads[partner.lane]?.colour ?? "--accent");
-      context.beginPath();
-      context.arc(at, y, DOT_PX, 0, 2 * Math.PI);
-      context.fill();
-      context.font = FONT.small;
+    const role = isLeft ? "--looks-at-ink" : "--looked-by-ink";
+    const plain = !focus ? "--ink-2" : partners?.has(index) ? "--ink" : "--ink-3";
+    context.fillStyle = cssColour(isFocus || isKey ? role : plain);
+    taken.set(index, writeToken(context, names[index] ?? "", room, x, y));
+  }
+  context.direction = "ltr";
+  if (partners) {
+    context.font = FONT.small;
+    for (const [index, { weight, lane }] of partners) {
+      if (index < first || index >= last) continue;
+      const [at, y] = [x + outwards * ((taken.get(index) ?? 0) + 12), middleOf(columns, side, index)];
+      context.fillStyle = cssColour(heads[lane]?.colour ?? "--accent");
+      context.fillRect(at - DOT_PX, y - DOT_PX, 2 * DOT_PX, 2 * DOT_PX);
       context.fillStyle = cssColour("--ink-2");
-      context.direction = "ltr";
-      context.fillText(share(partner.weight), at + outwards * (DOT_PX + 3), y);
+      context.fillText(share(weight), at + outwards * (DOT_PX + 3), y);
     }
   }
   drawCounts(context, columns, side, names.length, partners, x);
@@ -105,11 +110,10 @@ function drawCounts(
   const above = linked ? linked.filter((index) => index < first).length : first;
   const below = linked ? linked.filter((index) => index >= last).length : length - last;
   context.font = FONT.small;
-  context.direction = "ltr";
   context.fillStyle = cssColour(linked ? "--ink" : "--ink-3");
   const words = (many: number) => (linked ? say("{n} linked", { n: count(many) }) : count(many));
-  if (above) context.fillText(`▴ ${words(above)}`, x, columns.top - 8);
-  if (below) context.fillText(`▾ ${words(below)}`, x, columns.top + columns.height + 10);
+  if (above) context.fillText(`▴ ${words(above)}`, x, columns.top - COUNT_PX);
+  if (below) context.fillText(`▾ ${words(below)}`, x, columns.top + columns.height + COUNT_PX);
 }
 
 function drawBox(

@@ -5,9 +5,8 @@ import { rampShare, type ScaleName, weightAt } from "../../gl/scale";
 import type { Weights } from "../../tiles/rectangles";
 
 export interface Weaving {
+  /** From a weight to a line's opacity; a weight of 1 is a full line. */
   scale: ScaleName;
-  /** The weight of a full line. */
-  top: number;
   /** Where heads rest: those lines are fainter. */
   isSink(col: number): boolean;
 }
@@ -20,7 +19,7 @@ export interface Woven extends Lines {
 }
 
 /** Fainter lines cannot be seen. */
-const LEAST_OPACITY = 0.03;
+const LEAST_OPACITY = 0.02;
 const SINK_OPACITY = 0.2;
 
 /** Lines of bands that follow one another; in each, one rectangle of each head, by lane, null while on its way. */
@@ -92,13 +91,13 @@ class Spool {
   count = 0;
 
   constructor(private readonly weaving: Weaving) {
-    this.#least = weightAt(LEAST_OPACITY, weaving.top, weaving.scale);
+    this.#least = weightAt(LEAST_OPACITY, 1, weaving.scale);
   }
 
   add(row: number, col: number, weight: number, lane: number): void {
     if (weight < this.#least || weight <= 0) return;
-    const { top, scale, isSink } = this.weaving;
-    const opacity = rampShare(weight, top, scale) * (isSink(col) ? SINK_OPACITY : 1);
+    const { scale, isSink } = this.weaving;
+    const opacity = rampShare(weight, 1, scale) * (isSink(col) ? SINK_OPACITY : 1);
     const at = this.count * FLOATS_PER_LINE;
     if (at === this.#values.length) {
       const longer = new Float32Array(2 * at);

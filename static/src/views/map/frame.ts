@@ -97,6 +97,7 @@ export function mountMapFrame(
     const isMap = explorer.view.value.drawing === "map";
     fit.disabled = !now.zoomed;
     fit.hidden = !isMap;
+    scale.root.hidden = !isMap;
     legendScale.hidden = !isMap;
     setText(low, shownScale === "log" ? share(weightAt(0, now.top, "log")) : "0");
     setText(middle, share(weightAt(0.5, now.top, shownScale)));

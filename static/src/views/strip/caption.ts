@@ -5,36 +5,78 @@ import type { Line } from "../../tiles/links";
 
 export interface CaptionSide {
   line: Line;
-  /** Of the sequence that the line runs along. */
+  /** Along the line: what each unit is called, and the position of its first token. */
   names: readonly string[];
+  positions: readonly number[];
 }
 
-export interface Caption {
+interface CaptionToken {
   token: string;
-  position: number;
+  position: string;
+  locked: boolean;
+  /** How the numbers came about, where they are not one token's in one head. */
+  notes: string[];
+}
+
+export interface Caption extends CaptionToken {
   head: string;
   looksAt: CaptionSide | null;
   lookedBy: CaptionSide | null;
-  locked: boolean;
   /** With a kept token: the one that the pointer is on. */
   pointed: { token: string; at: number | null; by: number | null } | null;
 }
 
+export interface HeadsCaption extends CaptionToken {
+  heads: { name: string; colour: `--${string}`; looksAt: CaptionSide | null; lookedBy: CaptionSide | null }[];
+}
+
 const NAMED = 4;
+/** With several heads, each has room for its strongest link. */
+const NAMED_OF_EACH = 1;
 const WORTH_NAMING = 0.01;
 
 export function captionParts(caption: Caption): (Node | string)[] {
   const { looksAt, lookedBy, pointed } = caption;
   return [
-    element("span", { class: "token-name token-strong", dir: "auto" }, caption.token),
-    element("span", {}, `position ${caption.position}`),
+    ...tokenParts(caption),
     ...(looksAt ? side("role-at", "looks at", looksAt) : []),
     ...(lookedBy ? side("role-by", "looked at by", lookedBy) : []),
     !looksAt && !lookedBy && element("span", {}, `${caption.head} does not work on this text`),
     pointed && element("span", { class: "pointed" }, "this one: ", named(pointed.token), ...pointedParts(pointed)),
     [looksAt, lookedBy].some((part) => part?.line.exact === false) && element("span", {}, "from the overview"),
-    caption.locked && element("span", { class: "kept" }, "kept, Esc lets go"),
+    ...endParts(caption),
   ].filter((part): part is HTMLElement => part !== false && part !== null);
+}
+
+/** The heads by colour and name, each with its strongest link. */
+export function headsParts(caption: HeadsCaption): Node[] {
+  const heads = caption.heads.map(({ name, colour, looksAt, lookedBy }) =>
+    element(
+      "span",
+      { class: "caption-head" },
+      element("span", { class: "swatch", style: `background: var(${colour})` }),
+      `${name} `,
+      ...(looksAt ? [element("span", { class: "role-at" }, "looks at"), " ", ...linkParts(looksAt, NAMED_OF_EACH)] : []),
+      ...(!looksAt && lookedBy
+        ? [element("span", { class: "role-by" }, "looked at by"), " ", ...linkParts(lookedBy, NAMED_OF_EACH)]
+        : []),
+    ),
+  );
+  return [...tokenParts(caption), ...heads, ...endParts(caption)];
+}
+
+function tokenParts({ token, position }: CaptionToken): HTMLElement[] {
+  return [
+    element("span", { class: "token-name token-strong", dir: "auto" }, token),
+    element("span", {}, `position ${position}`),
+  ];
+}
+
+function endParts({ notes, locked }: CaptionToken): HTMLElement[] {
+  return [
+    ...notes.map((note) => element("span", { class: "caption-note" }, note)),
+    ...(locked ? [element("span", { class: "kept" }, "kept, Esc lets go")] : []),
+  ];
 }
 
 /** The strongest first; none that is not worth a name. */
@@ -45,20 +87,21 @@ export function strongest(weights: Float32Array, many = NAMED): number[] {
     .slice(0, many);
 }
 
-function side(role: string, verb: string, { line, names }: CaptionSide): HTMLElement[] {
-  const links = strongest(line.values).map((index) =>
+function side(role: string, verb: string, line: CaptionSide): HTMLElement[] {
+  return [element("span", { class: role }, verb), element("span", { class: "links" }, ...linkParts(line, NAMED))];
+}
+
+function linkParts({ line, names, positions }: CaptionSide, many: number): (HTMLElement | string)[] {
+  const links = strongest(line.values, many).map((index) =>
     element(
       "span",
       { class: "link" },
       named(names[index] ?? String(index)),
-      element("sub", {}, String(index)),
+      element("sub", {}, String(positions[index] ?? index)),
       ` ${share(line.values[index] ?? 0)}`,
     ),
   );
-  return [
-    element("span", { class: role }, verb),
-    element("span", { class: "links" }, ...(links.length ? links : ["nothing much"])),
-  ];
+  return links.length ? links : ["nothing much"];
 }
 
 function pointedParts({ at, by }: NonNullable<Caption["pointed"]>): Node[] {

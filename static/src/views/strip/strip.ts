@@ -4,63 +4,82 @@
  */
 import { element } from "../../dom/element";
 import { oncePerFrame } from "../../dom/schedule";
+import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { watch } from "../../state/store";
-import { namesOf, type Run, type SequenceName, sequencesOf, textOf } from "../../state/run";
+import { namesOf, type Run, type SequenceName, textOf } from "../../state/run";
 import { headName } from "../../state/sites";
+import { type DrawnHead, headsTogether } from "../../state/together";
 import type { TokenRef } from "../../state/view";
-import { columnArea, columnOf, type Line, rowArea, rowOf } from "../../tiles/links";
-import type { HeadMap, Rectangles } from "../../tiles/rectangles";
-import { type Caption, captionParts } from "./caption";
+import type { Rectangles } from "../../tiles/rectangles";
+import { type Caption, type CaptionSide, captionParts, headsParts } from "./caption";
+import { averageLinks, type Links, type LinkSide, readLinks } from "./reading";
 import { shades } from "./shading";
-import { buildWords, tokenAt, type Words } from "./words";
+import { type Stripe, stripesBackground } from "./stripes";
+import { mountStripTools } from "./tools";
+import { buildWords, tokenAt, type Unit, type Words } from "./words";
 
-interface LinkSide {
-  line: Line;
+interface Shown {
   sequence: SequenceName;
-}
-
-interface Links {
-  active: TokenRef;
-  looksAt: LinkSide | null;
-  lookedBy: LinkSide | null;
+  unit: Unit;
+  heads: DrawnHead[];
+  /** Of each head; of all together where they are averaged. */
+  links: Links[];
 }
 
 const CHOOSE = matchMedia("(hover: none)").matches ? "Press a token" : "Point at a token, or press to keep it,";
 const TITLES: Record<SequenceName, string> = { encoder: "Source", decoder: "Target" };
 
-export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Explorer, rectangles: Rectangles): void {
+export function mountStrip(
+  host: HTMLElement,
+  caption: HTMLElement,
+  tools: HTMLElement,
+  explorer: Explorer,
+  rectangles: Rectangles,
+): void {
+  const mode = mountStripTools(tools, explorer);
   const strips = new Map<SequenceName, Words>();
-  let built: { sequences: Run["sequences"]; text: string | null; target: string | null } | null = null;
+  let built: { sequences: Run["sequences"]; text: string | null; target: string | null; areWhole: boolean } | null =
+    null;
   let shaded: HTMLElement[] = [];
-  let links: Links | null = null;
+  let shown: Shown | null = null;
 
   const draw = oncePerFrame(() => {
     build();
-    for (const word of shaded) word.removeAttribute("style");
-    shaded = [];
-    for (const word of host.querySelectorAll(".token-active")) word.classList.remove("token-active");
-    links = readLinks();
-    caption.replaceChildren(...describe());
     const active = explorer.active.value;
-    const word = active && strips.get(active.sequence)?.tokens[active.index];
-    word?.classList.add("token-active");
-    if (word && !host.matches(":hover")) word.scrollIntoView({ block: "nearest" });
+    const node = active && unitAt(active)?.element;
+    // Before anything is written: the browser then measures nothing anew.
+    if (node && !node.classList.contains("token-active") && !host.matches(":hover"))
+      node.scrollIntoView({ block: "nearest" });
+    for (const before of shaded) before.removeAttribute("style");
+    shaded = [];
+    for (const before of host.querySelectorAll(".token-active")) before.classList.remove("token-active");
+    shown = read();
+    caption.replaceChildren(...describe());
+    node?.classList.add("token-active");
     host.classList.toggle("locked", explorer.view.value.token !== null);
-    if (!links) return;
-    if (links.looksAt) shade(links.looksAt.sequence, links.looksAt.line, "--at");
-    if (links.lookedBy) shade(links.lookedBy.sequence, links.lookedBy.line, "--by");
+    const isOverlay = mode.value === "overlay";
+    host.classList.toggle("overlay", isOverlay);
+    host.style.setProperty("--heads", String(isOverlay ? drawnHeads().length : 0));
+    if (!shown) return;
+    if (isOverlay) return overlay(shown);
+    const [links] = shown.links;
+    if (links?.looksAt) shade(links.looksAt, "--at");
+    if (links?.lookedBy) shade(links.lookedBy, "--by");
   });
 
   function build(): void {
     const { sequences, text, target } = explorer.run.value;
-    if (built && built.sequences === sequences && built.text === text && built.target === target) return;
-    built = { sequences, text, target };
+    const areWhole = explorer.view.value.words;
+    const isBuilt = built?.sequences === sequences && built.text === text && built.target === target;
+    if (isBuilt && built?.areWhole === areWhole) return;
+    built = { sequences, text, target, areWhole };
     strips.clear();
     const isPair = sequences.encoder !== undefined && sequences.decoder !== undefined;
     for (const name of ["encoder", "decoder"] as const) {
       const tokens = sequences[name];
-      if (tokens) strips.set(name, buildWords(tokens, textOf(explorer.run.value, name)));
+      const { value: run } = explorer.run;
+      if (tokens) strips.set(name, buildWords(tokens, textOf(run, name), namesOf(run, name), areWhole));
     }
     host.replaceChildren(...[...strips].map(([name, words]) => section(name, words, isPair)));
   }
@@ -76,73 +95,125 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
     );
   }
 
-  function readLinks(): Links | null {
-    const active = explorer.active.value;
-    const selected = explorer.selection.value;
-    const { id, sites } = explorer.run.value;
-    const site = selected && sites.get(selected.site);
-    if (!active || !site || !id) return null;
-    const map: HeadMap = { run: id, ...selected };
-    const { rows, columns } = sequencesOf(site);
-    const isRow = active.sequence === rows && active.index < site.queries;
-    const isColumn = active.sequence === columns && active.index < site.keys;
-    rectangles.want("strip", map, [
-      ...(isRow ? [rowArea(site, active.index)] : []),
-      ...(isColumn ? [columnArea(site, active.index)] : []),
-    ]);
-    return {
-      active,
-      looksAt: isRow ? { line: rowOf(site, map, active.index, rectangles), sequence: columns } : null,
-      lookedBy: isColumn ? { line: columnOf(site, map, active.index, rectangles), sequence: rows } : null,
-    };
+  function unitAt({ sequence, index }: TokenRef): Unit | null {
+    const words = strips.get(sequence);
+    return words?.units[words.unitOf[index] ?? -1] ?? null;
   }
 
-  function shade(sequence: SequenceName, line: Line, property: "--at" | "--by"): void {
-    const words = strips.get(sequence)?.tokens ?? [];
-    const isSink = (index: number) => index === 0 || explorer.run.value.sequences[sequence]?.special[index] === true;
-    shades(line.values, isSink).forEach((strength, index) => {
-      const word = strength > 0 ? words[index] : undefined;
-      if (!word || strength * 100 <= Number.parseFloat(word.style.getPropertyValue(property) || "0")) return;
-      word.style.setProperty(property, `${Math.round(strength * 100)}%`);
-      shaded.push(word);
+  const unitsOf = (sequence: SequenceName) => strips.get(sequence)?.units ?? [];
+
+  function drawnHeads(): DrawnHead[] {
+    const picked = mode.value === "one" ? [] : explorer.view.value.picked;
+    return headsTogether(explorer.run.value, picked, explorer.selection.value);
+  }
+
+  function read(): Shown | null {
+    const active = explorer.active.value;
+    const unit = active && unitAt(active);
+    const { id } = explorer.run.value;
+    const heads = drawnHeads();
+    if (!active || !unit || !id || heads.length === 0) return null;
+    const links = readLinks(id, heads, active.sequence, unit, unitsOf, rectangles);
+    return { sequence: active.sequence, unit, heads, links: mode.value === "average" ? [averageLinks(links)] : links };
+  }
+
+  /** How strongly each unit is linked; where heads rest does not count for the strongest. */
+  function strengths({ line, sequence }: LinkSide): Float32Array {
+    const units = unitsOf(sequence);
+    const { special } = explorer.run.value.sequences[sequence] ?? {};
+    return shades(line.values, (index) => index === 0 || special?.[units[index]?.tokens[0] ?? -1] === true);
+  }
+
+  function shade(side: LinkSide, property: "--at" | "--by"): void {
+    const units = unitsOf(side.sequence);
+    strengths(side).forEach((strength, index) => {
+      const node = strength > 0 ? units[index]?.element : undefined;
+      if (!node || strength * 100 <= Number.parseFloat(node.style.getPropertyValue(property) || "0")) return;
+      node.style.setProperty(property, `${Math.round(strength * 100)}%`);
+      shaded.push(node);
     });
+  }
+
+  function overlay({ heads, links }: Shown): void {
+    const stripes = new Map<HTMLElement, Stripe[]>();
+    links.forEach(({ looksAt, lookedBy }, lane) => {
+      const { colour } = heads[lane] ?? { colour: "--accent" as const };
+      for (const [role, side] of [["at", looksAt] as const, ["by", lookedBy] as const]) {
+        if (!side) continue;
+        const units = unitsOf(side.sequence);
+        strengths(side).forEach((length, index) => {
+          const node = length > 0 ? units[index]?.element : undefined;
+          if (node) stripes.set(node, [...(stripes.get(node) ?? []), { colour, lane, role, length }]);
+        });
+      }
+    });
+    for (const [node, own] of stripes) {
+      node.style.background = stripesBackground(own);
+      shaded.push(node);
+    }
   }
 
   function describe(): (Node | string)[] {
     const selected = explorer.selection.value;
     const head = selected ? headName(selected.site, selected.head) : "a head";
-    if (!links)
+    if (!shown)
       return [
         strips.size
-          ? `${CHOOSE} to see its links in ${head}.`
+          ? `${CHOOSE} to see its links in ${headsInWords(head)}.`
           : "The text stands here, token by token, when it has been read.",
       ];
-    const { active, looksAt, lookedBy } = links;
+    const { unit, heads, links } = shown;
     const locked = explorer.view.value.token !== null;
-    const side = (part: LinkSide | null) =>
-      part && { line: part.line, names: namesOf(explorer.run.value, part.sequence) };
-    const token = namesOf(explorer.run.value, active.sequence)[active.index] ?? "";
+    const token = { token: unit.name, position: positionOf(unit), locked, notes: notes(unit) };
+    const side = (part: LinkSide | null | undefined): CaptionSide | null => {
+      if (!part) return null;
+      const units = unitsOf(part.sequence);
+      return {
+        line: part.line,
+        names: units.map(({ name }) => name),
+        positions: units.map(({ tokens }) => tokens[0] ?? 0),
+      };
+    };
+    if (mode.value === "overlay") {
+      const own = heads.map(({ name, colour }, lane) => ({
+        name,
+        colour,
+        looksAt: side(links[lane]?.looksAt),
+        lookedBy: side(links[lane]?.lookedBy),
+      }));
+      return headsParts({ ...token, heads: own });
+    }
+    const [only] = links;
     return captionParts({
-      token,
-      position: active.index,
+      ...token,
       head,
-      looksAt: side(looksAt),
-      lookedBy: side(lookedBy),
-      locked,
-      pointed: locked ? readPointed(links) : null,
+      looksAt: side(only?.looksAt),
+      lookedBy: side(only?.lookedBy),
+      pointed: locked && only ? readPointed(only, unit) : null,
     });
   }
 
-  function readPointed({ active, looksAt, lookedBy }: Links): Caption["pointed"] {
+  function headsInWords(one: string): string {
+    const many = drawnHeads().length;
+    return mode.value === "one" || many === 1 ? one : say("{n} picked heads", { n: many });
+  }
+
+  function notes(unit: Unit): string[] {
+    const many = drawnHeads().length;
+    return [
+      mode.value === "average" && many > 1 ? say("average of {n} heads", { n: many }) : "",
+      unit.tokens.length > 1 || explorer.view.value.words ? say("summed over a word's tokens") : "",
+    ].filter(Boolean);
+  }
+
+  function readPointed({ looksAt, lookedBy }: Links, active: Unit): Caption["pointed"] {
     const token = explorer.hover.value;
-    if (!token || (token.sequence === active.sequence && token.index === active.index)) return null;
+    const unit = token && unitAt(token);
+    if (!token || !unit || unit === active) return null;
+    const index = strips.get(token.sequence)?.unitOf[token.index] ?? -1;
     const valueOf = (part: LinkSide | null) =>
-      part?.sequence === token.sequence ? (part.line.values[token.index] ?? null) : null;
-    return {
-      token: namesOf(explorer.run.value, token.sequence)[token.index] ?? "",
-      at: valueOf(looksAt),
-      by: valueOf(lookedBy),
-    };
+      part?.sequence === token.sequence ? (part.line.values[index] ?? null) : null;
+    return { token: unit.name, at: valueOf(looksAt), by: valueOf(lookedBy) };
   }
 
   function tokenUnder({ target, clientX }: MouseEvent): TokenRef | null {
@@ -160,17 +231,27 @@ export function mountStrip(host: HTMLElement, caption: HTMLElement, explorer: Ex
   host.addEventListener("click", (event) => {
     const token = tokenUnder(event);
     const kept = explorer.view.value.token;
-    explorer.lock(token && !(kept?.index === token.index && kept.sequence === token.sequence) ? token : null);
+    const isKept = kept && token && unitAt(kept) === unitAt(token);
+    explorer.lock(isKept ? null : token);
   });
   host.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const from = explorer.view.value.token ?? { sequence: [...strips.keys()].at(-1) ?? "decoder", index: -1 };
-    const length = strips.get(from.sequence)?.tokens.length ?? 0;
-    if (!step || length === 0) return;
+    const kept = explorer.view.value.token;
+    const sequence = kept?.sequence ?? [...strips.keys()].at(-1) ?? "decoder";
+    const words = strips.get(sequence);
+    if (!step || !words?.units.length) return;
     event.preventDefault();
-    explorer.lock({ sequence: from.sequence, index: Math.min(length - 1, Math.max(0, from.index + step)) });
+    const from = kept ? (words.unitOf[kept.index] ?? -1) : -1;
+    const next = words.units[Math.min(words.units.length - 1, Math.max(0, from + step))];
+    explorer.lock({ sequence, index: next?.tokens.at(-1) ?? 0 });
   });
 
-  watch([explorer.run, explorer.selection, explorer.active, explorer.hover], draw);
+  watch([explorer.run, explorer.view, explorer.selection, explorer.active, explorer.hover, mode], draw);
   rectangles.onArrival(draw);
+}
+
+/** "12", or "12 to 14" of a word. */
+function positionOf({ tokens }: Unit): string {
+  const [first = 0, last = first] = [tokens[0], tokens.at(-1)];
+  return first === last ? String(first) : say("{first} to {last}", { first, last });
 }
