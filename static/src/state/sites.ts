@@ -37,12 +37,16 @@ export function headName(site: string, head: number): string {
   return parsed ? `L${parsed.layer} · H${head}` : `${site} · H${head}`;
 }
 
-/** "L4·H7", as short as it can be; `kinds` adds which kind of attention, for models that have several. */
-export function headTag({ site, head }: HeadRef, kinds: boolean): string {
+/** "L4·H7", as short as it can be. */
+export function headTag({ site, head }: HeadRef): string {
+  return headName(site, head).replaceAll(" ", "");
+}
+
+/** Which kind of attention, as short as it can be, for models that have several. */
+export function kindTag(site: string): string {
   const parsed = parseSite(site);
-  if (!parsed) return `${site}·H${head}`;
-  const kind = parsed.kind === "cross" ? say("cross") : parsed.stack === "encoder" ? say("enc") : say("dec");
-  return `${kinds ? `${kind} ` : ""}L${parsed.layer}·H${head}`;
+  if (parsed?.kind === "cross") return say("cross");
+  return parsed?.stack === "encoder" ? say("enc") : say("dec");
 }
 
 export function headNameInWords(site: string, head: number): string {

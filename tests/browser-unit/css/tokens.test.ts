@@ -8,7 +8,7 @@ const TOKENS = readFileSync(join(import.meta.dirname, "../../../static/src/css/t
 
 /** The colours of each rule that sets the paper: light, dark by choice, dark by the system. */
 function themes(): Map<string, string>[] {
-  const rules = TOKENS.split("color-scheme:").slice(1);
+  const rules = TOKENS.split(/^\s+color-scheme:/m).slice(1);
   return rules.map((rule) => new Map([...rule.matchAll(/(--[\w-]+): (#\w{6});/g)].map(([, name, hex]) => [name ?? "", hex ?? ""])));
 }
 

@@ -4,7 +4,7 @@ import { cellAt, cellsInSight, neighbour } from "../../../static/src/views/grid/
 
 const heads = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ site: `decoder.self.${index % 7}`, head: index, value: 0.5 }));
-const NAME = "L31·H31".length;
+const NAME = { name: "L31·H31".length, kind: 0 };
 
 test("a list stays inside its panel and fits in height where the maps stay readable", () => {
   for (const count of [1, 2, 6, 12, 32]) {
@@ -23,6 +23,15 @@ test("few heads are drawn larger, with captions", () => {
   const widths = sizes.map(({ cell_px }) => cell_px);
   expect(widths).toEqual([...widths].sort((a, b) => a - b));
   expect(sizes.map(({ captions }) => captions)).toEqual(["none", "two lines", "line", "line"]);
+});
+
+test("a short list keeps its captions even where it has to scroll, and says kinds where there are several", () => {
+  const pair = { name: "L1·H3".length, kind: "cross".length };
+  const { captions, cell_px, height } = layOutList(heads(24), pair, 320, 300);
+  expect(captions).toBe("two lines");
+  expect(cell_px).toBeGreaterThanOrEqual(34);
+  expect(height).toBeGreaterThan(300);
+  expect(layOutList(heads(25), pair, 320, 300).captions).toBe("none");
 });
 
 test("a point finds the head that is drawn there, and nothing beside the last one", () => {

@@ -14,12 +14,12 @@ import type { Explorer } from "../../state/explorer";
 import { labelsOf, valueOf } from "../../state/heads";
 import { MEASURES } from "../../state/labels";
 import { openListing } from "../../state/listing";
-import { type HeadRef, headName, headNameInWords, headTag, isSameHead } from "../../state/sites";
+import { type HeadRef, headName, headNameInWords, headTag, isSameHead, kindTag } from "../../state/sites";
 import { derive, type Store, watch } from "../../state/store";
 import { openGridBatches } from "./batches";
-import { drawGridInk } from "./ink";
+import { type Caption, drawGridInk } from "./ink";
 import { EMPTY_LAYOUT, type GridCell, type GridLayout, layOut } from "./layout";
-import { layOutList } from "./list";
+import { type CaptionLetters, layOutList } from "./list";
 import { markDrawn } from "./marks";
 import { mountGridTools } from "./tools";
 import { cellAt, neighbour } from "./walk";
@@ -99,7 +99,7 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     const before = layout;
     layout = isWhole
       ? layOut(groups, headsOf, size.width, size.height)
-      : layOutList(heads, longestTag(), size.width, size.height);
+      : layOutList(heads, captionLetters(), size.width, size.height);
     places = new Map(layout.cells.map((cell, place) => [keyOf(cell), place]));
     hovered = null;
     spacer.style.height = `${Math.max(0, layout.height - size.height)}px`;
@@ -111,23 +111,32 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     draw();
   }
 
-  function longestTag(): number {
-    const { heads, groups } = listing.value;
-    return Math.max(0, ...heads.map((ref) => headTag(ref, groups.length > 1).length));
+  function captionLetters(): CaptionLetters {
+    const longest = { name: 0, kind: 0 };
+    for (const ref of listing.value.heads) {
+      longest.name = Math.max(longest.name, headTag(ref).length);
+      longest.kind = Math.max(longest.kind, shownKind(ref).length);
+    }
+    return longest;
+  }
+
+  function shownKind({ site }: HeadRef): string {
+    return listing.value.groups.length > 1 ? kindTag(site) : "";
   }
 
   function cellOf(ref: HeadRef | null): GridCell | null {
     return layout.cells[places.get(ref ? keyOf(ref) : "") ?? -1] ?? null;
   }
 
-  function captionOf(place: number): [string, string] {
-    const { heads, groups } = listing.value;
-    const ref = heads[place];
-    if (!ref) return ["", ""];
-    const name = headTag(ref, groups.length > 1);
+  function captionOf(place: number): Caption {
+    const ref = listing.value.heads[place];
+    if (!ref) return { kind: "", name: "", value: "" };
+    return { kind: shownKind(ref), name: headTag(ref), value: ref.value === null ? "" : shortly(ref.value) };
+  }
+
+  function shortly(value: number): string {
     const unit = MEASURES.find((measure) => measure.name === explorer.view.value.sort)?.unit ?? "share";
-    if (ref.value === null) return [name, ""];
-    return [name, unit === "share" ? share(ref.value) : ref.value.toFixed(unit === "nats" ? 2 : 1)];
+    return unit === "share" ? share(value) : value.toFixed(unit === "nats" ? 2 : 1);
   }
 
   /** "induction .92", and the measure sorted by where that is another. */

@@ -11,8 +11,14 @@ export interface GridMarks {
   picked: readonly HeadRef[];
   cellOf(ref: HeadRef): GridCell | null;
   hasArrived(site: string): boolean;
-  /** A head's short name, and what it is listed for, "" for nothing. */
-  captionOf(place: number): [name: string, value: string];
+  captionOf(place: number): Caption;
+}
+
+/** What stands beneath a map; "" is nothing. */
+export interface Caption {
+  kind: string;
+  name: string;
+  value: string;
 }
 
 const BADGE_PX = 15;
@@ -84,18 +90,17 @@ function frame(
 function drawCaption(context: CanvasRenderingContext2D, layout: GridLayout, marks: GridMarks, place: number): void {
   const cell = layout.cells[place];
   if (!cell) return;
-  const [name, value] = marks.captionOf(place);
+  const { kind, name, value } = marks.captionOf(place);
+  const isOneLine = layout.captions === "line";
   const y = cell.y + layout.cell_px + CAPTION_LINE_PX / 2 + 1;
   context.font = FONT.small;
   context.textAlign = "left";
   context.fillStyle = cssColour("--ink-2");
-  context.fillText(name, cell.x, y);
+  context.fillText(isOneLine ? `${kind} ${name}`.trim() : name, cell.x, y);
   context.fillStyle = cssColour("--ink-3");
-  if (layout.captions === "two lines") context.fillText(value, cell.x, y + CAPTION_LINE_PX);
-  else {
-    context.textAlign = "right";
-    context.fillText(value, cell.x + layout.cell_px, y);
-  }
+  if (!isOneLine) return context.fillText(`${kind} ${value}`.trim(), cell.x, y + CAPTION_LINE_PX);
+  context.textAlign = "right";
+  context.fillText(value, cell.x + layout.cell_px, y);
 }
 
 /** The number of a picked head in its corner; small maps have room for the corner alone. */

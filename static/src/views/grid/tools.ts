@@ -1,5 +1,6 @@
 /** How the grid is sorted, searched and shortened: two menus in the panel's head, a field and its chips above the maps. */
 import { button, element, setText } from "../../dom/element";
+import { count as digits } from "../../dom/numbers";
 import { createMenu } from "../../dom/menu";
 import { announce } from "../../dom/tooltip";
 import { say } from "../../language/say";
@@ -74,8 +75,8 @@ export function mountGridTools(
   function countInWords(): string {
     const { heads, all } = listing.value;
     return heads.length === all
-      ? say("{all} heads, from high to low", { all })
-      : say("{n} of {all} heads", { n: heads.length, all });
+      ? say("{all} heads, from high to low", { all: digits(all) })
+      : say("{n} of {all} heads", { n: digits(heads.length), all: digits(all) });
   }
 
   function show(): void {
