@@ -130,7 +130,8 @@ function namedAt(words: readonly string[], at: number, labels: readonly string[]
     const measures = MEASURES.filter(({ name, title }) => begins(title, said) || begins(name, said));
     const compare = COMPARES[words[at + length] ?? ""];
     const bound = readNumber(words[at + length + 1]);
-    const measure = measures[0]?.name;
+    const exact = measures.find(({ name, title }) => isSameText(name, said) || isSameText(title, said));
+    const measure = (exact ?? measures[0])?.name;
     if (measure && compare && bound !== null)
       return { length: length + 2, term: (text) => ({ kind: "measure", text, measure, compare, bound }) };
     if (titles.length + measures.length > 0) {

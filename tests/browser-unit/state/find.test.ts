@@ -27,7 +27,8 @@ test("layers and heads are understood as they are written anywhere on the page",
 test("a measure is compared with a number, with or without spaces", () => {
   const wanted = [{ kind: "measure", measure: "entropy", compare: "<", bound: 0.5 }];
   for (const text of ["entropy < .5", "entropy<0.5", "entropy < 50%"]) expect(read(text)).toMatchObject(wanted);
-  expect(read("mean distance >= 10")).toMatchObject([{ measure: "distance", compare: ">=", bound: 10 }]);
+  for (const text of ["mean distance >= 10", "distance >= 10"])
+    expect(read(text)).toMatchObject([{ measure: "distance", compare: ">=", bound: 10 }]);
 });
 
 test("terms stand side by side, with or without commas", () => {

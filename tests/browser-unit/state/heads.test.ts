@@ -6,14 +6,21 @@ const SITES = [
   siteEvent({
     site: "decoder.self.0",
     heads: 3,
+    labels: ["previous_token", "unclear", "unclear"],
     measures: { induction: [0.1, 0.1, Number.NaN], previous_token: [0.9, 0.1, 0.1], entropy: [0.5, 2, 3] },
   }),
   siteEvent({
     site: "decoder.self.1",
     heads: 3,
+    labels: ["induction", "unclear", "induction"],
     measures: { induction: [0.8, 0.05, 0.6], previous_token: [0, 0.1, 0.1], entropy: [1, 2.5, 1.5] },
   }),
-  siteEvent({ site: "decoder.cross.0", heads: 2, measures: { induction: [0.99, 0.99], entropy: [0.2, 3] } }),
+  siteEvent({
+    site: "decoder.cross.0",
+    heads: 2,
+    labels: ["focused", "unclear"],
+    measures: { induction: [0.99, 0.99], entropy: [0.2, 3] },
+  }),
 ];
 const sites = new Map(SITES.map((site) => [site.site, site]));
 // Layer 2 was not computed yet.
