@@ -39,7 +39,8 @@ def recorded(browser: Browser, page: Page, action: Callable[[], None]) -> Frames
 def frames_of(events: list[dict[str, Any]]) -> Frames:
     """The frames of the busiest page in a timeline.
 
-    Source: "Trace Event Format", Google, 2016: complete events ("X"); ts and dur by the clock, tdur of the thread, in us.
+    Source: "Trace Event Format", Google, 2016: complete events ("X"); ts and dur by the clock, tdur of the thread,
+        in microseconds.
     """
     threads = {
         (event["pid"], event["tid"])
