@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from modelcore.analysis.request import takes_pairs
 from modelcore.config import AttentionSite
 from modelcore.opening import open_any
 
@@ -40,6 +41,7 @@ def describe(path: Path) -> dict[str, Any]:
         "memory_bytes": {dtype: checkpoint.parameters * size for dtype, size in DTYPE_BYTES.items()},
         "sites": [entry["site"] for entry in support],
         "has_tokenizer": tokenizer is not None,
+        "pairs": tokenizer is not None and takes_pairs(config),
         "longest_token": tokenizer.longest_token if tokenizer else None,
         "unused": checkpoint.unused,
         "support": support,

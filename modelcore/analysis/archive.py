@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from modelcore.analysis.request import TraceRequest
-from modelcore.analysis.trace import as_batch, read_sequences
+from modelcore.analysis.trace import as_batch, read_sequences, token_types
 from modelcore.layers.attention_map import AttentionMap
 from modelcore.models.readable import Readable
 from modelcore.models.stack import run_through
@@ -27,14 +27,16 @@ def archive_maps(out: Path, model: Readable, request: TraceRequest, tokenizer: T
     """
     arrays: dict[str, np.ndarray] = {}
     inputs = []
+    types: dict[str, Tensor] = {}
     for read in read_sequences(model, request, tokenizer):
         arrays[f"{read.sequence}.ids"] = np.array(read.encoding.ids, dtype=np.int32)
         inputs.append(as_batch(read, request, model))
+        types |= token_types(read, model)
 
     def keep(map_: AttentionMap) -> None:
         arrays[str(map_.site)] = _array(map_.tile())
 
-    given = run_through(model.layerwise(*inputs, tap=keep))
+    given = run_through(model.layerwise(*inputs, tap=keep, **types))
     arrays["hidden" if model.config.output == "hidden" else "logits"] = _array(given)
     temporary = out.with_name(f".{out.name}.part")
     try:

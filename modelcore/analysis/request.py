@@ -25,7 +25,8 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class TraceRequest:
-    """What to read. Exactly one of text, ids and pixels; a target, for an encoder-decoder, as text or as ids.
+    """What to read. Exactly one of text, ids and pixels; a target, for an encoder-decoder, as text or as ids; a second
+    text, for an encoder that knows segments.
 
     A text gets the special tokens that the model expects, a target's text the start token before it;
     ids are read as they are. Without a target (an empty one counts as none) the model writes it.
@@ -37,6 +38,7 @@ class TraceRequest:
     target: str | None = None
     target_ids: Sequence[int] | None = None
     pixels: Tensor | None = None
+    text_pair: str | None = None
 
     @property
     def has_target(self) -> bool:
@@ -51,15 +53,25 @@ def read_source(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer 
     given = sum(source is not None for source in (request.text, request.ids, request.pixels))
     if given != 1:
         raise RequestError("text_or_ids", "Give either a text, or token ids, or a picture: one of them, not more.")
+    if request.text_pair and (request.text is None or not takes_pairs(config)):
+        raise RequestError(
+            "no_pair",
+            "A second text goes with a first one, to an encoder that knows segments, as BERT does; leave it out.",
+        )
     if config.image is not None:
         return _read_patches(request.pixels, config.image)
     if request.pixels is not None:
         raise RequestError("no_image", "This model reads text, not pictures; give a text or token ids.")
     if request.text is not None:
-        encoding = _tokenize(request.text, tokenizer) if request.text else NOTHING
+        encoding = _tokenize(request.text, tokenizer, request.text_pair or None) if request.text else NOTHING
     else:
         encoding = _label_given(request.ids or [], config, tokenizer)
     return _checked(encoding, config)
+
+
+def takes_pairs(config: ModelShape) -> bool:
+    """Whether a model reads two texts as such: an encoder with a vector for each kind of segment."""
+    return config.architecture == "encoder" and getattr(config, "token_types", 0) >= 2
 
 
 def read_target(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer | None) -> Encoding:
@@ -125,11 +137,11 @@ def _label_given(ids: Sequence[int], config: ModelShape, tokenizer: Tokenizer | 
     return label_ids(ids, tokenizer)
 
 
-def _tokenize(text: str, tokenizer: Tokenizer | None) -> Encoding:
+def _tokenize(text: str, tokenizer: Tokenizer | None, pair: str | None = None) -> Encoding:
     if tokenizer is None:
         raise RequestError("no_tokenizer", "This model came without a tokenizer; give token ids instead of a text.")
     try:
-        return tokenizer.encode(text)
+        return tokenizer.encode(text, pair)
     except TokenizerError as error:
         raise RequestError("bad_text", str(error)) from error
 

@@ -86,12 +86,14 @@ def trace(
     """
     inputs: dict[StackName, Tensor] = {}
     tokens: dict[StackName, KeyTokens] = {}
+    types: dict[str, Tensor] = {}
     for read in read_sequences(model, request, tokenizer):
         yield read
         inputs[read.sequence] = as_batch(read, request, model)
+        types |= token_types(read, model)
         tokens[read.sequence] = KeyTokens.of(read.encoding, is_text=request.pixels is None)
     maps: list[AttentionMap] = []
-    layers = model.layerwise(*inputs.values(), tap=maps.append)
+    layers = model.layerwise(*inputs.values(), tap=maps.append, **types)
     scores_1NV = yield from _sites(layers, maps, tokens)
     if model.config.output == "vocabulary":
         yield _next_tokens(list(inputs)[-1], scores_1NV[0])
@@ -129,6 +131,13 @@ def _write_target(model: Readable, source: list[int]) -> list[int]:
         return start + [step.id for step in steps if step.finished != "end_token"]
     except GenerationError as error:
         raise RequestError(error.code, error.message) from error
+
+
+def token_types(read: TokensRead, model: Readable) -> dict[str, Tensor]:
+    """Of a pair of texts the argument that tells the model which token is whose; nothing for one text."""
+    if read.encoding.types is None:
+        return {}
+    return {"token_types_BN": torch.tensor([read.encoding.types], device=next(model.parameters()).device)}
 
 
 def as_batch(read: TokensRead, request: TraceRequest, model: Readable) -> Tensor:

@@ -26,6 +26,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
         metavar="F.npy",
         help="a picture already preprocessed: float, 1 × channels × height × width",
     )
+    command.add_argument("--text-pair", metavar="TEXT", help="a second text, for an encoder that knows segments")
     target = command.add_mutually_exclusive_group()
     target.add_argument("--target", help="what an encoder-decoder's decoder reads; without it, the model writes it")
     target.add_argument("--target-ids", type=token_ids, metavar="0,8,9", help="the same as token ids, read as they are")
@@ -43,7 +44,12 @@ def add_to(command: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     checkpoint = open_any(arguments.checkpoint)
     request = TraceRequest(
-        arguments.text, arguments.ids, arguments.target, arguments.target_ids, _pixels(arguments, checkpoint)
+        arguments.text,
+        arguments.ids,
+        arguments.target,
+        arguments.target_ids,
+        _pixels(arguments, checkpoint),
+        arguments.text_pair,
     )
     model = checkpoint.load(arguments.device, getattr(torch, arguments.dtype))
     archive_maps(arguments.out, model, request, checkpoint.tokenizer)

@@ -19,13 +19,16 @@ class Encoding:
     """A text as tokens.
 
     Units: offsets count Unicode code points of the text, end exclusive; the pieces of one multi-byte
-        character share its offsets, and a token that the tokenizer added stands at (0, 0).
+        character share its offsets, and a token that the tokenizer added stands at (0, 0). Two texts count as one
+        that follows the other.
+    `types` say of each token of a pair which kind of segment it belongs to; None for one text.
     """
 
     ids: list[int]
     offsets: list[tuple[int, int]]
     texts: list[str]
     special: list[bool]
+    types: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -78,23 +81,30 @@ class Tokenizer:
         """Writes `tokenizer.json`."""
         self._inner.save(str(path))
 
-    def encode(self, text: str) -> Encoding:
-        """The tokens of a text, with the special tokens that the model expects around it.
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """The tokens of a text, or of a pair, with the special tokens that the model expects around them.
 
         Raises: TokenizerError if the text holds half a surrogate pair, or the library fails.
         """
         try:
-            text.encode()
+            (text + (pair or "")).encode()
         except UnicodeEncodeError as error:
             raise TokenizerError("This text holds half a surrogate pair, which is no character; remove it.") from error
         encoded = guarded(
-            lambda: self._inner.encode(text), "This text makes the tokenizer fail; its file may be damaged."
+            lambda: self._inner.encode(text, pair), "This text makes the tokenizer fail; its file may be damaged."
         )
         ids = [self._unknown if self._known is not None and id_ >= self._known else id_ for id_ in encoded.ids]
         special = [
             bool(added) or self.is_special(id_) for added, id_ in zip(encoded.special_tokens_mask, ids, strict=True)
         ]
-        return Encoding(ids, self._offsets(encoded), [self.readable(id_) for id_ in ids], special)
+        offsets, types = self._offsets(encoded), None
+        if pair is not None:
+            types = encoded.type_ids
+            offsets = [
+                (start + len(text), end + len(text)) if sequence == 1 else (start, end)
+                for (start, end), sequence in zip(offsets, encoded.sequence_ids, strict=True)
+            ]
+        return Encoding(ids, offsets, [self.readable(id_) for id_ in ids], special, types)
 
     def _offsets(self, encoded: tokenizers.Encoding) -> list[tuple[int, int]]:
         """The library lets the space that a model puts before a text stand on the first character."""

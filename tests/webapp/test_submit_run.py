@@ -150,3 +150,21 @@ def test_full_disk_is_said_in_words(client: Client, checkpoint: Checkpoint, monk
     answer = post(client, text="a")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_away")
     assert "disk may be full" in answer.json()["error"]["message"]
+
+
+def test_second_text_goes_to_models_that_take_pairs(client: Client, checkpoint: Checkpoint, sent: list) -> None:
+    order = {"kind": "trace", "model": "tiny", "text": "It goes.", "text_pair": "It went."}
+    refused = client.post("/api/v1/runs", order, content_type="application/json")
+    assert refused.status_code == 422
+    assert refused.json()["error"]["field"] == "text_pair"
+    Checkpoint.objects.update(manifest={**checkpoint.manifest, "architecture": "encoder", "pairs": True})
+    run = client.post("/api/v1/runs", order, content_type="application/json").json()["id"]
+    assert client.get(f"/api/v1/runs/{run}").json()["text_pair"] == "It went."
+    assert Run.objects.get(pk=run).job().text_pair == "It went."
+
+
+def test_second_text_is_checked_as_the_first_is(client: Client, checkpoint: Checkpoint) -> None:
+    Checkpoint.objects.update(manifest={**checkpoint.manifest, "architecture": "encoder", "pairs": True})
+    order = {"kind": "trace", "model": "tiny", "text": "It goes.", "text_pair": " "}
+    refused = client.post("/api/v1/runs", order, content_type="application/json")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "empty_text")

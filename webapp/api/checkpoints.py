@@ -28,6 +28,7 @@ def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
         "id": checkpoint.id,
         "name": checkpoint.name,
         **{name: manifest[name] for name in shape},
+        "pairs": checkpoint.takes_pairs,
         "state": "missing" if checkpoint.is_missing else living.residence(checkpoint.id),
         "sentence": checkpoint.sentence,
         "examples": checkpoint.examples,

@@ -46,7 +46,12 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
             field="model",
         )
     run = submit_trace(
-        checkpoint, text=payload.text, ids=payload.ids, target=payload.target, target_ids=payload.target_ids
+        checkpoint,
+        text=payload.text,
+        ids=payload.ids,
+        target=payload.target,
+        target_ids=payload.target_ids,
+        text_pair=payload.text_pair,
     )
     return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
 
@@ -69,6 +74,7 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "state": state,
         "text": run.text,
         "target": run.target,
+        "text_pair": run.text_pair,
         "tokens": told.tokens,
         "sites": told.sites,
         "timings": timings,

@@ -39,6 +39,7 @@ class ModelAnswer(Schema):
     positions: int
     parameters: int
     size_bytes: int
+    pairs: bool = Field(description="Whether it reads two texts as a pair.")
     state: Literal["ready", "loading", "cold", "missing"]
     sentence: str
     examples: list[ExampleAnswer]
@@ -52,7 +53,10 @@ class ModelsAnswer(Schema):
 
 
 class RunRequest(Schema):
-    """Exactly one of `text` and `ids`. Only an encoder–decoder takes a target; without one it writes its own."""
+    """Exactly one of `text` and `ids`. Only an encoder–decoder takes a target; without one it writes its own.
+
+    `text_pair` is a second text, for a model whose `pairs` is true.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -62,6 +66,7 @@ class RunRequest(Schema):
     ids: list[TokenId] | None = None
     target: str | None = None
     target_ids: list[TokenId] | None = None
+    text_pair: str | None = None
 
 
 class SubmittedAnswer(Schema):
@@ -73,7 +78,9 @@ class SubmittedAnswer(Schema):
 
 
 class TokenAnswer(Schema):
-    """`start` and `end` count Unicode code points of the sequence's text, end exclusive."""
+    """`start` and `end` count Unicode code points of the sequence's text, end exclusive; a second text follows the
+    first without a gap.
+    """
 
     sequence: Literal["encoder", "decoder"]
     id: int
@@ -116,6 +123,7 @@ class RunAnswer(Schema):
     state: Literal["queued", "running", "finished", "failed", "cancelled"]
     text: str | None
     target: str | None
+    text_pair: str | None
     tokens: list[TokenAnswer]
     sites: list[SiteAnswer]
     timings: dict[str, float] = Field(description="Seconds by phase: queued_s, load_s, trace_s.")

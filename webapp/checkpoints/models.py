@@ -43,6 +43,11 @@ class Checkpoint(models.Model):
         return bool(self.manifest["architecture"] == "encoder-decoder")
 
     @property
+    def takes_pairs(self) -> bool:
+        """Whether it reads two texts as a pair."""
+        return bool(self.manifest.get("pairs", False))
+
+    @property
     def longest_text(self) -> int | None:
         """No text of more characters than this can fit; a shorter one still may not. None where nothing is known."""
         longest_token = self.manifest.get("longest_token")

@@ -40,6 +40,7 @@ class Run(models.Model):
     ids = models.JSONField(null=True)
     target = models.TextField(null=True)
     target_ids = models.JSONField(null=True)
+    text_pair = models.TextField(null=True)
     featured = models.BooleanField(default=False)
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
@@ -81,4 +82,5 @@ class Run(models.Model):
             ids=self.ids,
             target=self.target,
             target_ids=self.target_ids,
+            text_pair=self.text_pair,
         )

@@ -26,6 +26,7 @@ def submit_trace(
     ids: list[int] | None = None,
     target: str | None = None,
     target_ids: list[int] | None = None,
+    text_pair: str | None = None,
 ) -> Run:
     """A queued run, committed before any worker hears of it.
 
@@ -48,13 +49,21 @@ def submit_trace(
             f"{checkpoint.name} has no encoder, so it takes no target. Leave the target out.",
             "target",
         )
-    for field, words in (("text", text), ("target", target)):
+    if text_pair is not None and (text is None or not checkpoint.takes_pairs):
+        raise InvalidRequestError(
+            "no_pair",
+            f"A second text goes with a first one, to an encoder that knows segments; {checkpoint.name} takes none.",
+            "text_pair",
+        )
+    for field, words in (("text", text), ("target", target), ("text_pair", text_pair)):
         if words is not None:
             _check_text(field, words, checkpoint)
     for field, numbers in (("ids", ids), ("target_ids", target_ids)):
         if numbers is not None:
             _check_ids(field, numbers, checkpoint)
-    run = Run.objects.create(checkpoint=checkpoint, text=text, ids=ids, target=target, target_ids=target_ids)
+    run = Run.objects.create(
+        checkpoint=checkpoint, text=text, ids=ids, target=target, target_ids=target_ids, text_pair=text_pair
+    )
     transaction.on_commit(lambda: send(run))
     return run
 

@@ -57,7 +57,9 @@ class Started(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens(Event):
-    """The tokens of one sequence. Offsets count Unicode code points of that sequence's text."""
+    """The tokens of one sequence. Offsets count Unicode code points of that sequence's text; of two texts, as if the
+    second followed the first without a gap.
+    """
 
     type = "tokens"
     arrays = {"ids": ArraySpec("i32", ("n",)), "offsets": ArraySpec("i32", ("n", "2"))}

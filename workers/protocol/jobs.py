@@ -36,6 +36,7 @@ class TraceJob:
     ids: list[int] | None = None
     target: str | None = None
     target_ids: list[int] | None = None
+    text_pair: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

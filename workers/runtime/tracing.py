@@ -14,6 +14,8 @@ def traced(job: TraceJob, resident: Resident) -> Iterator[TokensRead | SiteTrace
 
     Raises: RequestError where the text and the model do not fit.
     """
-    request = TraceRequest(text=job.text, ids=job.ids, target=job.target, target_ids=job.target_ids)
+    request = TraceRequest(
+        text=job.text, ids=job.ids, target=job.target, target_ids=job.target_ids, text_pair=job.text_pair
+    )
     checkpoint = resident.checkpoint
     return trace(resident.model, request, checkpoint.tokenizer)

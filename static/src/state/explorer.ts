@@ -76,18 +76,28 @@ export class Explorer {
     }
   }
 
-  /** Starts a run and shows it under its own address, without leaving the page; `show` is the head to open on. */
-  async submit(text: string, target: string | null, show: HeadRef | null = null): Promise<boolean> {
+  /**
+   * Starts a run and shows it under its own address, without leaving the page. `second` is a target or the second text
+   * of a pair, as the model takes it; `show` is the head to open on.
+   */
+  async submit(text: string, second: string | null, show: HeadRef | null = null): Promise<boolean> {
     const model = this.model.value;
     if (!model) return false;
     this.problem.set(null);
     try {
-      const created = await createRun({ kind: "trace", model: model.id, text, ...(target ? { target } : {}) });
+      const [target, text_pair] = model.pairs ? [null, second] : [second, null];
+      const created = await createRun({
+        kind: "trace",
+        model: model.id,
+        text,
+        ...(target ? { target } : {}),
+        ...(text_pair ? { text_pair } : {}),
+      });
       // The head in sight stays in sight; a place in the old text does not.
       const isSameModel = this.run.value.model === model.id;
       const { site, head } = show ?? ((isSameModel && this.selection.value) || { site: null, head: 0 });
       this.hover.set(null);
-      this.#follow({ id: created.id, model: model.id, text, target }, created.socket);
+      this.#follow({ id: created.id, model: model.id, text, target, text_pair }, created.socket);
       this.#address.enter(created.page, { ...this.view.value, site, head, token: null, key: null, frame: null });
       return true;
     } catch (error) {
@@ -190,11 +200,11 @@ export class Explorer {
   }
 
   async #open(id: string): Promise<void> {
-    this.#follow({ id, model: null, text: null, target: null }, `/ws/runs/${encodeURIComponent(id)}`);
+    this.#follow({ id, model: null, text: null, target: null, text_pair: null }, `/ws/runs/${encodeURIComponent(id)}`);
     try {
-      const { model, text, target, error } = await readRun(id);
+      const { model, text, target, text_pair, error } = await readRun(id);
       if (this.run.value.id !== id) return;
-      this.run.update((run) => ({ ...run, model, text, target }));
+      this.run.update((run) => ({ ...run, model, text, target, text_pair }));
       // A run that failed before a worker had it sends no frames.
       if (error) this.run.update((run) => ({ ...run, phase: "failed", failure: error }));
       this.#chooseModelOfRun();

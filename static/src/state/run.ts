@@ -23,6 +23,8 @@ export interface Run {
   readonly model: string | null;
   readonly text: string | null;
   readonly target: string | null;
+  /** A second text, which an encoder reads beside the first. */
+  readonly text_pair: string | null;
   readonly started: Started | null;
   readonly sequences: Readonly<Partial<Record<SequenceName, Tokens>>>;
   /** By name, in the order in which they were traced. */
@@ -37,6 +39,7 @@ export interface RunRequest {
   model: string | null;
   text: string | null;
   target: string | null;
+  text_pair: string | null;
 }
 
 export const EMPTY_RUN: Run = {
@@ -45,6 +48,7 @@ export const EMPTY_RUN: Run = {
   model: null,
   text: null,
   target: null,
+  text_pair: null,
   started: null,
   sequences: {},
   sites: new Map(),
@@ -61,8 +65,8 @@ export function fold(run: Run, event: RunEvent): Run {
   switch (event.type) {
     case "started": {
       // A worker may have died on the way: what an earlier attempt said is void.
-      const { id, text, target } = run;
-      return { ...EMPTY_RUN, id, text, target, model: event.model, phase: "running", started: event };
+      const { id, text, target, text_pair } = run;
+      return { ...EMPTY_RUN, id, text, target, text_pair, model: event.model, phase: "running", started: event };
     }
     case "tokens":
       return { ...run, sequences: { ...run.sequences, [event.sequence]: event } };
@@ -88,10 +92,14 @@ export function sequencesOf(site: Pick<Site, "stack" | "kind">): { rows: Sequenc
   return { rows: site.stack, columns: site.kind === "cross" ? "encoder" : site.stack };
 }
 
-/** The text of a sequence as it was typed; null where the model wrote it, or where ids were given. */
+/**
+ * The text of a sequence as it was typed; null where the model wrote it, or where ids were given. Of a pair both texts,
+ * the second after the first without a gap, as the tokens' offsets count.
+ */
 export function textOf(run: Run, name: SequenceName): string | null {
   if (run.sequences[name]?.origin !== "given") return null;
-  return name === "decoder" && run.sequences.encoder ? run.target : run.text;
+  if (name === "decoder" && run.sequences.encoder) return run.target;
+  return run.text === null ? null : run.text + (run.text_pair ?? "");
 }
 
 const named = new WeakMap<Tokens, { text: string | null; names: string[] }>();

@@ -8,7 +8,7 @@ import { watch } from "../state/store";
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const text = field("prompt-text", say("Text"), say("Type a text and press Enter"));
-  const target = field("prompt-target", say("Target, optional"), say("Target: left empty, the model writes it"));
+  const second = field("prompt-second", say("Target, optional"), "");
   const run = element(
     "button",
     { type: "submit", class: "primary", title: say("Run (Enter)") },
@@ -20,7 +20,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const form = element(
     "form",
     { class: "prompt", "aria-label": say("Prompt") },
-    element("div", { class: "prompt-fields" }, text, target),
+    element("div", { class: "prompt-fields" }, text, second),
     run,
     examples.root,
   );
@@ -32,7 +32,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     event.preventDefault();
     void submit();
   });
-  for (const input of [text, target]) {
+  for (const input of [text, second]) {
     input.addEventListener("input", () => {
       typed = true;
       grow(input);
@@ -48,7 +48,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   async function submit(show: HeadRef | null = null): Promise<void> {
     if (isSubmitting) return;
     isSubmitting = true;
-    typed = !(await explorer.submit(text.value, target.hidden ? null : target.value || null, show));
+    typed = !(await explorer.submit(text.value, second.hidden ? null : second.value || null, show));
     isSubmitting = false;
   }
 
@@ -68,18 +68,22 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     return ordered.flatMap((model) => model.examples.map((example) => ({ model, example })));
   }
 
-  function fill(newText: string, newTarget: string): void {
+  function fill(newText: string, newSecond: string): void {
     text.value = newText;
-    target.value = newTarget;
+    second.value = newSecond;
     growBoth();
   }
 
   explorer.run.subscribe((now) => {
-    if (!typed && now.text !== null && now.text !== text.value) fill(now.text, now.target ?? "");
+    if (!typed && now.text !== null && now.text !== text.value) fill(now.text, now.target ?? now.text_pair ?? "");
   });
   explorer.model.subscribe((model) => {
-    target.hidden = model?.architecture !== "encoder-decoder";
-    grow(target);
+    second.hidden = model?.architecture !== "encoder-decoder" && !model?.pairs;
+    second.setAttribute("aria-label", model?.pairs ? say("Second text, optional") : say("Target, optional"));
+    second.placeholder = model?.pairs
+      ? say("A second text, for a pair")
+      : say("Target: left empty, the model writes it");
+    grow(second);
   });
   watch([explorer.models, explorer.model], () => {
     examples.setChoices(
@@ -97,7 +101,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     text.setAttribute("aria-invalid", String(error?.field === "text"));
   });
   examples.setDisabled(true);
-  target.hidden = true;
+  second.hidden = true;
   // A line breaks elsewhere when the width changes, and when the page's own letters replace the browser's.
   let width_px = 0;
   new ResizeObserver(() => {
@@ -109,7 +113,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
 
   function growBoth(): void {
     grow(text);
-    grow(target);
+    grow(second);
   }
 }
 

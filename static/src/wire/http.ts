@@ -13,6 +13,8 @@ export interface Model {
   positions: number;
   parameters: number;
   size_bytes: number;
+  /** Whether it reads two texts as a pair. */
+  pairs: boolean;
   /** In a worker's memory, on its way there, on the disk only, or gone. */
   state: "ready" | "loading" | "cold" | "missing";
   sentence?: string | null;
@@ -35,6 +37,7 @@ export interface RunRecord {
   state: "queued" | "running" | "finished" | "failed" | "cancelled";
   text: string | null;
   target: string | null;
+  text_pair: string | null;
   page: string;
   socket: string;
   attempt: number;
@@ -55,6 +58,7 @@ export interface TraceOrder {
   model: string;
   text: string;
   target?: string;
+  text_pair?: string;
 }
 
 export interface Rectangle {

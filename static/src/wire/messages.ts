@@ -29,7 +29,7 @@ export interface Started {
   readonly implementation: string;
 }
 
-/** The tokens of one sequence. Offsets count Unicode code points of that sequence's text. */
+/** The tokens of one sequence. Offsets count Unicode code points of that sequence's text; of two texts, as if the second followed the first without a gap. */
 export interface Tokens {
   readonly type: "tokens";
   readonly seq: number;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { EMPTY_RUN, fold, measureOf, queuedRun, sequencesOf } from "../../../static/src/state/run";
 import { siteEvent, startedEvent, tokensEvent } from "../made";
 
-const queued = queuedRun({ id: "r1", model: "quill", text: "a b", target: null });
+const queued = queuedRun({ id: "r1", model: "quill", text: "a b", target: null, text_pair: null });
 
 test("events build up a run until it is finished", () => {
   const events = [
