@@ -11,6 +11,7 @@ import { Store } from "../state/store";
 import { openTheme } from "../state/theme";
 import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
+import { Totals } from "../tiles/totals";
 import { mountChart } from "../views/chart";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
@@ -42,6 +43,7 @@ function openPage(app: HTMLElement): void {
   });
   const explorer = new Explorer(window, app.dataset.run || null);
   const rectangles = new Rectangles();
+  const totals = new Totals();
   const mapState = new Store<MapState | null>(null);
 
   const places = layOutPage(app);
@@ -58,7 +60,7 @@ function openPage(app: HTMLElement): void {
   mountPrompt(places.prompt, explorer);
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
-  mountMap(places.map, explorer, rectangles, ramp, mapState);
+  mountMap(places.map, explorer, rectangles, totals, ramp, mapState);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { areaInSight, fitCell, panBy, placePlot, weightUnder, zoomAt } from "../../../static/src/views/map/geometry";
 
 const box = { width: 700, height: 600 };
-const gutters = { left: 80, top: 60 };
+const gutters = { left: 80, top: 60, right: 26 };
 const long = { rows: 2_000, cols: 2_000 };
 
 test("the whole map is in sight at first, and a few tokens do not fill a poster", () => {

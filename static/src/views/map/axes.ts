@@ -20,13 +20,17 @@ const CHARACTER_PX = 7.3;
 /** Columns this wide carry their token lying down. */
 const LEVEL_PX = 52;
 
-/** `band_px` is kept free between the columns' tokens and the plot. */
+/** `band_px` is kept free between the columns' tokens and the plot, and on the plot's right. */
 export function guttersFor(labels: AxisLabels, box: Box, band_px: number): Gutters {
   const side = (texts: readonly string[], most: number) => {
     const longest = texts.reduce((length, text) => Math.max(length, Math.min(LONGEST_NAME, text.length)), 2);
     return Math.round(Math.min(most, longest * CHARACTER_PX + PAD_PX * 2));
   };
-  return { left: side(labels.rows, box.width * 0.24), top: side(labels.cols, box.height * 0.24) + band_px };
+  return {
+    left: side(labels.rows, box.width * 0.24),
+    top: side(labels.cols, box.height * 0.24) + band_px,
+    right: band_px,
+  };
 }
 
 export function drawAxes(

@@ -2,8 +2,9 @@
  * Where the map stands in its panel: a window of the plot, from a frame (what is in sight) and the room there is.
  *
  *        ┌ columns' tokens ┐
- *   rows'│      plot       │
- *  tokens│                 │
+ *        ├ columns' totals ┤
+ *   rows'│      plot       │ rows'
+ *  tokens│                 │ totals
  */
 import type { Frame } from "../../state/view";
 import type { MapArea, MapSize } from "../../tiles/cover";
@@ -16,6 +17,7 @@ export interface Box {
 export interface Gutters {
   left: number;
   top: number;
+  right: number;
 }
 
 /** Lengths in CSS pixels; row and col are the weight at the plot's top left corner, fractions included. */
@@ -106,7 +108,7 @@ function within(plot: Plot, size: MapSize, row: number, col: number): Frame {
 
 function roomFor(box: Box, gutters: Gutters): Box {
   return {
-    width: Math.max(1, box.width - gutters.left - MARGIN_PX),
+    width: Math.max(1, box.width - gutters.left - gutters.right - MARGIN_PX),
     height: Math.max(1, box.height - gutters.top - MARGIN_PX),
   };
 }

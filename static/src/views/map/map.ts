@@ -15,13 +15,14 @@ import { type Store, watch } from "../../state/store";
 import type { MapSize } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 import { isSink, topsOf } from "../../tiles/tops";
+import type { Totals } from "../../tiles/totals";
 import { type AxisLabels, drawAxes, guttersFor } from "./axes";
 import { drawCrosshair, drawNumbers } from "./crosshair";
 import { fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
 import { listenToGestures } from "./gestures";
 import { pictureOf } from "./picture";
 import { readWeight } from "./reading";
-import { drawTotals, totalsHeight } from "./totals";
+import { BAND_PX, barUnder, drawTotals, wordsOf } from "./totals";
 
 interface Shown {
   site: Site;
@@ -38,6 +39,7 @@ export function mountMap(
   host: HTMLElement,
   explorer: Explorer,
   rectangles: Rectangles,
+  totals: Totals,
   ramp: Store<Ramp>,
   state: Store<MapState | null>,
 ): void {
@@ -51,8 +53,9 @@ export function mountMap(
 
   const draw = oncePerFrame(() => {
     host.hidden = explorer.view.value.drawing !== "map";
+    shown = host.hidden ? null : arrange();
+    totals.want(shown?.site ?? null, shown?.map ?? null);
     if (host.hidden) return rectangles.wantOfAll("map", []);
-    shown = arrange();
     const context = clearedContext(ink, box);
     surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));
     if (!shown) {
@@ -67,8 +70,9 @@ export function mountMap(
     const picture = pictureOf(site, map, plot, box.ratio, top, mass, rectangles);
     surface.draw({ quads: picture.quads, scale: view.value.scale, ramp: ramp.value });
     const marks = pointed ?? { row: activeRow(site), col: keptKey(site) };
-    drawAxes(context, plot, labels, marks, gutters, totalsHeight(site));
-    drawTotals(context, plot, site, map, rectangles, (col) => !view.value.sink && isSink(site, keys, col), marks.col);
+    drawAxes(context, plot, labels, marks, gutters, BAND_PX);
+    const margins = totals.of(site, map, rectangles);
+    if (margins) drawTotals(context, plot, margins, (col) => !view.value.sink && isSink(site, keys, col), marks);
     const weightAt = (row: number, col: number) => readWeight(site, map, row, col, mass, rectangles);
     drawNumbers(context, plot, site, top, view.value.scale, ramp.value, weightAt);
     drawCrosshair(context, plot, marks);
@@ -92,7 +96,7 @@ export function mountMap(
     if (!site || !run.id || selected.head >= site.heads || box.width === 0) return null;
     const size = { rows: site.queries, cols: site.keys };
     const labels = labelsOf(run, site);
-    const gutters = guttersFor(labels, box, totalsHeight(site));
+    const gutters = guttersFor(labels, box, BAND_PX);
     const plot = placePlot(explorer.view.value.frame, size, box, gutters);
     return { site, map: { run: run.id, ...selected }, size, labels, gutters, plot };
   }
@@ -122,6 +126,13 @@ export function mountMap(
     draw();
   }
 
+  function pointAtBar(event: PointerEvent, x: number, y: number): void {
+    const margins = shown && totals.of(shown.site, shown.map, rectangles);
+    const bar = shown && barUnder(shown.plot, x, y);
+    const words = shown && margins && bar ? wordsOf(bar, margins, shown.labels) : [];
+    if (words.length) showTooltip(event.clientX, event.clientY, ...words);
+  }
+
   const setFrame = (frame: ReturnType<typeof zoomAt>) => explorer.view.update((view) => ({ ...view, frame }));
 
   listenToGestures(host, {
@@ -138,6 +149,7 @@ export function mountMap(
     hover(event) {
       const corner = host.getBoundingClientRect();
       point(event && shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top), event);
+      if (event && !pointed) pointAtBar(event, event.clientX - corner.left, event.clientY - corner.top);
     },
     press(event) {
       const corner = host.getBoundingClientRect();
@@ -179,6 +191,7 @@ export function mountMap(
   });
   watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp], draw);
   rectangles.onArrival(draw);
+  totals.onChange(draw);
 }
 
 /** A sequence that does not fit its map, which should not happen, is numbered rather than named wrongly. */
