@@ -52,3 +52,14 @@ def test_bars_along_the_map_tell_its_sums_and_entropies(page: Page, site: Runnin
     entropy = -torch.xlogy(map_QK, map_QK).sum(-1)[int(row_words.removeprefix("row "))]
     shown = re.search(r"entropy ([\d.]+) nats", words)
     assert shown and float(shown[1]) == pytest.approx(float(entropy), abs=6e-3)
+
+
+def test_kept_row_stands_in_a_table_for_those_who_hear_it(page: Page, site: RunningSite) -> None:
+    told = site.traced("prose", TEXT)
+    truth = eager([token["id"] for token in told["tokens"]])[ROW].topk(10)
+    page.goto(f"/runs/{told['id']}?site=decoder.self.{LAYER}&head={HEAD}&token=decoder.{ROW}")
+    table = page.get_by_role("table", name=re.compile(f"Row {ROW}, .* looks at"))
+    expect(table.get_by_role("row")).to_have_count(11)
+    positions = table.locator("tbody td:nth-child(2)").all_inner_texts()
+    assert [int(position) for position in positions] == truth.indices.tolist()
+    assert table.locator("xpath=..").get_attribute("aria-live") == "polite"

@@ -19,6 +19,7 @@ import { mountInside } from "../views/inside/inside";
 import { mountLinks } from "../views/links/links";
 import { mountMapFrame } from "../views/map/frame";
 import { mountMap } from "../views/map/map";
+import { mountRowTable } from "../views/map/row_table";
 import { mountMeasures } from "../views/measures";
 import { mountModels } from "../views/models";
 import { mountNotice } from "../views/notice";
@@ -61,6 +62,7 @@ function openPage(app: HTMLElement): void {
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, totals, ramp, mapState);
+  mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
