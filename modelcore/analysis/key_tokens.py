@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ class KeyTokens:
         ids = list(encoding.ids) if is_text else None
         return cls(ids, torch.tensor(special, dtype=torch.bool), torch.tensor(marks, dtype=torch.bool))
 
-    @property
+    @cached_property
     def recurs_K(self) -> Tensor:
         """Where a token stands that has stood in its sequence before."""
         seen: set[int] = set()

@@ -1,6 +1,6 @@
 """What a head does, in one name: the pattern that holds most of its awake weight, if it clearly leads.
 
-Sinks are taken out first (`modelcore.analysis.measures`): many heads rest on the first token when they have nothing
+Sinks are taken out first (`modelcore.analysis.sinks`): many heads rest on the first token when they have nothing
 to do, and would all look alike. "Unclear" is a label. The thresholds were set on heads whose role is known: those that
 the cards of the zoo name, and patterns made by hand (tests/modelcore/test_labels.py).
 """

@@ -38,8 +38,7 @@ def overview_and_labels(
     ids = keys.ids if map_.site.kind == "self" else None
     summary = map_.summary(cell, None if ids is None else torch.tensor([ids], device=map_.lse_BHQ.device))
     measures, evidence = measure(map_, summary, keys)
-    told = {name: means_H.tolist() for name, means_H in measures.items()}
-    return Overview(cell, summary.maximum[0]), told, labels_of(evidence)
+    return Overview(cell, summary.maximum[0]), measures, labels_of(evidence)
 
 
 def overview_cell(queries: int, keys: int) -> int:
