@@ -65,16 +65,16 @@ function openPage(app: HTMLElement): void {
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
-  mountProbabilities(places.next, places.nextTools, explorer);
+  mountProbabilities(places.next, places.nextTitle, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
   mountInside(places.inside, explorer, new Pairs());
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   mountStatus(places.status, explorer);
   const sheets = mountSheets(places.tabs, [
-    { label: "Heads", panel: places.headsPanel },
-    { label: "Next tokens", panel: places.nextPanel },
-    { label: "This head", panel: places.measuresPanel },
+    { label: say("Heads"), panel: places.headsPanel },
+    { label: say("Next tokens"), panel: places.nextPanel },
+    { label: say("This head"), panel: places.measuresPanel },
     { label: say("Inside"), panel: places.insidePanel },
   ]);
 

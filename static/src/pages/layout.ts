@@ -17,6 +17,7 @@ export interface Places {
   mapPanel: HTMLElement;
   mapFoot: HTMLElement;
   next: HTMLElement;
+  nextTitle: HTMLElement;
   nextTools: HTMLElement;
   nextPanel: HTMLElement;
   measures: HTMLElement;
@@ -50,11 +51,11 @@ export function layOutPage(app: HTMLElement): Places {
   const chartPanel = element(
     "details",
     { class: "panel-chart" },
-    element("summary", {}, element("h2", {}, "Heads by layer")),
+    element("summary", {}, element("h2", {}, say("Heads by layer"))),
     chartTools,
     chart,
   );
-  const headsPanel = element("div", { class: "column" }, panel("heads", "Heads", heads, headsTools), chartPanel);
+  const headsPanel = element("div", { class: "column" }, panel("heads", say("Heads"), heads, headsTools), chartPanel);
 
   const mapHead = element("header", { class: "map-head" });
   const mapLine = element("p", { class: "map-line" });
@@ -62,7 +63,9 @@ export function layOutPage(app: HTMLElement): Places {
     class: "map-body",
     tabindex: 0,
     role: "application",
-    "aria-label": "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the weight",
+    "aria-label": say(
+      "Attention map: arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the weight",
+    ),
   });
   const links = element("div", {
     class: "links-body",
@@ -75,7 +78,7 @@ export function layOutPage(app: HTMLElement): Places {
   const mapPlace = element("div", { class: "map-place" }, map, links);
   const mapPanel = element(
     "section",
-    { class: "panel panel-map", "aria-label": "Map" },
+    { class: "panel panel-map", "aria-label": say("Map") },
     mapHead,
     mapLine,
     mapPlace,
@@ -84,9 +87,10 @@ export function layOutPage(app: HTMLElement): Places {
 
   const next = element("div", { class: "panel-body" });
   const nextTools = element("div", { class: "panel-tools" });
-  const nextPanel = panel("next", "Next tokens", next, nextTools);
+  const nextTitle = element("h2", {}, say("Next tokens"));
+  const nextPanel = panel("next", nextTitle, next, nextTools);
   const measures = element("div", { class: "panel-body" });
-  const measuresPanel = panel("measures", "This head", measures);
+  const measuresPanel = panel("measures", say("This head"), measures);
   const inside = element("div", { class: "panel-body" });
   const insidePanel = panel("inside", say("Inside this head"), inside);
 
@@ -94,35 +98,35 @@ export function layOutPage(app: HTMLElement): Places {
     class: "tokens-body",
     tabindex: 0,
     role: "group",
-    "aria-label": "Tokens: left and right arrows keep a token, Esc lets go",
+    "aria-label": say("Tokens: left and right arrows keep a token, Esc lets go"),
   });
   const tokensCaption = element("p", { class: "tokens-caption" });
   const tokensTools = element("div", { class: "panel-tools tokens-tools" });
   const tokensPanel = element(
     "section",
-    { class: "panel panel-tokens", "aria-label": "Tokens" },
-    element("header", { class: "panel-head" }, element("h2", {}, "Tokens"), tokensCaption, tokensTools),
+    { class: "panel panel-tokens", "aria-label": say("Tokens") },
+    element("header", { class: "panel-head" }, element("h2", {}, say("Tokens")), tokensCaption, tokensTools),
     tokens,
   );
   const status = element("footer", { class: "status" });
-  const tabs = element("nav", { class: "tabs", "aria-label": "Panels" });
+  const tabs = element("nav", { class: "tabs", "aria-label": say("Panels") });
 
   const bench = element(
     "div",
     { class: "bench" },
     headsPanel,
-    divider({ property: "--heads-width", label: "Width of the heads", grows: "right", least_px: 180, most_px: 720 }),
+    divider({ property: "--heads-width", label: say("Width of the heads"), grows: "right", least_px: 180, most_px: 720 }),
     mapPanel,
     divider({
       property: "--side-width",
-      label: "Width of the side panels",
+      label: say("Width of the side panels"),
       grows: "left",
       least_px: 240,
       most_px: 560,
     }),
     element(
       "div",
-      { class: "side", tabindex: 0, role: "group", "aria-label": "Next tokens and this head" },
+      { class: "side", tabindex: 0, role: "group", "aria-label": say("Next tokens and this head") },
       nextPanel,
       measuresPanel,
       insidePanel,
@@ -130,12 +134,12 @@ export function layOutPage(app: HTMLElement): Places {
   );
   const tokensDivider = divider({
     property: "--tokens-height",
-    label: "Height of the tokens",
+    label: say("Height of the tokens"),
     grows: "up",
     least_px: 80,
     most_px: 480,
   });
-  const title = element("h1", { class: "visually-hidden" }, "Headlight: what every attention head looks at");
+  const title = element("h1", { class: "visually-hidden" }, say("Headlight: what every attention head looks at"));
 
   app.replaceChildren(
     element("header", { class: "top" }, title, brand, element("span", { class: "spring" }), tools),
@@ -158,6 +162,7 @@ export function layOutPage(app: HTMLElement): Places {
     mapPanel: mapPlace,
     mapFoot,
     next,
+    nextTitle,
     nextTools,
     nextPanel,
     measures,
@@ -175,11 +180,14 @@ export function layOutPage(app: HTMLElement): Places {
   };
 }
 
-function panel(name: string, title: string, body: HTMLElement, tools?: HTMLElement): HTMLElement {
+/** A title that changes comes as an element of its own. */
+function panel(name: string, title: string | HTMLElement, body: HTMLElement, tools?: HTMLElement): HTMLElement {
+  const heading = typeof title === "string" ? element("h2", {}, title) : title;
+  heading.id = `panel-${name}-title`;
   return element(
     "div",
-    { class: `panel panel-${name}`, role: "group", "aria-label": title },
-    element("header", { class: "panel-head" }, element("h2", {}, title), tools ?? null),
+    { class: `panel panel-${name}`, role: "group", "aria-labelledby": heading.id },
+    element("header", { class: "panel-head" }, heading, tools ?? null),
     body,
   );
 }

@@ -1,5 +1,5 @@
 /** The most likely tokens after the pointed, kept or last one; for an encoder, in its place. */
-import { element } from "../dom/element";
+import { element, setText } from "../dom/element";
 import { oncePerFrame } from "../dom/schedule";
 import { roundTop, share } from "../dom/numbers";
 import { say } from "../language/say";
@@ -11,7 +11,12 @@ import { tokenName } from "../state/text";
 
 const SHOWN = 10;
 
-export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explorer: Explorer): void {
+export function mountProbabilities(
+  host: HTMLElement,
+  title: HTMLElement,
+  tools: HTMLElement,
+  explorer: Explorer,
+): void {
   const where = element("p", { class: "where" });
   const bars = element("ol", { class: "bars", "aria-label": say("Most likely next tokens") });
   const truth = element("p", { class: "aside" });
@@ -40,6 +45,7 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
 
   const draw = oncePerFrame(() => {
     const { next, sequences, phase } = explorer.run.value;
+    setText(title, next?.sequence === "encoder" ? say("Guesses") : say("Next tokens"));
     host.classList.toggle("waiting", next === null);
     if (!next) {
       where.textContent =

@@ -45,6 +45,8 @@ export function mountTour(host: HTMLElement, explorer: Explorer): HTMLElement {
   function begin(): void {
     window.localStorage.setItem(TAKEN, "yes");
     start.classList.remove("tour-new");
+    // The tour points at the map.
+    explorer.view.update((view) => ({ ...view, drawing: "map" }));
     show(0);
   }
 

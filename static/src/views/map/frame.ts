@@ -16,13 +16,19 @@ import { wholeMap } from "../../tiles/links";
 import type { Rectangles } from "../../tiles/rectangles";
 
 const SCALES: { value: Scale; label: string; detail: string }[] = [
-  { value: "linear", label: "linear", detail: "colour grows with the weight" },
-  { value: "sqrt", label: "sqrt", detail: "square root: shows faint weights too" },
-  { value: "log", label: "log", detail: "four powers of ten" },
+  { value: "linear", label: say("linear"), detail: say("colour grows with the weight") },
+  { value: "sqrt", label: say("sqrt"), detail: say("square root: shows faint weights too") },
+  { value: "log", label: say("log"), detail: say("four powers of ten") },
 ];
 /** Shares of each row that the strongest weights hold; 1 draws every weight. */
 const MASSES = [1, 0.99, 0.95, 0.9, 0.8, 0.5];
-const KINDS = { "encoder.self": "encoder", "decoder.self": "", "decoder.cross": "cross-attention" };
+/** In models with more than one kind of attention. */
+const KINDS = {
+  "encoder.self": say("encoder"),
+  "decoder.self": say("decoder"),
+  "decoder.cross": say("cross-attention"),
+  "encoder.cross": "",
+};
 
 export function mountMapFrame(
   head: HTMLElement,
@@ -36,10 +42,10 @@ export function mountMapFrame(
   const kind = element("span", { class: "map-kind" });
   const label = element("span", { class: "map-label" });
   const badge = element("span", { class: "badge" });
-  const scale = createMenu("Colour scale", (value) =>
+  const scale = createMenu(say("Colour scale"), (value) =>
     explorer.view.update((view) => ({ ...view, scale: value as Scale })),
   );
-  const fit = button("Fit", { class: "quiet map-fit", title: "Show the whole map (0, or double-click)" }, () =>
+  const fit = button(say("Fit"), { class: "quiet map-fit", title: say("Show the whole map (0, or double-click)") }, () =>
     explorer.view.update((view) => ({ ...view, frame: null })),
   );
   const drawing = createSwitch(
@@ -69,7 +75,7 @@ export function mountMapFrame(
   );
   threshold.root.classList.add("menu-up");
   const note = element("span", { class: "map-note", role: "status" });
-  const again = button("Try again", { class: "quiet", hidden: true }, () => rectangles.retry());
+  const again = button(say("Try again"), { class: "quiet", hidden: true }, () => rectangles.retry());
   foot.append(legend, threshold.root, note, again);
 
   function show(): void {
@@ -79,12 +85,12 @@ export function mountMapFrame(
     drawing.choose(explorer.view.value.drawing);
     head.classList.toggle("waiting", now === null);
     foot.classList.toggle("waiting", now === null);
-    setText(name, chosen ? headName(chosen.site, chosen.head) : "Map");
+    setText(name, chosen ? headName(chosen.site, chosen.head) : say("Map"));
     const site = chosen && parseSite(chosen.site);
     const isPair = [...explorer.run.value.sites.keys()].some((other) => other.startsWith("decoder.cross"));
     setText(
       kind,
-      site ? (isPair && KINDS[`${site.stack}.${site.kind}` as keyof typeof KINDS]) || (isPair ? "decoder" : "") : "",
+      site && isPair ? KINDS[`${site.stack}.${site.kind}` as const] : "",
     );
     if (!now) {
       setText(label, "");
@@ -104,7 +110,9 @@ export function mountMapFrame(
     setText(high, share(now.top));
     setText(sink, isMap ? sinkOnMap(now, sinkCounts) : sinkInLinks(now, sinkCounts));
     sink.title = isMap
-      ? "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour."
+      ? say(
+          "Heads often rest on the first or on special tokens; left out of the scale they still show, in the last colour.",
+        )
       : say("Heads often rest on the first or on special tokens; those lines are drawn fainter.");
     sink.setAttribute("aria-pressed", String(sinkCounts));
     setText(note, noteOf(now));
@@ -121,12 +129,12 @@ export function mountMapFrame(
 
   function showBadge({ cell, sharp }: MapState): void {
     const isExact = cell === 1 && sharp;
-    setText(badge, isExact ? "exact" : cell === 1 ? "8-bit" : `max of ${cell} × ${cell}`);
+    setText(badge, isExact ? say("exact") : cell === 1 ? say("8-bit") : say("max of {n} × {n}", { n: cell }));
     badge.title = isExact
-      ? "Every weight in sight is the exact float32 value."
+      ? say("Every weight in sight is the exact float32 value.")
       : cell === 1
-        ? "The overview, in eight bits, while the exact weights are on their way."
-        : `Pooled: each dot is the largest of ${cell} × ${cell} weights. Zoom in for exact ones.`;
+        ? say("The overview, in eight bits, while the exact weights are on their way.")
+        : say("Pooled: each dot is the largest of {n} × {n} weights. Zoom in for exact ones.", { n: cell });
     badge.classList.toggle("badge-exact", isExact);
   }
 
@@ -172,8 +180,8 @@ export function mountMapFrame(
 }
 
 function sinkOnMap({ site }: MapState, sinkCounts: boolean): string {
-  if (sinkCounts) return "all tokens in the scale";
-  return site.kind === "self" ? "first token not in the scale" : "special tokens not in the scale";
+  if (sinkCounts) return say("all tokens in the scale");
+  return site.kind === "self" ? say("first token not in the scale") : say("special tokens not in the scale");
 }
 
 function sinkInLinks({ site }: MapState, sinkCounts: boolean): string {

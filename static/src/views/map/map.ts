@@ -8,6 +8,7 @@ import { oncePerFrame } from "../../dom/schedule";
 import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
+import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { namesOf, type Run, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
@@ -120,7 +121,7 @@ export function mountMap(
       const reading = readWeight(site, map, at.row, at.col, explorer.view.value.mass, rectangles);
       const pair = `${labels.rows[at.row] ?? at.row} → ${labels.cols[at.col] ?? at.col}`;
       if (event && event.pointerType !== "touch")
-        showTooltip(event.clientX, event.clientY, reading.text, pair, `row ${at.row}, column ${at.col}`);
+        showTooltip(event.clientX, event.clientY, reading.text, pair, say("row {row}, column {col}", { row: at.row, col: at.col }));
       else announce(`${pair}: ${reading.text}`);
     } else hideTooltip();
     draw();

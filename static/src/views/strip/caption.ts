@@ -1,6 +1,7 @@
 /** The line above the tokens: which token, what it looks at most, who looks at it most, and how to let go. */
 import { element } from "../../dom/element";
 import { share } from "../../dom/numbers";
+import { say } from "../../language/say";
 import type { Line } from "../../tiles/links";
 
 export interface CaptionSide {
@@ -39,11 +40,11 @@ export function captionParts(caption: Caption): (Node | string)[] {
   const { looksAt, lookedBy, pointed } = caption;
   return [
     ...tokenParts(caption),
-    ...(looksAt ? side("role-at", "looks at", looksAt) : []),
-    ...(lookedBy ? side("role-by", "looked at by", lookedBy) : []),
-    !looksAt && !lookedBy && element("span", {}, `${caption.head} does not work on this text`),
-    pointed && element("span", { class: "pointed" }, "this one: ", named(pointed.token), ...pointedParts(pointed)),
-    [looksAt, lookedBy].some((part) => part?.line.exact === false) && element("span", {}, "from the overview"),
+    ...(looksAt ? side("role-at", say("looks at"), looksAt) : []),
+    ...(lookedBy ? side("role-by", say("looked at by"), lookedBy) : []),
+    !looksAt && !lookedBy && element("span", {}, say("{head} does not work on this text", { head: caption.head })),
+    pointed && element("span", { class: "pointed" }, say("this one: "), named(pointed.token), ...pointedParts(pointed)),
+    [looksAt, lookedBy].some((part) => part?.line.exact === false) && element("span", {}, say("from the overview")),
     ...endParts(caption),
   ].filter((part): part is HTMLElement => part !== false && part !== null);
 }
@@ -56,9 +57,9 @@ export function headsParts(caption: HeadsCaption): Node[] {
       { class: "caption-head" },
       element("span", { class: "swatch", style: `background: var(${colour})` }),
       `${name} `,
-      ...(looksAt ? [element("span", { class: "role-at" }, "looks at"), " ", ...linkParts(looksAt, NAMED_OF_EACH)] : []),
+      ...(looksAt ? [element("span", { class: "role-at" }, say("looks at")), " ", ...linkParts(looksAt, NAMED_OF_EACH)] : []),
       ...(!looksAt && lookedBy
-        ? [element("span", { class: "role-by" }, "looked at by"), " ", ...linkParts(lookedBy, NAMED_OF_EACH)]
+        ? [element("span", { class: "role-by" }, say("looked at by")), " ", ...linkParts(lookedBy, NAMED_OF_EACH)]
         : []),
     ),
   );
@@ -68,7 +69,7 @@ export function headsParts(caption: HeadsCaption): Node[] {
 function tokenParts({ token, position }: CaptionToken): HTMLElement[] {
   return [
     element("span", { class: "token-name token-strong", dir: "auto" }, token),
-    element("span", {}, `position ${position}`),
+    element("span", {}, say("position {n}", { n: position })),
   ];
 }
 
@@ -101,7 +102,7 @@ function linkParts({ line, names, positions }: CaptionSide, many: number): (HTML
       ` ${share(line.values[index] ?? 0)}`,
     ),
   );
-  return links.length ? links : ["nothing much"];
+  return links.length ? links : [say("nothing much")];
 }
 
 function pointedParts({ at, by }: NonNullable<Caption["pointed"]>): Node[] {

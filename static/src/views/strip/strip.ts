@@ -27,8 +27,9 @@ interface Shown {
   links: Links[];
 }
 
-const CHOOSE = matchMedia("(hover: none)").matches ? "Press a token" : "Point at a token, or press to keep it,";
-const TITLES: Record<SequenceName, string> = { encoder: "Source", decoder: "Target" };
+/** A finger has no way to point without pressing. */
+const ONLY_PRESSES = matchMedia("(hover: none)").matches;
+const TITLES: Record<SequenceName, string> = { encoder: say("Source"), decoder: say("Target") };
 
 export function mountStrip(
   host: HTMLElement,
@@ -86,7 +87,7 @@ export function mountStrip(
 
   function section(name: SequenceName, words: Words, isPair: boolean): HTMLElement {
     const origin = explorer.run.value.sequences[name]?.origin;
-    const title = `${TITLES[name]}${origin === "generated" ? ", written by the model" : ""}`;
+    const title = TITLES[name] + (origin === "generated" ? say(", written by the model") : "");
     return element(
       "section",
       { class: "strip", "aria-label": isPair ? title : null },
@@ -155,12 +156,14 @@ export function mountStrip(
 
   function describe(): (Node | string)[] {
     const selected = explorer.selection.value;
-    const head = selected ? headName(selected.site, selected.head) : "a head";
+    const head = selected ? headName(selected.site, selected.head) : say("a head");
     if (!shown)
       return [
         strips.size
-          ? `${CHOOSE} to see its links in ${headsInWords(head)}.`
-          : "The text stands here, token by token, when it has been read.",
+          ? ONLY_PRESSES
+            ? say("Press a token to see its links in {heads}.", { heads: headsInWords(head) })
+            : say("Point at a token, or press to keep it, to see its links in {heads}.", { heads: headsInWords(head) })
+          : say("The text stands here, token by token, when it has been read."),
       ];
     const { unit, heads, links } = shown;
     const locked = explorer.view.value.token !== null;
