@@ -40,11 +40,10 @@ class KeyTokens:
         """Where a token stands that has stood in its sequence before."""
         seen: set[int] = set()
         again = []
-        for id_ in self.ids or [None] * len(self):
+        for id_ in self.ids or []:
             again.append(id_ in seen)
-            if id_ is not None:
-                seen.add(id_)
-        return torch.tensor(again, dtype=torch.bool)
+            seen.add(id_)
+        return torch.tensor(again or [False] * len(self), dtype=torch.bool)
 
 
 def is_punctuation(text: str) -> bool:

@@ -171,6 +171,21 @@ def test_chart_is_drawn_by_our_own_plotly_when_it_is_opened(page: Page) -> None:
     expect(page.locator(".js-plotly-plot .point")).not_to_have_count(0)
 
 
+def test_head_is_named_with_its_confidence_and_a_measure_opens_to_its_formula_by_keyboard(page: Page) -> None:
+    open_first_page(page)
+    expect(page.locator(".head-label")).to_have_text("induction")
+    expect(page.locator(".head-confidence")).to_have_text(re.compile("clearly|probably"))
+    found = page.locator(".measure-found summary")
+    found.focus()
+    page.keyboard.press("Enter")
+    formula = page.locator(".measure-found .measure-formula")
+    expect(formula).to_be_visible()
+    expect(formula).to_have_text(re.compile(r"= \.\d{4}$"))
+    page.get_by_label("Attention heads").press("ArrowRight")
+    expect(page.locator(".where", has_text="head 1")).to_be_visible()
+    expect(formula).to_be_visible()
+
+
 def test_page_waits_in_words_for_a_worker_and_then_shows_its_run(page: Page, site: RunningSite) -> None:
     workers = site.children("celery")
     for worker in workers:

