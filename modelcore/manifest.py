@@ -41,7 +41,7 @@ def describe(path: Path) -> dict[str, Any]:
         "memory_bytes": {dtype: checkpoint.parameters * size for dtype, size in DTYPE_BYTES.items()},
         "sites": [entry["site"] for entry in support],
         "has_tokenizer": tokenizer is not None,
-        "pairs": tokenizer is not None and takes_pairs(config),
+        "pairs": takes_pairs(config, tokenizer),
         "longest_token": tokenizer.longest_token if tokenizer else None,
         "unused": checkpoint.unused,
         "support": support,

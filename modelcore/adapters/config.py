@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ class AdaptedConfig:
     width: int
     output: Output
     shown_sites: tuple[AttentionSite, ...]
+    token_types: int | None = 0
     image: ImageConfig | None = None
     start_token: int | None = None
     end_token: int | None = None
@@ -50,6 +51,14 @@ def size(config: Any, *names: str) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return None
+
+
+def token_types(config: Any, inputs: Collection[str]) -> int | None:
+    """How many kinds of text a model with these inputs tells apart; None where it does, but does not say how many."""
+    if "token_type_ids" not in inputs:
+        return 0
+    kinds = getattr(config, "type_vocab_size", None)
+    return kinds if isinstance(kinds, int) else None
 
 
 def tokens(config: Any, vocabulary: int) -> dict[str, int | None]:

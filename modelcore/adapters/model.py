@@ -49,10 +49,12 @@ class AdaptedModel:
         return self._model.parameters()
 
     @torch.inference_mode()
-    def __call__(self, *inputs: Tensor, **instruments: Unpack[Instruments]) -> Tensor:
+    def __call__(
+        self, *inputs: Tensor, token_types_BN: Tensor | None = None, **instruments: Unpack[Instruments]
+    ) -> Tensor:
         """Logits, or the last hidden states of a model without a head. Without a tap nothing is kept.
 
-        Inputs: ids (1, N); source and target ids; or pixels (1, C, H, W).
+        Inputs: ids (1, N), of a pair of texts with their types; source and target ids; or pixels (1, C, H, W).
         Raises: CheckpointError if the model cannot read them, or not as it did when it was checked, or if its
             routing is asked for, which transformers does not tell.
         """
@@ -60,9 +62,11 @@ class AdaptedModel:
         if instruments.get("routing_tap") is not None:
             raise CheckpointError("This model is run by transformers, which does not tell where it routes tokens.")
         named = dict(zip(INPUT_NAMES[self.config.architecture], inputs, strict=True))
+        if token_types_BN is not None:
+            named["token_type_ids"] = token_types_BN
         try:
             if self._plan is None:
-                return self._handing_out(named, tap, edits)
+                return self._handing_out(named, self._lengths(inputs), tap, edits)
             with taking_place(Pass(self._paths, self._plan, inputs[0].shape[0], self._lengths(inputs), tap, edits)):
                 return result_of(self._model(**named))
         except (IndexError, ValueError) as error:
@@ -70,9 +74,11 @@ class AdaptedModel:
                 raise
             raise CheckpointError(f"This model cannot read this input: {str(error)[:200]}.") from error
 
-    def layerwise(self, *inputs: Tensor, **instruments: Unpack[Instruments]) -> Layerwise[Tensor]:
+    def layerwise(
+        self, *inputs: Tensor, token_types_BN: Tensor | None = None, **instruments: Unpack[Instruments]
+    ) -> Layerwise[Tensor]:
         """As `__call__`; pauses once, after the last layer: between layers the pass is transformers' own."""
-        result = self(*inputs, **instruments)
+        result = self(*inputs, token_types_BN=token_types_BN, **instruments)
         yield self.config.sites()[-1].layer
         return result
 
@@ -80,7 +86,9 @@ class AdaptedModel:
         """How many tokens each sequence has; a picture has one for each patch, and some more."""
         return [self.config.longest] if self.config.image else [given.shape[1] for given in inputs]
 
-    def _handing_out(self, named: dict[str, Tensor], tap: Tap | None, edits: Edits | None) -> Tensor:
+    def _handing_out(
+        self, named: dict[str, Tensor], lengths: Sequence[int], tap: Tap | None, edits: Edits | None
+    ) -> Tensor:
         if edits:
             raise CheckpointError("This model computes its attention by itself, where it cannot be edited.")
         if tap is None:
@@ -91,7 +99,7 @@ class AdaptedModel:
             raise CheckpointError("This model handed out other maps than when its checkpoint was checked.")
         for site, map_BHQK in maps:
             queries, keys = map_BHQK.shape[2:]
-            if not may_be(site, queries, keys, self._lengths(tuple(named.values()))):
+            if not may_be(site, queries, keys, lengths):
                 raise CheckpointError(
                     f"At {site} this model handed out {queries} × {keys} numbers, which are no map of this input."
                 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import torch
@@ -237,6 +238,7 @@ def _config(
         width=adapted.size(text, "hidden_size", "d_model", "n_embd", "dim") or 0,
         output=_output(output, vocabulary),
         shown_sites=tuple(map_.site for map_ in maps),
+        token_types=adapted.token_types(text, signature(model.forward).parameters),
         image=image,
         **adapted.tokens(text, vocabulary),
     )

@@ -26,7 +26,7 @@ class RequestError(ValueError):
 @dataclass(frozen=True, eq=False)
 class TraceRequest:
     """What to read. Exactly one of text, ids and pixels; a target, for an encoder-decoder, as text or as ids; a second
-    text, for an encoder that knows segments.
+    text, for an encoder that takes pairs, read after the first as one sequence with it.
 
     A text gets the special tokens that the model expects, a target's text the start token before it;
     ids are read as they are. Without a target (an empty one counts as none) the model writes it.
@@ -53,10 +53,10 @@ def read_source(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer 
     given = sum(source is not None for source in (request.text, request.ids, request.pixels))
     if given != 1:
         raise RequestError("text_or_ids", "Give either a text, or token ids, or a picture: one of them, not more.")
-    if request.text_pair and (request.text is None or not takes_pairs(config)):
+    if request.text_pair and (request.text is None or not takes_pairs(config, tokenizer)):
         raise RequestError(
             "no_pair",
-            "A second text goes with a first one, to an encoder that knows segments, as BERT does; leave it out.",
+            "A second text goes with a first one, to an encoder that takes pairs, as BERT does; leave it out.",
         )
     if config.image is not None:
         return _read_patches(request.pixels, config.image)
@@ -64,14 +64,20 @@ def read_source(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer 
         raise RequestError("no_image", "This model reads text, not pictures; give a text or token ids.")
     if request.text is not None:
         encoding = _tokenize(request.text, tokenizer, request.text_pair or None) if request.text else NOTHING
+        _require_known_types(encoding, config)
     else:
         encoding = _label_given(request.ids or [], config, tokenizer)
     return _checked(encoding, config)
 
 
-def takes_pairs(config: ModelShape) -> bool:
-    """Whether a model reads two texts as such: an encoder with a vector for each kind of segment."""
-    return config.architecture == "encoder" and getattr(config, "token_types", 0) >= 2
+def takes_pairs(config: ModelShape, tokenizer: Tokenizer | None) -> bool:
+    """Whether two texts can be read as a pair: an encoder, and a tokenizer that knows what stands between them.
+
+    Segments are not asked for: RoBERTa and DistilBERT are told the border by </s></s> or [SEP] alone.
+    """
+    if config.architecture != "encoder" or config.token_types is None:
+        return False
+    return tokenizer is not None and tokenizer.takes_pairs
 
 
 def read_target(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer | None) -> Encoding:
@@ -157,6 +163,17 @@ def _checked(encoding: Encoding, config: ModelShape) -> Encoding:
         )
     _require_known(encoding.ids, config)
     return encoding
+
+
+def _require_known_types(encoding: Encoding, config: ModelShape) -> None:
+    """Of a pair. A kind beyond the model's table would end the process on a GPU."""
+    kinds = 1 + max(encoding.types or [0])
+    if config.token_types is not None and 1 < config.token_types < kinds:
+        raise RequestError(
+            "no_pair",
+            f"The tokenizer tells {kinds} kinds of segments apart, the model {config.token_types}; "
+            "leave the second text out.",
+        )
 
 
 def _require_known(ids: Sequence[int], config: ModelShape) -> None:

@@ -134,8 +134,10 @@ def _write_target(model: Readable, source: list[int]) -> list[int]:
 
 
 def token_types(read: TokensRead, model: Readable) -> dict[str, Tensor]:
-    """Of a pair of texts the argument that tells the model which token is whose; nothing for one text."""
-    if read.encoding.types is None:
+    """Of a pair the argument that tells the model which token is whose; nothing for one text, or to a model without
+    segments.
+    """
+    if read.encoding.types is None or (model.config.token_types or 0) < 2:
         return {}
     return {"token_types_BN": torch.tensor([read.encoding.types], device=next(model.parameters()).device)}
 

@@ -26,7 +26,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
         metavar="F.npy",
         help="a picture already preprocessed: float, 1 × channels × height × width",
     )
-    command.add_argument("--text-pair", metavar="TEXT", help="a second text, for an encoder that knows segments")
+    command.add_argument("--text-pair", metavar="TEXT", help="a second text, for an encoder that takes pairs")
     target = command.add_mutually_exclusive_group()
     target.add_argument("--target", help="what an encoder-decoder's decoder reads; without it, the model writes it")
     target.add_argument("--target-ids", type=token_ids, metavar="0,8,9", help="the same as token ids, read as they are")

@@ -81,6 +81,11 @@ class Tokenizer:
         """Writes `tokenizer.json`."""
         self._inner.save(str(path))
 
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether it sets something between two texts that are read as one."""
+        return self._inner.num_special_tokens_to_add(True) > self._inner.num_special_tokens_to_add(False)
+
     def encode(self, text: str, pair: str | None = None) -> Encoding:
         """The tokens of a text, or of a pair, with the special tokens that the model expects around them.
 

@@ -71,9 +71,9 @@ def test_manifest_tells_who_takes_pairs(folder: Path) -> None:
     assert not describe(ZOO / "prose")["pairs"]
 
 
-def test_model_without_segments_refuses_a_second_text() -> None:
+def test_decoder_refuses_a_second_text() -> None:
     prose = open_checkpoint(ZOO / "prose")
-    with pytest.raises(RequestError, match="encoder that knows segments"):
+    with pytest.raises(RequestError, match="encoder that takes pairs"):
         list(trace(prose.load(), TraceRequest(text="a", text_pair="b"), prose.tokenizer))
 
 

@@ -17,7 +17,7 @@ from webapp.checkpoints.models import Checkpoint
 DESCRIBE_TIMEOUT_S = 300
 
 # Raised when `modelcore.manifest` tells more: every folder is then described again at the next start.
-MANIFEST_VERSION = 4
+MANIFEST_VERSION = 5
 
 
 class RefusedError(Exception):

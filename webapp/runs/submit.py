@@ -52,7 +52,7 @@ def submit_trace(
     if text_pair is not None and (text is None or not checkpoint.takes_pairs):
         raise InvalidRequestError(
             "no_pair",
-            f"A second text goes with a first one, to an encoder that knows segments; {checkpoint.name} takes none.",
+            f"A second text goes with a first one, to an encoder that takes pairs; {checkpoint.name} takes none.",
             "text_pair",
         )
     for field, words in (("text", text), ("target", target), ("text_pair", text_pair)):
