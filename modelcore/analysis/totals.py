@@ -40,7 +40,10 @@ def read_totals(map_: AttentionMap, head: int, rows: range | None = None) -> Tot
         cols = range(map_.keys)
         if mask.is_band(map_.spec):
             cols = mask.keys_seen(map_.spec, map_.queries, map_.keys, some) or cols[:1]
-        weights_QK = map_.with_whole_rows(map_.tile(some, cols, [head]))[0, 0].double()
-        received_K[cols.start : cols.stop] += weights_QK.sum(0)
-        entropies.append(-torch.xlogy(weights_QK, weights_QK).sum(-1))
-    return Totals(received_K, torch.cat(entropies))
+        tile_BHQK = map_.tile(some, cols, [head])
+        rounding_Q = map_.rounding_of_rows(tile_BHQK)[0, 0, :, 0]
+        weights_QK = tile_BHQK[0, 0]
+        received_K[cols.start : cols.stop] += (1 / rounding_Q) @ weights_QK
+        # Of p / r where p sums to r, or r is 1: p is what costs, and is read as it is.
+        entropies.append(rounding_Q.log() - torch.xlogy(weights_QK, weights_QK).sum(-1) / rounding_Q)
+    return Totals(received_K, torch.cat(entropies).double())

@@ -69,15 +69,14 @@ class AttentionMap:
         rows = range(self.queries) if rows is None else rows
         cols = range(self.keys) if cols is None else cols
         tile_BHQK = dispatch.map_tile(self.q_BHQD, self.k_BGKD, self.lse_BHQ, self.spec, rows, cols, heads)
-        return self.with_whole_rows(tile_BHQK) if cols == range(self.keys) else tile_BHQK
+        return tile_BHQK / self.rounding_of_rows(tile_BHQK) if cols == range(self.keys) else tile_BHQK
 
-    def with_whole_rows(self, tile_BHQK: Tensor) -> Tensor:
-        """Rows of which every key with any weight is here, scaled to 1 where rounding alone keeps them off it."""
-        if not self.sums_to_one:
-            return tile_BHQK
+    def rounding_of_rows(self, tile_BHQK: Tensor) -> Tensor:
+        """What rows of which every key with any weight is here are to be divided by, [B, H, Q, 1]: their sum, where
+        rounding alone keeps it off 1, else 1."""
         # In float64, so that equal rows stay equal whatever the order in which they are summed.
         sums_BHQ1 = tile_BHQK.sum(-1, keepdim=True, dtype=torch.float64).float()
-        return tile_BHQK / sums_BHQ1.where((sums_BHQ1 - 1).abs() < ROUNDING, 1.0)
+        return sums_BHQ1.where(((sums_BHQ1 - 1).abs() < ROUNDING) & self.sums_to_one, 1.0)
 
     def pool(
         self,

@@ -24,5 +24,5 @@ def test_margins_of_parts_add_up_to_the_whole() -> None:
     map_ = map_of(case_named("causal"))
     whole = read_totals(map_, 1)
     parts = [read_totals(map_, 1, rows) for rows in (range(50), range(50, 129))]
-    torch.testing.assert_close(sum(part.received_K for part in parts), whole.received_K)
-    torch.testing.assert_close(torch.cat([part.entropy_Q for part in parts]), whole.entropy_Q)
+    torch.testing.assert_close(sum(part.received_K for part in parts), whole.received_K, atol=5e-6, rtol=2e-6)
+    torch.testing.assert_close(torch.cat([part.entropy_Q for part in parts]), whole.entropy_Q, atol=1e-5, rtol=1e-5)
