@@ -58,7 +58,7 @@ async def read_totals(
 ) -> HttpResponse:
     """`received` sums the columns over these rows, so those of parts add up; `entropy` is each row's, in nats.
 
-    Every weight of the rows is computed for it: about a second for 8,192 rows and keys on two cores.
+    Every weight of the rows is computed for it, which takes as long as to read them all as tiles.
     """
     run, shape = await sync_to_async(find_head)(run_id, site, head)
     row_range = span("rows", rows, shape["queries"])

@@ -25,8 +25,8 @@ interface Sum extends Margins {
 }
 
 const QUIET_MS = 300;
-/** Of one request: a second's work for two cores. */
-const WEIGHTS_AT_ONCE = 2 ** 26;
+/** Of one request: a second's work or two, after which tiles that wait have their turn. */
+const WEIGHTS_AT_ONCE = 2 ** 24;
 const AWAY = [0, 503];
 const AGAIN_AFTER_MS = 2_000;
 const CACHE_BYTES = 2 ** 24;

@@ -6,11 +6,11 @@ import { siteEvent } from "../made";
 
 const map = { run: "r1", site: "decoder.self.0", head: 0 };
 const rectangles = new Rectangles(() => new Promise(() => {}));
-/** 16,384 rows and keys: four requests. */
-const long = siteEvent({ side: 64, cell: 256 });
+/** 8,192 rows and keys: four requests. */
+const long = siteEvent({ side: 64, cell: 128 });
 
 function answer(rows: readonly [number, number]) {
-  return { received: Array(16_384).fill(1), entropy: Array(rows[1] - rows[0]).fill(rows[0]) };
+  return { received: Array(8_192).fill(1), entropy: Array(rows[1] - rows[0]).fill(rows[0]) };
 }
 
 test("a tile that is the whole map is summed up along both sides", () => {
@@ -32,7 +32,7 @@ test("a long map is summed up part by part, and what keys receive is told when a
   await vi.advanceTimersByTimeAsync(400);
   next();
   await vi.advanceTimersByTimeAsync(0);
-  expect(totals.of(long, map, rectangles)).toMatchObject({ received: null, rows: 4_096 });
+  expect(totals.of(long, map, rectangles)).toMatchObject({ received: null, rows: 2_048 });
   for (let part = 0; part < 3; part++) {
     next();
     await vi.advanceTimersByTimeAsync(0);
@@ -41,7 +41,7 @@ test("a long map is summed up part by part, and what keys receive is told when a
   expect(read).toHaveBeenCalledTimes(4);
   const margins = totals.of(long, map, rectangles);
   expect(margins?.received?.[7]).toBe(4);
-  expect([margins?.entropy[0], margins?.entropy[16_383]]).toEqual([0, 12_288]);
+  expect([margins?.entropy[0], margins?.entropy[8_191]]).toEqual([0, 6_144]);
 });
 
 test("a head that was passed by is not summed up, and one that is left is dropped", async () => {
@@ -72,6 +72,6 @@ test("a worker that was away is asked to go on where it stopped", async () => {
   totals.want(long, map);
   await vi.advanceTimersByTimeAsync(5_000);
   vi.useRealTimers();
-  expect(read.mock.calls.map(([, rows]) => rows[0])).toEqual([0, 4_096, 4_096, 8_192, 12_288]);
+  expect(read.mock.calls.map(([, rows]) => rows[0])).toEqual([0, 2_048, 2_048, 4_096, 6_144]);
   expect(totals.of(long, map, rectangles)?.received?.[0]).toBe(4);
 });
