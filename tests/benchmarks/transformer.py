@@ -17,7 +17,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
 from kernels.cpu.matmul import FEW, MANY, matmul_backend, onednn_answers, onednn_linear, onednn_pack
-from modelcore.analysis.maps import AttentionMap, overview_and_measures, overview_cell
+from modelcore.analysis.key_tokens import KeyTokens
+from modelcore.analysis.maps import AttentionMap, overview_and_labels, overview_cell
+from modelcore.analysis.request import label_ids
 from modelcore.checkpoints.reader import open_checkpoint
 from modelcore.generation.sampling import Sampling
 from modelcore.generation.steps import generate
@@ -77,8 +79,10 @@ def _ids(pair: Pair, length: int) -> Tensor:
 
 @torch.inference_mode()
 def _forward(pair: Pair, length: int) -> Iterator[Figure]:
-    """All logits of one text; then with every head's overview; then with its measures too."""
+    """All logits of one text; then with every head's overview; then with its measures and labels too."""
     ids = _ids(pair, length)
+
+    tokens = KeyTokens.of(label_ids(ids[0].tolist(), None), is_text=True)
 
     def overview(map_: AttentionMap) -> None:
         map_.pool(overview_cell(map_.queries, map_.keys), mean=False)
@@ -87,7 +91,7 @@ def _forward(pair: Pair, length: int) -> Iterator[Figure]:
         lambda: pair.theirs(ids, use_cache=False).logits,
         lambda: pair.ours(ids),
         lambda: pair.ours(ids, tap=overview),
-        lambda: pair.ours(ids, tap=lambda map_: overview_and_measures(map_, ids)),
+        lambda: pair.ours(ids, tap=lambda map_: overview_and_labels(map_, tokens)),
         *_products(pair, length),
     ]
     for action in actions:
