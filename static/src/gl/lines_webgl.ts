@@ -1,6 +1,7 @@
 /** The lines on WebGL2: one instanced draw for each layer, a ribbon for each line. */
 import { BEND, EDGE_OPACITY, FLOATS_PER_LINE, MOST_LANES } from "./line_shape";
 import type { LineLayer, Lines, LinesPicture, LinesSurface } from "./lines";
+import { linkProgram } from "./program";
 
 /** Straight pieces of one curve. */
 const SEGMENTS = 24;
@@ -142,28 +143,13 @@ class WebglLines implements LinesSurface {
 }
 
 function buildProgram(gl: WebGL2RenderingContext): Program {
-  const handle = gl.createProgram();
-  for (const [type, source] of [
-    [gl.VERTEX_SHADER, VERTEX],
-    [gl.FRAGMENT_SHADER, FRAGMENT],
-  ] as const) {
-    const shader = gl.createShader(type) as WebGLShader;
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    gl.attachShader(handle, shader);
-  }
-  gl.linkProgram(handle);
-  if (!gl.getProgramParameter(handle, gl.LINK_STATUS) && !gl.isContextLost()) {
-    throw new Error(`The program of the lines does not link: ${gl.getProgramInfoLog(handle)}`);
-  }
-  const uniforms = Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(handle, name)]));
+  const linked = linkProgram(gl, "lines", { vertex: VERTEX, fragment: FRAGMENT }, UNIFORMS);
   const ribbon = gl.createBuffer();
   gl.bindBuffer(gl.ARRAY_BUFFER, ribbon);
   const corners = Array.from({ length: SEGMENTS + 1 }, (_, step) => [step / SEGMENTS, -1, step / SEGMENTS, 1]).flat();
   gl.bufferData(gl.ARRAY_BUFFER, new Float32Array(corners), gl.STATIC_DRAW);
   return {
-    handle,
-    uniforms: uniforms as Program["uniforms"],
+    ...linked,
     layers: Array.from({ length: MOST_LAYERS }, () => buildLayer(gl, ribbon)),
   };
 }

@@ -3,6 +3,7 @@ import { FLOATS_PER_QUAD, FRAGMENT, SCALE_CODES, VERTEX } from "./shaders";
 import type { Batch, Picture, Quad, Sheet, Surface } from "./surface";
 import type { Ramp } from "./ramp";
 import { ByteCache } from "./byte_cache";
+import { linkProgram } from "./program";
 
 const TEXTURE_BYTES = 64 * 2 ** 20;
 const NO_LIMIT = 1e9;
@@ -192,26 +193,12 @@ function bySheet(quads: readonly Quad[]): Quad[][] {
 }
 
 function buildProgram(gl: WebGL2RenderingContext): Program {
-  const handle = gl.createProgram();
-  for (const [type, source] of [
-    [gl.VERTEX_SHADER, VERTEX],
-    [gl.FRAGMENT_SHADER, FRAGMENT],
-  ] as const) {
-    const shader = gl.createShader(type) as WebGLShader;
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    gl.attachShader(handle, shader);
-  }
-  gl.linkProgram(handle);
-  if (!gl.getProgramParameter(handle, gl.LINK_STATUS) && !gl.isContextLost()) {
-    throw new Error(`The map's program does not link: ${gl.getProgramInfoLog(handle)}`);
-  }
-  const uniforms = Object.fromEntries(UNIFORMS.map((name) => [name, gl.getUniformLocation(handle, name)]));
+  const linked = linkProgram(gl, "map", { vertex: VERTEX, fragment: FRAGMENT }, UNIFORMS);
   const corners = gl.createBuffer();
   gl.bindBuffer(gl.ARRAY_BUFFER, corners);
   gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([0, 0, 1, 0, 0, 1, 1, 1]), gl.STATIC_DRAW);
   const passing = buildInstances(gl, corners);
-  return { handle, uniforms: uniforms as Program["uniforms"], corners, passing, ramp: gl.createTexture() };
+  return { ...linked, corners, passing, ramp: gl.createTexture() };
 }
 
 function buildInstances(gl: WebGL2RenderingContext, corners: WebGLBuffer): Instances {
