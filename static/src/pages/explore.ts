@@ -1,5 +1,6 @@
 /** The explorer: makes the stores, lays the page out and puts each view in its place. */
 import "../css/index.css";
+import { setText } from "../dom/element";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
 import { type Ramp, rampOf } from "../gl/ramp";
@@ -7,7 +8,8 @@ import { shorten } from "../language/letters";
 import { say } from "../language/say";
 import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
-import { Store } from "../state/store";
+import { nextTitle } from "../state/next";
+import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
 import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
@@ -65,7 +67,7 @@ function openPage(app: HTMLElement): void {
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
-  mountProbabilities(places.next, places.nextTitle, places.nextTools, explorer);
+  mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
   mountInside(places.inside, explorer, new Pairs());
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
@@ -77,6 +79,13 @@ function openPage(app: HTMLElement): void {
     { label: say("This head"), panel: places.measuresPanel },
     { label: say("Inside"), panel: places.insidePanel },
   ]);
+
+  const nameNextPanel = () => {
+    const name = nextTitle(explorer.modelOfRun ?? explorer.model.value);
+    setText(places.nextTitle, name.panel);
+    sheets.rename(places.nextPanel, name.tab);
+  };
+  watch([explorer.run, explorer.models, explorer.model], nameNextPanel);
 
   explorer.run.subscribe(({ text }) => {
     document.title = text ? `${shorten(text, LONGEST_TITLE)} · Headlight` : "Headlight";

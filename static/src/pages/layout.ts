@@ -126,7 +126,7 @@ export function layOutPage(app: HTMLElement): Places {
     }),
     element(
       "div",
-      { class: "side", tabindex: 0, role: "group", "aria-label": say("Next tokens and this head") },
+      { class: "side", tabindex: 0, role: "group", "aria-label": say("Probabilities and this head") },
       nextPanel,
       measuresPanel,
       insidePanel,

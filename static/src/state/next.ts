@@ -2,7 +2,26 @@
  * The likely tokens at one position, and where the true one stands among them: what follows, or, for an encoder,
  * which guesses at every place, the token itself.
  */
+import { say } from "../language/say";
+import type { Model } from "../wire/http";
 import type { Probabilities, Tokens } from "../wire/messages";
+
+/** What the likely tokens are likely for: a decoder's come next, an encoder guesses the token that stands there. */
+export function nextTitle(model: Pick<Model, "architecture"> | null): { panel: string; tab: string } {
+  if (model?.architecture === "encoder") return { panel: say("Guesses at this place"), tab: say("Guesses") };
+  return { panel: say("Next tokens"), tab: say("Next tokens") };
+}
+
+/** Where an encoder must guess, because the text hides the token: [MASK], <mask>. */
+export function isMask({ texts, special }: Pick<Tokens, "texts" | "special">, position: number): boolean {
+  return special[position] === true && /^\W*mask\W*$/i.test(texts[position] ?? "");
+}
+
+/** The place that is shown while none is pointed at: the first that is hidden, else the last. */
+export function placeOfRest(next: Probabilities, tokens: Tokens | undefined): number {
+  const masked = next.sequence === "encoder" && tokens ? tokens.texts.findIndex((_, place) => isMask(tokens, place)) : -1;
+  return masked < 0 ? (next.arrays.ids.shape[0] ?? 1) - 1 : masked;
+}
 
 export interface Candidate {
   id: number;

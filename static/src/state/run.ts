@@ -102,6 +102,20 @@ export function textOf(run: Run, name: SequenceName): string | null {
   return run.text === null ? null : run.text + (run.text_pair ?? "");
 }
 
+/** The first token of the second text of a pair; null where one text was read. Cost: counts the first text. */
+export function borderOf(run: Run, name: SequenceName): number | null {
+  const tokens = run.sequences[name];
+  if (!tokens || name !== "encoder" || run.text === null || !run.text_pair) return null;
+  const length = Array.from(run.text).length;
+  const offsets = tokens.arrays.offsets.values;
+  // What the tokenizer added stands at no place of either text.
+  const first = tokens.texts.findIndex((_, token) => {
+    const [start = 0, end = 0] = offsets.subarray(2 * token, 2 * token + 2);
+    return start >= length && end > start;
+  });
+  return first < 0 ? null : first;
+}
+
 const named = new WeakMap<Tokens, { text: string | null; names: string[] }>();
 
 /** How each token of a sequence is called on axes and in lists. Cost: cuts the text, once for each text. */

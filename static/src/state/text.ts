@@ -17,7 +17,6 @@ export interface Piece {
 
 interface TokenTexts {
   readonly texts: readonly string[];
-  readonly special: readonly boolean[];
   readonly arrays: { readonly offsets: { readonly values: Int32Array } };
 }
 
@@ -31,7 +30,7 @@ export function cutIntoPieces(text: string | null, tokens: TokenTexts): Piece[] 
   for (let token = 0; token < tokens.texts.length; token++) {
     const start = units(tokens.arrays.offsets.values[2 * token] ?? 0);
     const end = units(tokens.arrays.offsets.values[2 * token + 1] ?? 0);
-    if (tokens.special[token] || end <= start) {
+    if (end <= start) {
       pieces.push({ text: tokens.texts[token] ?? "", tokens: [token] });
     } else if (end <= reached && last) {
       last.tokens.push(token);

@@ -3,20 +3,16 @@ import { element, setText } from "../dom/element";
 import { oncePerFrame } from "../dom/schedule";
 import { roundTop, share } from "../dom/numbers";
 import { say } from "../language/say";
+import { awaited } from "../state/awaited";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
-import { nextAt } from "../state/next";
+import { isMask, nextAt, placeOfRest } from "../state/next";
 import { namesOf } from "../state/run";
 import { tokenName } from "../state/text";
 
 const SHOWN = 10;
 
-export function mountProbabilities(
-  host: HTMLElement,
-  title: HTMLElement,
-  tools: HTMLElement,
-  explorer: Explorer,
-): void {
+export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explorer: Explorer): void {
   const where = element("p", { class: "where" });
   const bars = element("ol", { class: "bars", "aria-label": say("Most likely next tokens") });
   const truth = element("p", { class: "aside" });
@@ -39,33 +35,30 @@ export function mountProbabilities(
   const note = element(
     "p",
     { class: "aside", hidden: true },
-    say("An encoder sees the whole text, this token too. Write [MASK] in its place to make it guess."),
+    say("An encoder reads this token too, so this is no guess in the dark. Write [MASK] or <mask> here to hide it."),
   );
   host.append(where, bars, truth, note);
 
   const draw = oncePerFrame(() => {
-    const { next, sequences, phase } = explorer.run.value;
-    setText(title, next?.sequence === "encoder" ? say("Guesses") : say("Next tokens"));
+    const { next, sequences } = explorer.run.value;
     host.classList.toggle("waiting", next === null);
     if (!next) {
-      where.textContent =
-        phase === "running" || phase === "queued"
-          ? say("Comes after the last layer.")
-          : phase === "finished"
-            ? say("This model gives no probabilities of words.")
-            : say("Appears when a text has run.");
+      setText(where, whyNone(explorer));
       for (const { row } of rows) row.hidden = true;
       truth.textContent = "";
       scale.textContent = "";
+      note.hidden = true;
       return;
     }
     const tokens = sequences[next.sequence];
     const active = explorer.active.value;
     const isGuess = next.sequence === "encoder";
     bars.setAttribute("aria-label", isGuess ? say("Guesses at this place") : say("Most likely next tokens"));
-    note.hidden = !isGuess;
+    const rest = placeOfRest(next, tokens);
     const last = (next.arrays.ids.shape[0] ?? 1) - 1;
-    const position = active?.sequence === next.sequence && active.index <= last ? active.index : last;
+    const position = active?.sequence === next.sequence && active.index <= last ? active.index : rest;
+    const isHidden = isGuess && tokens !== undefined && isMask(tokens, position);
+    note.hidden = !isGuess || isHidden;
     const { candidates, truth: right } = nextAt(next, tokens, position);
     where.replaceChildren(
       `${isGuess ? say("in place of") : say("after")} `,
@@ -88,11 +81,17 @@ export function mountProbabilities(
       row.classList.toggle("bar-true", candidate.id === right?.id);
     });
     const lead = `${isGuess ? say("the text has") : say("here the text goes on with")} `;
-    truth.replaceChildren(...(right ? truthParts(lead, right.text, right.rank, candidates.length) : []));
+    truth.replaceChildren(...(right && !isHidden ? truthParts(lead, right.text, right.rank, candidates.length) : []));
   });
 
-  watch([explorer.run, explorer.active], draw);
+  watch([explorer.run, explorer.connection, explorer.models, explorer.active], draw);
   draw();
+}
+
+function whyNone({ run, connection, modelOfRun }: Explorer): string {
+  const never = say("This model gives no token probabilities.");
+  const gives = modelOfRun === null || modelOfRun.output === "vocabulary";
+  return awaited(run.value, connection.value, gives ? say("Comes after the last layer.") : never, never);
 }
 
 function truthParts(lead: string, text: string, rank: number | null, many: number): (Node | string)[] {

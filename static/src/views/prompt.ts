@@ -75,13 +75,14 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   }
 
   explorer.run.subscribe((now) => {
-    if (!typed && now.text !== null && now.text !== text.value) fill(now.text, now.target ?? now.text_pair ?? "");
+    const nowSecond = now.target ?? now.text_pair ?? "";
+    if (!typed && now.text !== null && (now.text !== text.value || nowSecond !== second.value)) fill(now.text, nowSecond);
   });
   explorer.model.subscribe((model) => {
     second.hidden = model?.architecture !== "encoder-decoder" && !model?.pairs;
     second.setAttribute("aria-label", model?.pairs ? say("Second text, optional") : say("Target, optional"));
     second.placeholder = model?.pairs
-      ? say("A second text, for a pair")
+      ? say("Second text, optional")
       : say("Target: left empty, the model writes it");
     grow(second);
   });
@@ -99,6 +100,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     problem.hidden = error === null;
     problem.textContent = error?.message ?? "";
     text.setAttribute("aria-invalid", String(error?.field === "text"));
+    second.setAttribute("aria-invalid", String(error?.field === "target" || error?.field === "text_pair"));
   });
   examples.setDisabled(true);
   second.hidden = true;

@@ -1,5 +1,5 @@
 /** On a narrow window the side panels are sheets that come from below, one at a time, called by a bar of tabs. */
-import { button, element } from "../dom/element";
+import { button, element, setText } from "../dom/element";
 
 export interface SheetPanel {
   label: string;
@@ -9,20 +9,24 @@ export interface SheetPanel {
 export interface Sheets {
   /** Brings a panel up where panels are sheets; elsewhere it is in sight anyway. */
   open(panel: HTMLElement): void;
+  rename(panel: HTMLElement, label: string): void;
 }
 
 export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): Sheets {
   const scrim = element("div", { class: "scrim", hidden: true });
   const tabs = sheets.map(({ label, panel }) => {
-    const tab = button(label, { class: "tab", "aria-expanded": "false" }, () =>
+    const tab = button("", { class: "tab", "aria-expanded": "false" }, () =>
       show(panel.dataset.open === "yes" ? null : panel),
     );
-    const close = button("✕", { class: "sheet-close quiet", "aria-label": `Close ${label.toLowerCase()}` }, () =>
-      show(null),
-    );
+    const close = button("✕", { class: "sheet-close quiet" }, () => show(null));
+    const name = (text: string) => {
+      setText(tab, text);
+      close.setAttribute("aria-label", `Close ${text.toLowerCase()}`);
+    };
+    name(label);
     panel.classList.add("sheet");
     panel.append(close);
-    return { tab, panel };
+    return { tab, panel, name };
   });
   bar.append(...tabs.map(({ tab }) => tab));
   document.body.append(scrim);
@@ -48,6 +52,9 @@ export function mountSheets(bar: HTMLElement, sheets: SheetPanel[]): Sheets {
   return {
     open(panel) {
       if (bar.checkVisibility()) show(panel);
+    },
+    rename(panel, label) {
+      tabs.find((known) => known.panel === panel)?.name(label);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextAt } from "../../../static/src/state/next";
+import { isMask, nextAt, nextTitle, placeOfRest } from "../../../static/src/state/next";
 import { probabilitiesEvent, tokensEvent } from "../made";
 
 const next = probabilitiesEvent(
@@ -33,4 +33,18 @@ test("nothing follows the last token", () => {
 test("an encoder guesses the token in its own place", () => {
   const guesses = { ...next, sequence: "encoder" as const };
   expect(nextAt(guesses, tokensEvent(["a", " b", " c"]), 1).truth).toMatchObject({ text: " b" });
+});
+
+test("an encoder guesses, a decoder continues", () => {
+  expect(nextTitle({ architecture: "encoder" }).panel).toBe("Guesses at this place");
+  expect([nextTitle({ architecture: "decoder" }).panel, nextTitle(null).panel]).toEqual(["Next tokens", "Next tokens"]);
+});
+
+test("an encoder rests on the token that the text hides", () => {
+  const hidden = tokensEvent(["<mask>", "a", "mask"], undefined, [true, false, false]);
+  expect([0, 1, 2].map((place) => isMask(hidden, place))).toEqual([true, false, false]);
+  const guesses = { ...next, sequence: "encoder" } as const;
+  expect(placeOfRest(guesses, hidden)).toBe(0);
+  expect(placeOfRest(guesses, tokens)).toBe(1);
+  expect(placeOfRest({ ...guesses, sequence: "decoder" }, hidden)).toBe(1);
 });

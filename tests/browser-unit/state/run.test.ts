@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EMPTY_RUN, fold, measureOf, queuedRun, sequencesOf } from "../../../static/src/state/run";
+import { borderOf, EMPTY_RUN, fold, measureOf, queuedRun, sequencesOf } from "../../../static/src/state/run";
 import { siteEvent, startedEvent, tokensEvent } from "../made";
 
 const queued = queuedRun({ id: "r1", model: "quill", text: "a b", target: null, text_pair: null });
@@ -50,4 +50,25 @@ test("a measure is read for its head, and absent where it was not computed", () 
   expect(measureOf(site, 1, "entropy")).toBe(1.5);
   expect(measureOf(site, 0, "induction")).toBeNull();
   expect(measureOf(site, 0, "distance")).toBeNull();
+});
+
+test("the second text of a pair begins after the code points of the first", () => {
+  const pair = { ...queued, text: "🙂 a", text_pair: "🙂" };
+  const texts = ["[CLS]", "🙂", "a", "[SEP]", "🙂", "[SEP]"];
+  const tokens = tokensEvent(
+    texts,
+    [
+      [0, 0],
+      [0, 1],
+      [2, 3],
+      [0, 0],
+      [3, 4],
+      [0, 0],
+    ],
+    texts.map((text) => text.startsWith("[")),
+  );
+  const read = fold(pair, { ...tokens, sequence: "encoder" });
+  expect(borderOf(read, "encoder")).toBe(4);
+  expect(borderOf({ ...read, text_pair: null }, "encoder")).toBeNull();
+  expect(borderOf(read, "decoder")).toBeNull();
 });

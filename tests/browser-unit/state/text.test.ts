@@ -164,3 +164,17 @@ test("words put together are the text again, with what the tokenizer dropped", (
     { text: " ", tokens: [] },
   ]);
 });
+
+test("a special token that was typed, a mask, stands in its text once", () => {
+  const tokens = tokensEvent(
+    ["[CLS]", "a", "[MASK]", "[SEP]"],
+    [
+      [0, 0],
+      [0, 1],
+      [2, 8],
+      [0, 0],
+    ],
+    [true, false, true, true],
+  );
+  expect(textsOf("a [MASK]", tokens)).toEqual(["[CLS]", "a", " ", "[MASK]", "[SEP]"]);
+});

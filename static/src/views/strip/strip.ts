@@ -5,9 +5,10 @@
 import { element } from "../../dom/element";
 import { oncePerFrame } from "../../dom/schedule";
 import { say } from "../../language/say";
+import { awaited } from "../../state/awaited";
 import type { Explorer } from "../../state/explorer";
 import { watch } from "../../state/store";
-import { namesOf, type Run, type SequenceName, textOf } from "../../state/run";
+import { borderOf, namesOf, type Run, type SequenceName, textOf } from "../../state/run";
 import { headName } from "../../state/sites";
 import { type DrawnHead, headsTogether } from "../../state/together";
 import type { TokenRef } from "../../state/view";
@@ -40,8 +41,7 @@ export function mountStrip(
 ): void {
   const mode = mountStripTools(tools, explorer);
   const strips = new Map<SequenceName, Words>();
-  let built: { sequences: Run["sequences"]; text: string | null; target: string | null; areWhole: boolean } | null =
-    null;
+  let built: (Pick<Run, "sequences" | "text" | "target" | "text_pair"> & { areWhole: boolean }) | null = null;
   let shaded: HTMLElement[] = [];
   let shown: Shown | null = null;
 
@@ -70,17 +70,19 @@ export function mountStrip(
   });
 
   function build(): void {
-    const { sequences, text, target } = explorer.run.value;
+    const { sequences, text, target, text_pair } = explorer.run.value;
     const areWhole = explorer.view.value.words;
-    const isBuilt = built?.sequences === sequences && built.text === text && built.target === target;
-    if (isBuilt && built?.areWhole === areWhole) return;
-    built = { sequences, text, target, areWhole };
+    const isSameText = built?.text === text && built.target === target && built.text_pair === text_pair;
+    if (isSameText && built?.sequences === sequences && built.areWhole === areWhole) return;
+    built = { sequences, text, target, text_pair, areWhole };
     strips.clear();
     const isPair = sequences.encoder !== undefined && sequences.decoder !== undefined;
     for (const name of ["encoder", "decoder"] as const) {
       const tokens = sequences[name];
       const { value: run } = explorer.run;
-      if (tokens) strips.set(name, buildWords(tokens, textOf(run, name), namesOf(run, name), areWhole));
+      if (!tokens) continue;
+      const border = borderOf(run, name);
+      strips.set(name, buildWords(tokens, textOf(run, name), namesOf(run, name), areWhole, border));
     }
     host.replaceChildren(...[...strips].map(([name, words]) => section(name, words, isPair)));
   }
@@ -163,7 +165,12 @@ export function mountStrip(
           ? ONLY_PRESSES
             ? say("Press a token to see its links in {heads}.", { heads: headsInWords(head) })
             : say("Point at a token, or press to keep it, to see its links in {heads}.", { heads: headsInWords(head) })
-          : say("The text stands here, token by token, when it has been read."),
+          : awaited(
+              explorer.run.value,
+              explorer.connection.value,
+              say("Comes when the text has been read."),
+              say("This run has no tokens."),
+            ),
       ];
     const { unit, heads, links } = shown;
     const locked = explorer.view.value.token !== null;
@@ -249,7 +256,8 @@ export function mountStrip(
     explorer.lock({ sequence, index: next?.tokens.at(-1) ?? 0 });
   });
 
-  watch([explorer.run, explorer.view, explorer.selection, explorer.active, explorer.hover, mode], draw);
+  const { run, connection, view, selection, active, hover } = explorer;
+  watch([run, connection, view, selection, active, hover, mode], draw);
   rectangles.onArrival(draw);
 }
 

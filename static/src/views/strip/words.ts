@@ -1,5 +1,6 @@
 /** The elements of one sequence: its text, token by token or word by word, with spaces and line ends made visible. */
 import { element } from "../../dom/element";
+import { say } from "../../language/say";
 import type { Tokens } from "../../state/run";
 import { cutIntoPieces, joinIntoWords, type Piece, tokenName } from "../../state/text";
 
@@ -20,13 +21,14 @@ export interface Words {
 
 /**
  * Tokens stand without padding, so that letters join and marks combine across their borders as in the plain text.
- * `names` are those of the tokens.
+ * `names` are those of the tokens; at the `border` the second text of a pair begins.
  */
 export function buildWords(
   sequence: Tokens,
   text: string | null,
   names: readonly string[],
   areWhole: boolean,
+  border: number | null = null,
 ): Words {
   const words: Words = {
     root: element("p", { class: "words", dir: "auto", "data-sequence": sequence.sequence }),
@@ -43,6 +45,7 @@ export function buildWords(
       words.root.append(...withMarks(piece.text));
       continue;
     }
+    if (border !== null && piece.tokens.includes(border)) words.root.append(secondText());
     const isSpecial = sequence.special[piece.tokens[0] ?? 0] === true;
     const node = areWhole ? buildWhole(piece, isSpecial) : buildToken(piece, isSpecial);
     words.root.append(node);
@@ -58,6 +61,10 @@ export function tokenAt(node: HTMLElement, clientX: number): number {
   const many = Number(node.dataset.tokens ?? 1);
   const { left, width } = node.getBoundingClientRect();
   return first + Math.min(many - 1, Math.max(0, Math.floor(((clientX - left) / Math.max(1, width)) * many)));
+}
+
+function secondText(): HTMLElement {
+  return element("span", { class: "second-text" }, say("Second text"));
 }
 
 function buildToken({ tokens, text }: Piece, isSpecial: boolean): HTMLElement {
