@@ -60,11 +60,13 @@ class RunningSite:
             self.log.append(line.rstrip())
 
     def wait_until_ready(self) -> None:
+        """Until it can work; without workers, until it answers."""
+        address = "/readyz" if self._workers else "/healthz"
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "\n".join(["it ended while starting:", *self.log])
             try:
-                if self.http.get("/readyz").status_code == 200:
+                if self.http.get(address).status_code == 200:
                     return
             except httpx.TransportError:
                 pass

@@ -57,7 +57,7 @@ def test_brought_model_works_like_the_zoos(site: RunningSite, folder: Path) -> N
     assert done.returncode == 0, done.stderr
     listed = {model["id"]: model for model in site.http.get("/api/v1/models").json()["models"]}
     mine = listed["my-own-gpt-2"]
-    assert (mine["family"], mine["layers"], mine["heads"], mine["state"]) == ("gpt2", 3, 3, "ready")
+    assert (mine["family"], mine["layers"], mine["heads"], mine["state"]) == ("gpt2", 3, 3, "cold")
 
     told = site.traced("my-own-gpt-2", TEXT)
     model = GPT2LMHeadModel.from_pretrained(folder, attn_implementation="eager").eval()

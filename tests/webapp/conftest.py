@@ -27,6 +27,7 @@ Job = TypeVar("Job", bound=MapJob)
 MANIFEST = {
     "family": "gpt2",
     "architecture": "decoder",
+    "output": "vocabulary",
     "layers": 2,
     "encoder_layers": 0,
     "heads": 2,

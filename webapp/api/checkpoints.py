@@ -23,7 +23,8 @@ def models(request: HttpRequest) -> dict[str, Any]:
 
 def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
     manifest = checkpoint.manifest
-    shape = ("family", "architecture", "layers", "encoder_layers", "heads", "positions", "parameters", "size_bytes")
+    sizes = ("layers", "encoder_layers", "heads", "positions", "parameters", "size_bytes")
+    shape = ("family", "architecture", "output", *sizes)
     return {
         "id": checkpoint.id,
         "name": checkpoint.name,

@@ -81,7 +81,7 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "implementation": implementation,
         "error": error,
         "attempt": run.attempt,
-        "place": place_of(run),
+        "place": place_of(run) if state == Run.State.QUEUED else None,
         "workers": fleet().workers,
         "created_at": run.created_at,
         "socket": run.socket,

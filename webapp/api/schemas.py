@@ -33,6 +33,7 @@ class ModelAnswer(Schema):
     name: str
     family: str
     architecture: str
+    output: str = Field(description="vocabulary, classes, token_classes or hidden.")
     layers: int
     encoder_layers: int
     heads: int

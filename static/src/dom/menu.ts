@@ -5,6 +5,8 @@ export interface Choice {
   value: string;
   label: string;
   detail?: string;
+  /** A line of its own beneath the detail. */
+  facts?: string;
 }
 
 export interface Menu {
@@ -12,8 +14,8 @@ export interface Menu {
   setLabel(label: string): void;
   setChoices(choices: Choice[], chosen?: string): void;
   setDisabled(disabled: boolean): void;
-  /** Called when the list opens. */
-  onOpen(listener: () => void): void;
+  /** Called when the list opens, and again every `again_ms` until it closes. */
+  onOpen(listener: () => void, again_ms: number): void;
 }
 
 let opened = 0;
@@ -38,11 +40,17 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
   const root = element("div", { class: "menu" }, trigger, list);
 
   let opens = () => {};
+  let again_ms = 0;
+  let timer: ReturnType<typeof setInterval> | undefined;
   const items = () => [...list.children] as HTMLElement[];
   function show(open: boolean): void {
     list.hidden = !open;
     trigger.setAttribute("aria-expanded", String(open));
-    if (open) opens();
+    clearInterval(timer);
+    if (open) {
+      opens();
+      if (again_ms) timer = setInterval(opens, again_ms);
+    }
     if (open) (list.querySelector<HTMLElement>('[aria-selected="true"]') ?? items()[0])?.focus();
   }
   function choose(item: Element | null): void {
@@ -88,12 +96,13 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
     setChoices(choices, chosen) {
       const focused = items().indexOf(document.activeElement as HTMLElement);
       list.replaceChildren(
-        ...choices.map(({ value, label: text, detail }) =>
+        ...choices.map(({ value, label: text, detail, facts }) =>
           element(
             "li",
             { role: "option", tabindex: -1, "data-value": value, "aria-selected": String(value === chosen) },
             element("span", { class: "choice-label", dir: "auto" }, text),
             detail ? element("span", { class: "choice-detail", dir: "auto" }, detail) : null,
+            facts ? element("span", { class: "choice-detail choice-facts" }, facts) : null,
           ),
         ),
       );
@@ -103,8 +112,9 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
     setDisabled(disabled) {
       trigger.disabled = disabled;
     },
-    onOpen(listener) {
+    onOpen(listener, again) {
       opens = listener;
+      again_ms = again;
     },
   };
 }

@@ -23,6 +23,8 @@ export type { Connection } from "../wire/socket";
 
 export class Explorer {
   readonly models = new Store<Model[] | null>(null);
+  /** How many workers lived when the models were asked for; null before. */
+  readonly workers = new Store<number | null>(null);
   /** The model of the next run; the run's own model is in the run. */
   readonly model = new Store<Model | null>(null);
   readonly run = new Store<Run>(EMPTY_RUN);
@@ -68,7 +70,10 @@ export class Explorer {
   /** Asks which models there are now, and in which state; the chosen one stays chosen. */
   async readModels(): Promise<void> {
     try {
-      const models = await listModels();
+      const { models, workers } = await listModels();
+      this.workers.set(workers);
+      // What is told again as it was shall not redraw a list that somebody walks through.
+      if (JSON.stringify(models) === JSON.stringify(this.models.value)) return;
       this.models.set(models);
       this.model.update((chosen) => models.find(({ id }) => id === chosen?.id) ?? chosen);
     } catch (error) {

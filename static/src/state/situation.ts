@@ -1,5 +1,7 @@
 /** What the page should say when it has no map to show, or when something is wrong: in words, with what to press. */
+import { sizeOf } from "../language/amounts";
 import { say } from "../language/say";
+import { isLoading } from "./awaited";
 import type { Run } from "./run";
 import { type HeadRef, sitesOfModel } from "./sites";
 import type { Model } from "../wire/http";
@@ -22,7 +24,6 @@ export interface Surroundings {
 
 const SILENT_AFTER_MS = 8_000;
 const WAITING_AFTER_MS = 1_500;
-const MEGABYTE = 1e6;
 
 export function situationOf(
   run: Run,
@@ -66,17 +67,13 @@ export function layersHere(run: Run, model: Pick<Model, "architecture" | "layers
   return say("layer {n} of {all}", { n: run.sites.size, all: sitesOfModel(model).length });
 }
 
-/** A worker took the run and has not read the text yet: it is loading the model. */
-function isLoading(run: Run): boolean {
-  return run.phase === "running" && Object.keys(run.sequences).length === 0 && run.sites.size === 0;
-}
-
 function inQueue(silent_ms: number, queue: Surroundings["queue"], covers: boolean): Situation {
   const seconds = Math.round(silent_ms / 1000);
   if (queue?.workers === 0) {
-    const detail = say("This page has waited {n} s. The run is kept, and starts as soon as there is a worker.", {
+    const waited = say("This page has waited {n} s. The run is kept, and starts as soon as there is a worker.", {
       n: seconds,
     });
+    const detail = `${waited} ${say("./run starts one, with the site.")}`;
     return waiting(say("No worker is running"), detail, covers);
   }
   if (silent_ms <= WAITING_AFTER_MS)
@@ -93,7 +90,7 @@ function inQueue(silent_ms: number, queue: Surroundings["queue"], covers: boolea
 
 function onItsWay(run: Run, model: Model | null, silent_ms: number): Situation {
   if (isLoading(run)) {
-    const size = model ? say(" ({n} MB)", { n: Math.max(1, Math.round(model.size_bytes / MEGABYTE)) }) : "";
+    const size = model ? ` (${sizeOf(model.size_bytes)})` : "";
     const name = model?.name ?? run.model ?? "";
     const seconds = Math.round(silent_ms / 1000);
     const detail = seconds ? say("Since {n} s. It stays in memory for later runs.", { n: seconds }) : "";

@@ -1,11 +1,12 @@
 /** One measure of every head by layer, as a Plotly chart; a press on a dot shows that head. Loaded when it is opened. */
-import { element } from "../dom/element";
+import { element, setText } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import { roundTop } from "../dom/numbers";
 import { CHART_CONFIG, chartLayout, loadPlotly, type Plotly, type PlotlyHost } from "../dom/plotly";
 import { cssColour } from "../dom/ink";
 import { say } from "../language/say";
 import { atMostEvery } from "../dom/schedule";
+import { awaited } from "../state/awaited";
 import type { Explorer } from "../state/explorer";
 import { MEASURES, measuresOf, type MeasureText } from "../state/labels";
 import { measureOf, type Site } from "../state/run";
@@ -46,7 +47,7 @@ export function mountChart(
   menu.root.classList.add("menu-right");
   tools.append(menu.root);
   const plot = element("div", { class: "chart" });
-  const words = element("p", { class: "aside chart-words" }, say("Fills layer by layer when a text runs."));
+  const words = element("p", { class: "aside chart-words" });
   const legend = element("p", { class: "aside chart-legend", hidden: true }, say("■ encoder  ● decoder  ◆ cross-attention"));
   host.append(plot, words, legend);
 
@@ -65,6 +66,7 @@ export function mountChart(
     if (!panel.open) return;
     plot.classList.toggle("chart-empty", sites.length === 0);
     words.hidden = sites.length > 0;
+    if (sites.length === 0) setText(words, whyEmpty());
     legend.hidden = !sites.some(({ stack }) => stack === "encoder");
     if (sites.length === 0) return;
     if (!plotly) return void load();
@@ -82,6 +84,11 @@ export function mountChart(
     lastDrawn = drawn;
     void plotly.react(plot, [trace(heads)], layout(heads), CHART_CONFIG);
   });
+
+  function whyEmpty(): string {
+    const { run, connection } = explorer;
+    return awaited(run.value, connection.value, say("Fills layer by layer."), say("This run has no heads to show."));
+  }
 
   function dots(): Dot[] {
     const sites = [...explorer.run.value.sites.values()].filter((site) => measuresOf(site).includes(measure));
@@ -141,7 +148,7 @@ export function mountChart(
     window.localStorage.setItem(OPEN, panel.open ? "yes" : "no");
     draw();
   });
-  watch([explorer.run, explorer.selection, theme], draw);
+  watch([explorer.run, explorer.connection, explorer.selection, theme], draw);
 }
 
 interface Dot extends HeadRef {

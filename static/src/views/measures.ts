@@ -4,12 +4,11 @@ import { exactShare, measured, share } from "../dom/numbers";
 import { oncePerFrame } from "../dom/schedule";
 import { say } from "../language/say";
 import type { Explorer } from "../state/explorer";
+import { awaited } from "../state/awaited";
 import { watch } from "../state/store";
 import { confidenceInWords, labelOf, type MeasureText, measuresOf } from "../state/labels";
 import { measureOf } from "../state/run";
 import { headNameInWords } from "../state/sites";
-
-const WAITING_PHASES = ["queued", "running"];
 
 export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
   const name = element("p", { class: "where" });
@@ -29,8 +28,9 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
     if (!selected || !site) {
       setText(title, "");
       setText(confidence, "");
-      const isWaiting = WAITING_PHASES.includes(explorer.run.value.phase);
-      setText(sentence, isWaiting ? say("Its measures come with its layer.") : say("Appears when a text has run."));
+      const never = say("This run has no such head. Choose one in the grid.");
+      const { run, connection } = explorer;
+      setText(sentence, awaited(run.value, connection.value, say("Its measures come with its layer."), never));
       return;
     }
     const label = labelOf(site, selected.head);
@@ -54,7 +54,7 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
       list.replaceChildren(...shown);
   });
 
-  watch([explorer.run, explorer.selection], draw);
+  watch([explorer.run, explorer.connection, explorer.selection], draw);
   draw();
 }
 

@@ -1,11 +1,13 @@
 /** Which model the next run uses, with its size and whether a worker has it at hand. */
 import { createMenu } from "../dom/menu";
 import { count } from "../dom/numbers";
+import { shortCount, sizeOf } from "../language/amounts";
 import { say } from "../language/say";
 import type { Explorer, Model } from "../state/explorer";
 import { watch } from "../state/store";
 
-const MILLION = 1e6;
+/** Between two looks at the states, while the list is open. A worker tells its own every two seconds. */
+const ASK_AGAIN_MS = 3_000;
 
 export function mountModels(host: HTMLElement, explorer: Explorer): void {
   const menu = createMenu(say("Model"), (id) => {
@@ -13,43 +15,43 @@ export function mountModels(host: HTMLElement, explorer: Explorer): void {
     if (chosen) explorer.model.set(chosen);
   });
   menu.root.classList.add("menu-right", "menu-models");
-  menu.onOpen(() => void explorer.readModels());
+  menu.onOpen(() => void explorer.readModels(), ASK_AGAIN_MS);
   host.append(menu.root);
 
   function show(): void {
     const models = explorer.models.value ?? [];
     menu.setChoices(
-      models.map((model) => ({ value: model.id, label: model.name, detail: describe(model) })),
+      models.map((model) => ({
+        value: model.id,
+        label: model.name,
+        ...(model.sentence ? { detail: model.sentence } : {}),
+        facts: describe(model, explorer.workers.value),
+      })),
       explorer.model.value?.id,
     );
     menu.setLabel(explorer.model.value?.name ?? say("Model"));
     menu.setDisabled(models.length === 0);
   }
 
-  watch([explorer.models, explorer.model], show);
+  watch([explorer.models, explorer.model, explorer.workers], show);
   show();
 }
 
-function describe(model: Model): string {
-  const size = say("{n} M parameters, {size} MB", {
-    n: millions(model.parameters),
-    size: millions(model.size_bytes),
+function describe(model: Model, workers: number | null): string {
+  const size = say("{n} parameters, {size}", {
+    n: shortCount(model.parameters),
+    size: sizeOf(model.size_bytes),
   });
   const shape = say("{layers} layers × {heads} heads, up to {n} tokens", {
     layers: model.layers,
     heads: model.heads,
     n: count(model.positions),
   });
-  const line = `${stateOf(model)} · ${shape} · ${size}`;
-  return model.sentence ? `${model.sentence} ${line}` : line;
+  return [stateOf(model, workers), size, shape].join(" · ");
 }
 
-function millions(value: number): string {
-  const many = value / MILLION;
-  return many < 9.95 ? many.toFixed(1) : count(Math.round(many));
-}
-
-function stateOf({ state }: Model): string {
+function stateOf({ state }: Model, workers: number | null): string {
+  if (state === "cold" && workers === 0) return say("○ cold: no worker is running");
   const words = {
     ready: say("● ready: in a worker's memory"),
     loading: say("◐ loading: on its way into memory"),

@@ -16,7 +16,10 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
   const title = element("p", { class: "cover-title" });
   const detail = element("p", { class: "cover-detail" });
   const again = button(say("Try now"), { class: "quiet" }, () => explorer.reconnect());
-  const cover = element("div", { class: "cover", role: "status", hidden: true }, title, detail, again);
+  const stop = button(say("Stop"), { class: "quiet", title: say("End this run; what it found stays") }, () =>
+    void explorer.stop(),
+  );
+  const cover = element("div", { class: "cover", role: "status", hidden: true }, title, detail, again, stop);
   const lineText = element("span");
   const lineAgain = button(say("Try now"), { class: "quiet" }, () => explorer.reconnect());
   line.append(lineText, lineAgain);
@@ -35,6 +38,7 @@ export function mountNotice(line: HTMLElement, host: HTMLElement, explorer: Expl
     setText(title, situation?.title ?? "");
     setText(detail, situation?.detail ?? "");
     again.hidden = !situation?.canReconnect;
+    stop.hidden = situation?.tone !== "waiting" || situation.canReconnect;
     const isLine = situation !== null && !situation.covers;
     line.classList.toggle("line-trouble", isLine);
     lineAgain.hidden = !isLine || !situation.canReconnect;

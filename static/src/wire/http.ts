@@ -11,6 +11,8 @@ export interface Model {
   encoder_layers: number;
   heads: number;
   positions: number;
+  /** What it gives for each place, or for the whole text. */
+  output: "vocabulary" | "classes" | "token_classes" | "hidden";
   parameters: number;
   size_bytes: number;
   /** Whether it reads two texts as a pair. */
@@ -127,8 +129,9 @@ export class ApiError extends Error {
 
 const UNREACHABLE = say("The server does not answer. Check that Headlight is running, then try again.");
 
-export async function listModels(): Promise<Model[]> {
-  return (await json<{ models: Model[] }>("/api/v1/models")).models;
+/** `workers` is how many live now. */
+export function listModels(): Promise<{ models: Model[]; workers: number }> {
+  return json("/api/v1/models");
 }
 
 export function createRun(order: TraceOrder): Promise<CreatedRun> {

@@ -43,6 +43,7 @@ const model = {
   parameters: 124e6,
   size_bytes: 498e6,
   pairs: false,
+  output: "vocabulary",
   state: "cold",
   examples: [],
 } as const;

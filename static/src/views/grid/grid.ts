@@ -10,6 +10,7 @@ import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import { say } from "../../language/say";
+import { awaited } from "../../state/awaited";
 import type { Explorer } from "../../state/explorer";
 import { labelsOf, valueOf } from "../../state/heads";
 import { MEASURES } from "../../state/labels";
@@ -95,7 +96,7 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
   });
 
   function arrange(): void {
-    const { groups, headsOf, heads, isWhole, reason: why } = listing.value;
+    const { groups, headsOf, heads, isWhole } = listing.value;
     const before = layout;
     layout = isWhole
       ? layOut(groups, headsOf, size.width, size.height)
@@ -103,12 +104,22 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     places = new Map(layout.cells.map((cell, place) => [keyOf(cell), place]));
     hovered = null;
     spacer.style.height = `${Math.max(0, layout.height - size.height)}px`;
-    reason.hidden = why === null;
-    setText(reason, why ?? "");
+    showReason();
     if (before.flows !== layout.flows && layout.flows) scroller.scrollTop = 0;
     else if (layout.height !== before.height) keepSelectedInSight();
     describeSelected();
     draw();
+  }
+
+  /** Why no head is here, in the grid's place; before the first layer, beneath the places of those that will come. */
+  function showReason(): void {
+    const { run, connection } = explorer;
+    const isWaiting = run.value.sites.size === 0;
+    const [comes, never] = [say("Heads come layer by layer."), say("This run has no heads to show.")];
+    const why = isWaiting ? awaited(run.value, connection.value, comes, never) : listing.value.reason;
+    reason.hidden = why === null;
+    reason.classList.toggle("grid-note", isWaiting && layout.cells.length > 0);
+    setText(reason, why ?? "");
   }
 
   function captionLetters(): CaptionLetters {
@@ -246,6 +257,7 @@ export function mountGrid(host: HTMLElement, tools: HTMLElement, explorer: Explo
     keepSelectedInSight();
   });
   listing.subscribe(arrange);
+  watch([explorer.run, explorer.connection], showReason);
   explorer.selection.subscribe(keepSelectedInSight);
   watch([explorer.selection, explorer.run, derive([explorer.view], () => explorer.view.value.picked)], () => {
     describeSelected();

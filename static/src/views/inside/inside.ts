@@ -3,6 +3,7 @@ import { button, element, setText } from "../../dom/element";
 import { exactShare, real, share } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
 import { say } from "../../language/say";
+import { awaited } from "../../state/awaited";
 import type { Explorer } from "../../state/explorer";
 import { keptPair } from "../../state/pair";
 import { namesOf, sequencesOf } from "../../state/run";
@@ -40,7 +41,9 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
     if (!kept || !place) {
       where.replaceChildren();
       setText(weight, "");
-      setText(state, say("Press a weight of the map, and it is taken apart here."));
+      const press = say("Press a weight of the map, and it is taken apart here.");
+      const { connection } = explorer;
+      setText(state, run.sites.size ? press : awaited(run, connection.value, say("Comes with the head's layer."), press));
       numbers.hidden = true;
       again.hidden = true;
       return;
@@ -87,7 +90,7 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
     row.replaceChildren(...rowParts(reading, names, rowIndex, col));
   }
 
-  watch([explorer.run, explorer.view, explorer.selection], draw);
+  watch([explorer.run, explorer.connection, explorer.view, explorer.selection], draw);
   pairs.onChange(draw);
   draw();
 }

@@ -1,0 +1,18 @@
+/** Large amounts in two digits and a unit. */
+
+/** "860", "17 K", "4.3 M", "1.2 B". */
+export function shortCount(value: number): string {
+  return scaled(value, ["", " K", " M", " B"]);
+}
+
+/** "68 KB", "17 MB", "1.2 GB". */
+export function sizeOf(bytes: number): string {
+  return scaled(bytes, [" B", " KB", " MB", " GB"]);
+}
+
+function scaled(value: number, units: readonly string[]): string {
+  const thousands = Math.floor(Math.log10(Math.max(1, value)) / 3);
+  const step = Math.min(units.length - 1, thousands);
+  const many = value / 1000 ** step;
+  return `${step > 0 && many < 9.95 ? many.toFixed(1) : Math.round(many)}${units[step]}`;
+}
