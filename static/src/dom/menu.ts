@@ -12,6 +12,7 @@ export interface Choice {
 export interface Menu {
   root: HTMLElement;
   setLabel(label: string): void;
+  /** Cost: none where nothing changed. */
   setChoices(choices: Choice[], chosen?: string): void;
   setDisabled(disabled: boolean): void;
   /** Called when the list opens, and again every `again_ms` until it closes. */
@@ -42,6 +43,7 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
   let opens = () => {};
   let again_ms = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
+  let told = "";
   const items = () => [...list.children] as HTMLElement[];
   function show(open: boolean): void {
     list.hidden = !open;
@@ -90,10 +92,14 @@ export function createMenu(caption: string, onChoose: (value: string) => void): 
   return {
     root,
     setLabel(text) {
+      if (label.textContent === text) return;
       label.textContent = text;
       trigger.setAttribute("aria-label", text === caption ? caption : `${caption}: ${text}`);
     },
     setChoices(choices, chosen) {
+      const now = JSON.stringify([choices, chosen]);
+      if (now === told) return;
+      told = now;
       const focused = items().indexOf(document.activeElement as HTMLElement);
       list.replaceChildren(
         ...choices.map(({ value, label: text, detail, facts }) =>

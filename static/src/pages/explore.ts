@@ -9,6 +9,7 @@ import { say } from "../language/say";
 import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
 import { nextTitle } from "../state/next";
+import { isUnderWay } from "../state/run";
 import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
 import { Pairs } from "../tiles/pairs";
@@ -46,6 +47,7 @@ function openPage(app: HTMLElement): void {
   });
   const explorer = new Explorer(window, app.dataset.run || null);
   const rectangles = new Rectangles();
+  explorer.run.subscribe((run) => rectangles.holdBack(isUnderWay(run) ? run.id : null));
   const totals = new Totals();
   const mapState = new Store<MapState | null>(null);
 

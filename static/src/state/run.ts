@@ -87,6 +87,11 @@ export function fold(run: Run, event: RunEvent): Run {
   }
 }
 
+/** Whether a worker has yet to begin with it, or to end. */
+export function isUnderWay({ phase }: Run): boolean {
+  return phase === "queued" || phase === "running";
+}
+
 /** Which sequence asks (the rows of a map) and which is looked at (its columns). */
 export function sequencesOf(site: Pick<Site, "stack" | "kind">): { rows: SequenceName; columns: SequenceName } {
   return { rows: site.stack, columns: site.kind === "cross" ? "encoder" : site.stack };

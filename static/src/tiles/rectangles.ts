@@ -43,6 +43,7 @@ export class Rectangles {
   readonly #wanted = new Map<string, Wanted[]>();
   readonly #failed = new Map<string, ApiError>();
 
+  #computed: string | null = null;
   readonly #listeners: (() => void)[] = [];
 
   constructor(
@@ -87,6 +88,16 @@ export class Rectangles {
     this.#next();
   }
 
+  /**
+   * Names the run that is being computed, if one is: what is wanted of it is asked for when it is over. A worker that
+   * is free would have to compute the run a second time, and the one that is not would answer no sooner.
+   */
+  holdBack(run: string | null): void {
+    if (run === this.#computed) return;
+    this.#computed = run;
+    this.#next();
+  }
+
   /** Asks again for what did not come and is still wanted. */
   retry(): void {
     this.#failed.clear();
@@ -96,6 +107,7 @@ export class Rectangles {
   #next(): void {
     for (const { key, map, area } of [...this.#wanted.values()].flat()) {
       if (this.#fetching.size >= AT_ONCE) return;
+      if (map.run === this.#computed) continue;
       if (this.#cache.has(key) || this.#fetching.has(key) || this.#failed.has(key)) continue;
       void this.#fetch(key, map, area);
     }

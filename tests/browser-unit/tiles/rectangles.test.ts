@@ -64,3 +64,14 @@ test("workers that are away are asked again by themselves", async () => {
   expect(read).toHaveBeenCalledTimes(2);
   expect(rectangles.failureOf(map)).toBeUndefined();
 });
+
+test("a run that is being computed is asked when it is over, another one at once", () => {
+  const read = vi.fn((_run: string) => new Promise<never>(() => {}));
+  const rectangles = new Rectangles(read);
+  rectangles.holdBack("r1");
+  rectangles.want("map", map, [area(0)]);
+  rectangles.want("strip", { ...map, run: "r0" }, [area(1)]);
+  expect(read.mock.calls.map(([run]) => run)).toEqual(["r0"]);
+  rectangles.holdBack(null);
+  expect(read.mock.calls.map(([run]) => run)).toEqual(["r0", "r1"]);
+});

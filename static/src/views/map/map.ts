@@ -10,7 +10,7 @@ import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { namesOf, type Run, sequencesOf, type Site } from "../../state/run";
+import { isUnderWay, namesOf, type Run, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
 import type { MapSize } from "../../tiles/cover";
@@ -55,7 +55,8 @@ export function mountMap(
   const draw = oncePerFrame(() => {
     host.hidden = explorer.view.value.drawing !== "map";
     shown = host.hidden ? null : arrange();
-    totals.want(shown?.site ?? null, shown?.map ?? null);
+    const summed = isUnderWay(explorer.run.value) ? null : shown;
+    totals.want(summed?.site ?? null, summed?.map ?? null);
     if (host.hidden) return rectangles.wantOfAll("map", []);
     const context = clearedContext(ink, box);
     surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));
