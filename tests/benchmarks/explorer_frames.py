@@ -22,7 +22,7 @@ FRAME = "BeginCommitCompositorFrame"
 
 @dataclass(frozen=True)
 class Frames:
-    """Units: ms of each frame in which a script ran. Layout that a script forces counts as its own."""
+    """Units: ms of each frame that the page drew. Layout that a script forces counts as its own."""
 
     scripts: list[float]
     """What the thread computed, without garbage collection. Where it waited for a processor is not the page's doing."""
@@ -53,12 +53,15 @@ def frames_of(events: list[dict[str, Any]]) -> Frames:
     commits = [event["ts"] for event in mine if event["name"] == FRAME]
     scripts: defaultdict[int, float] = defaultdict(float)
     collections: defaultdict[int, float] = defaultdict(float)
+    drawn: set[int] = set()
     script_end = collection_end = 0.0
     for event in mine:
         if event["ph"] != "X":
             continue
         start, end = event["ts"], event["ts"] + event.get("dur", 0)
         frame, computed_ms = bisect_right(commits, start), event.get("tdur", 0) / 1000
+        if event["name"] == "FireAnimationFrame":
+            drawn.add(frame)
         # Events nest; what lies within an earlier one is counted with it.
         if event["name"] in SCRIPTS and start >= script_end:
             scripts[frame] += computed_ms
@@ -68,7 +71,7 @@ def frames_of(events: list[dict[str, Any]]) -> Frames:
             if start < script_end:
                 scripts[frame] -= computed_ms
             collection_end = end
-    return Frames(scripts=list(scripts.values()), collections=list(collections.values()))
+    return Frames(scripts=[scripts[n] for n in sorted(drawn)], collections=list(collections.values()))
 
 
 def _thread(event: dict[str, Any]) -> tuple[int, int]:
