@@ -168,7 +168,10 @@ def _map(chromium: Browser, site: RunningSite) -> Iterator[Figure]:
             page.mouse.up()
 
         yield from _movement("explorer.map_zoom", chromium, page, zoom)
+        page.get_by_role("button", name="Fit").click()
+        page.mouse.move(x, y)
         page.mouse.wheel(0, -900)
+        page.locator(".map-body.zoomed").wait_for()
         yield from _movement("explorer.map_pan", chromium, page, pan)
 
 

@@ -30,6 +30,8 @@ export class Explorer {
   readonly run = new Store<Run>(EMPTY_RUN);
   readonly connection = new Store<Connection | null>(null);
   readonly view: Store<View>;
+  /** The view without its frame, for whoever has nothing to do when a map is moved or zoomed. */
+  readonly choices: Store<Omit<View, "frame">>;
   readonly hover = new Store<TokenRef | null>(null);
   /** The head that is shown. */
   readonly selection: Store<HeadRef | null>;
@@ -52,6 +54,10 @@ export class Explorer {
   ) {
     this.#address = openView(window);
     this.view = this.#address.view;
+    this.choices = derive([this.view], () => {
+      const { frame: _, ...choices } = this.view.value;
+      return choices;
+    });
     this.selection = derive([this.run, this.view, this.models], () =>
       selectedHead(this.run.value, this.view.value, this.pointed),
     );

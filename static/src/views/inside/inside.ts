@@ -90,7 +90,7 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
     row.replaceChildren(...rowParts(reading, names, rowIndex, col));
   }
 
-  watch([explorer.run, explorer.connection, explorer.view, explorer.selection], draw);
+  watch([explorer.run, explorer.connection, explorer.choices, explorer.selection], draw);
   pairs.onChange(draw);
   draw();
 }

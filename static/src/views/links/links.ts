@@ -326,7 +326,7 @@ export function mountLinks(
     box = next;
     draw();
   });
-  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp], draw);
+  watch([explorer.run, explorer.choices, explorer.selection, explorer.hover, ramp], draw);
   rectangles.onArrival(draw);
 }
 

@@ -256,8 +256,8 @@ export function mountStrip(
     explorer.lock({ sequence, index: next?.tokens.at(-1) ?? 0 });
   });
 
-  const { run, connection, view, selection, active, hover } = explorer;
-  watch([run, connection, view, selection, active, hover, mode], draw);
+  const { run, connection, choices, selection, active, hover } = explorer;
+  watch([run, connection, choices, selection, active, hover, mode], draw);
   rectangles.onArrival(draw);
 }
 

@@ -14,7 +14,7 @@ const REMEMBERED = "headlight-strip-heads";
 export function mountStripTools(host: HTMLElement, explorer: Explorer): Store<HeadsMode> {
   const stored = window.localStorage.getItem(REMEMBERED) as HeadsMode | null;
   const chosen = new Store<HeadsMode>(stored && MODES.includes(stored) ? stored : "average");
-  const mode = derive([chosen, explorer.view], () => (explorer.view.value.picked.length ? chosen.value : "one"));
+  const mode = derive([chosen, explorer.choices], () => (explorer.view.value.picked.length ? chosen.value : "one"));
   const heads = createSwitch(
     say("Picked heads"),
     [
@@ -41,7 +41,7 @@ export function mountStripTools(host: HTMLElement, explorer: Explorer): Store<He
     heads.choose(chosen.value);
     whole.setAttribute("aria-pressed", String(explorer.view.value.words));
   };
-  watch([chosen, explorer.view], show);
+  watch([chosen, explorer.choices], show);
   show();
   return mode;
 }
