@@ -59,7 +59,8 @@ class NearKeys:
         if self._last is None or self._last[0] != (rows, cols):
             left, right = cols.start - self.shift, cols.stop - self.shift
             reach = self.offsets // 2
-            touched = range(max(rows.start, left - reach), min(rows.stop, right + reach))
+            first, last = max(rows.start, left - reach), min(rows.stop, right + reach)
+            touched = range(first, max(first, last))
             column = torch.arange(touched.start - left, touched.stop - left, device=self.near.device)[:, None]
             column = column + torch.arange(-reach, reach + 1, device=self.near.device)
             inside = ((column >= 0) & (column < len(cols))).to(self.near.dtype)
