@@ -6,8 +6,10 @@ header once and with the exact shape. What is refused says why in one sentence (
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -88,7 +90,7 @@ class Checkpoint:
 
         Raises: CheckpointError if two tied tensors or a repeated constant disagree, or a weight is not finite.
         """
-        with torch.device("meta"):
+        with torch.device("meta"), _collection_paused():
             model = build(self.config)
         self._refuse_disagreement()
         with one_thread():
@@ -103,13 +105,15 @@ class Checkpoint:
 
     def _read_finite(self, entry: Entry) -> Tensor:
         stored = self.weights.tensors[self.stored_names[entry.name]]
-        tensor = stored.read()
-        # One number tells for nearly all; a sum of finite weights may also overflow.
-        if not tensor.sum().isfinite() and not tensor.isfinite().all():
-            raise CheckpointError(
-                f"{stored.name} holds values that are not finite (NaN or infinity); the file is broken."
-            )
-        return tensor
+
+        def refuse_broken(piece: Tensor) -> None:
+            # One number tells for nearly all; a sum of finite weights may also overflow.
+            if not piece.sum().isfinite() and not piece.isfinite().all():
+                raise CheckpointError(
+                    f"{stored.name} holds values that are not finite (NaN or infinity); the file is broken."
+                )
+
+        return stored.read(refuse_broken)
 
     def _refuse_disagreement(self) -> None:
         family = FAMILIES[self.family]
@@ -125,6 +129,18 @@ class Checkpoint:
             _, tensor = next(self.weights.read([stored]))
             if tensor.shape != constant.shape or (tensor.float() - constant).abs().max() > CONSTANT_TOLERANCE:
                 raise CheckpointError(f"{name} is not the table that this family computes.")
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """While much is made that stays: to look for what may go then walks through all of torch, in 0.13 s."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def read_config_file(path: Path) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 
 import torch
@@ -15,6 +16,9 @@ from modelcore.checkpoints.error import CheckpointError
 TENSOR_LIMIT = 100_000
 NAME_LIMIT = 512
 RANK_LIMIT = 8
+
+# What is read at once: small enough to be in the cache still when it is looked at.
+PIECE_BYTES = 1 << 20
 
 # The dtypes that weights come in.
 WEIGHT_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -63,18 +67,35 @@ class StoredTensor:
         """The byte after the last."""
         return self.start + self.size_bytes
 
-    def read(self) -> Tensor:
+    def read(self, see: Callable[[Tensor], None] = lambda piece: None) -> Tensor:
         """The values, in memory of their own.
 
-        Raises: CheckpointError if the file has become shorter.
+        `see` is shown every piece of them, flat, while it is in the cache still; by two threads where there is much.
+        Raises: CheckpointError if the file has become shorter; whatever `see` raises.
         """
         tensor = torch.empty(self.shape, dtype=DTYPES[self.dtype])
-        if self.size_bytes:
-            room = tensor.reshape(-1).view(torch.uint8).numpy().data
-            with self.file.open("rb", buffering=0) as stream:
-                stream.seek(self.start)
-                _fill(stream, room, self)
+        flat = tensor.view(-1)
+        if self.size_bytes < 2 * PIECE_BYTES:
+            self._fill(flat, self.start, see)
+            return tensor
+        half = len(flat) // 2
+        with ThreadPoolExecutor(1) as thread:
+            first = thread.submit(self._fill, flat[:half], self.start, see)
+            self._fill(flat[half:], self.start + half * flat.itemsize, see)
+            first.result()
         return tensor
+
+    def _fill(self, flat: Tensor, start: int, see: Callable[[Tensor], None]) -> None:
+        with self.file.open("rb", buffering=0) as stream:
+            stream.seek(start)
+            for piece in flat.split(PIECE_BYTES // flat.itemsize):
+                room = piece.view(torch.uint8).numpy().data
+                while room:
+                    count = stream.readinto(room)
+                    if not count:
+                        raise CheckpointError(f"{self.file.name} was cut short while {self.name[:80]} was read.")
+                    room = room[count:]
+                see(piece)
 
 
 def shown_name(file: Path, name: str) -> str:
@@ -82,12 +103,3 @@ def shown_name(file: Path, name: str) -> str:
     if len(name) > NAME_LIMIT or not name.isprintable():
         raise CheckpointError(f"{file.name}: the tensor name {name[:80]!r} is too long or not printable.")
     return name[:80]
-
-
-def _fill(stream: FileIO, room: memoryview, tensor: StoredTensor) -> None:
-    """Reads until `room` is full: one system call gives 2 GB at most."""
-    while room:
-        count = stream.readinto(room)
-        if not count:
-            raise CheckpointError(f"{tensor.file.name} was cut short while {tensor.name[:80]} was read.")
-        room = room[count:]
