@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import NARROW
 from tests.running import RunningSite
@@ -28,15 +28,15 @@ def wait_for_queue(page: Page) -> None:
     expect(page.get_by_text("No worker is running", exact=True)).to_be_visible()
 
 
-def panel(page: Page, name: str) -> str:
+def panel(page: Page, name: str) -> Locator:
     role = "region" if name == "Tokens" else "group"
-    return page.get_by_role(role, name=name, exact=True).first.inner_text()
+    return page.get_by_role(role, name=name, exact=True).first
 
 
 def test_every_panel_says_that_it_waits_for_a_worker(page: Page) -> None:
     wait_for_queue(page)
     for name in PANELS:
-        assert "Comes when a worker has taken the run." in panel(page, name), name
+        expect(panel(page, name)).to_contain_text("Comes when a worker has taken the run.")
     seconds = page.get_by_text("This page has waited")
     before = seconds.inner_text()
     page.wait_for_function("before => !document.body.innerText.includes(before)", arg=before)
@@ -59,7 +59,7 @@ def test_waiting_run_is_stopped_and_no_panel_waits_on(page: Page) -> None:
     page.locator(".status").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("The run was stopped", exact=True)).to_be_visible()
     for name in PANELS:
-        assert "The run was stopped before this came." in panel(page, name), name
+        expect(panel(page, name)).to_contain_text("The run was stopped before this came.")
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 
 

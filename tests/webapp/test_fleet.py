@@ -8,6 +8,7 @@ import pytest
 import redis
 from django.test import Client
 
+from tests.webapp.conftest import store
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs.models import Run
 from webapp.runs.submit import submit_trace
@@ -58,3 +59,21 @@ def test_models_are_listed_while_the_broker_is_away(client: Client, monkeypatch:
 
     monkeypatch.setattr("webapp.stream.workers", away)
     assert state_of(client) == "cold"
+
+
+def test_run_that_has_ended_has_no_place_though_the_recorder_has_not_heard(
+    broker: redis.Redis, client: Client, run: Run
+) -> None:
+    assert client.get(f"/api/v1/runs/{run.id}").json()["place"] == 0
+    store(run, "started", "finished")
+    answer = client.get(f"/api/v1/runs/{run.id}").json()
+    assert (answer["state"], answer["place"]) == ("finished", None)
+
+
+def test_model_tells_its_size_and_what_it_gives(broker: redis.Redis, client: Client, checkpoint: Checkpoint) -> None:
+    (model,) = client.get("/api/v1/models").json()["models"]
+    told = {name: model[name] for name in ("parameters", "size_bytes", "output", "pairs")}
+    assert told == {
+        **{name: checkpoint.manifest[name] for name in ("parameters", "size_bytes", "output")},
+        "pairs": False,
+    }
