@@ -64,6 +64,15 @@ def test_waiting_run_is_stopped_and_no_panel_waits_on(page: Page) -> None:
 
 
 @pytest.mark.parametrize("context", [{"viewport": NARROW}], indirect=True)
+def test_list_of_models_fits_a_narrow_page(page: Page) -> None:
+    """It hung from the right end of its button, and its left half lay outside the window."""
+    wait_for_queue(page)
+    page.get_by_role("button", name="Model: Prose").click()
+    box = page.get_by_role("listbox", name="Model").bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= NARROW["width"]
+
+
+@pytest.mark.parametrize("context", [{"viewport": NARROW}], indirect=True)
 def test_run_is_stopped_on_a_narrow_page_too(page: Page) -> None:
     """The status line, which holds the button, is not shown there."""
     wait_for_queue(page)
