@@ -235,7 +235,7 @@ def _memory(chromium: Browser, site: RunningSite) -> Iterator[Figure]:
         session.send("Performance.enable")
         text = text_of(8)
         for n in range(RUNS):
-            _ask_and_wait(page, f"{text} {n}")
+            _ask_and_wait(page, text)
             if n % SAMPLE_EVERY == 0:
                 for name, value in _held(session).items():
                     samples[name].append(value)

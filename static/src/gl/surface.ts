@@ -11,6 +11,8 @@ import { openWebglSurface } from "./webgl";
 
 export interface Sheet {
   key: string;
+  /** The run that it is of. A surface keeps the sheets of one run: a page answers many, and shows one. */
+  run: string;
   /** u8: p = gain · (byte / 255)²; f32: p itself. */
   values: Uint8Array | Float32Array;
   width: number;

@@ -1,4 +1,4 @@
-/** The WebGL2 surface: one instanced draw for each sheet, textures kept up to a number of bytes. */
+/** The WebGL2 surface: one instanced draw for each sheet, textures of a run kept up to a number of bytes. */
 import { FLOATS_PER_QUAD, FRAGMENT, SCALE_CODES, VERTEX } from "./shaders";
 import type { Batch, Picture, Quad, Sheet, Surface } from "./surface";
 import type { Ramp } from "./ramp";
@@ -40,6 +40,7 @@ class WebglSurface implements Surface {
   #program: Program | null;
   #shownRamp: Ramp | null = null;
   readonly #batches = new Map<Batch, KeptBatch>();
+  #run = "";
   #textures = new ByteCache<WebGLTexture>(TEXTURE_BYTES, (_, texture) => this.gl.deleteTexture(texture));
 
   constructor(
@@ -143,6 +144,8 @@ class WebglSurface implements Surface {
 
   #textureOf(sheet: Sheet): WebGLTexture | null {
     const { gl } = this;
+    if (sheet.run !== this.#run) this.#textures.clear();
+    this.#run = sheet.run;
     const known = this.#textures.get(sheet.key);
     if (known) return known;
     const texture = gl.createTexture();

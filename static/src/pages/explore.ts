@@ -47,7 +47,7 @@ function openPage(app: HTMLElement): void {
   });
   const explorer = new Explorer(window, app.dataset.run || null);
   const rectangles = new Rectangles();
-  explorer.run.subscribe((run) => rectangles.holdBack(isUnderWay(run) ? run.id : null));
+  explorer.run.subscribe((run) => rectangles.follow(run.id, isUnderWay(run)));
   const totals = new Totals();
   const mapState = new Store<MapState | null>(null);
 

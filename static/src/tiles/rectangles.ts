@@ -43,7 +43,8 @@ export class Rectangles {
   readonly #wanted = new Map<string, Wanted[]>();
   readonly #failed = new Map<string, ApiError>();
 
-  #computed: string | null = null;
+  #run: string | null = null;
+  #isUnderWay = false;
   readonly #listeners: (() => void)[] = [];
 
   constructor(
@@ -89,12 +90,17 @@ export class Rectangles {
   }
 
   /**
-   * Names the run that is being computed, if one is: what is wanted of it is asked for when it is over. A worker that
-   * is free would have to compute the run a second time, and the one that is not would answer no sooner.
+   * Names the run that is shown, and whether it is still computed. What came of others is forgotten. What is wanted of
+   * a run under way is asked for when it is over: a worker that is free would have to compute the run a second time,
+   * and the one that is not would answer no sooner.
    */
-  holdBack(run: string | null): void {
-    if (run === this.#computed) return;
-    this.#computed = run;
+  follow(run: string | null, isUnderWay: boolean): void {
+    if (run !== this.#run) {
+      this.#cache.clear();
+      this.#failed.clear();
+    }
+    this.#run = run;
+    this.#isUnderWay = isUnderWay;
     this.#next();
   }
 
@@ -107,7 +113,7 @@ export class Rectangles {
   #next(): void {
     for (const { key, map, area } of [...this.#wanted.values()].flat()) {
       if (this.#fetching.size >= AT_ONCE) return;
-      if (map.run === this.#computed) continue;
+      if (map.run === this.#run && this.#isUnderWay) continue;
       if (this.#cache.has(key) || this.#fetching.has(key) || this.#failed.has(key)) continue;
       void this.#fetch(key, map, area);
     }

@@ -5,12 +5,14 @@ import type { Site } from "../wire/messages";
 
 export function overviewSheet(run: string, site: Site): Sheet {
   const [layers = 0, height = 0, width = 0] = site.arrays.overview.shape;
-  return { key: `${run}/${site.site}/${site.seq}`, values: site.arrays.overview.values, width, height, layers };
+  const key = `${run}/${site.site}/${site.seq}`;
+  return { key, run, values: site.arrays.overview.values, width, height, layers };
 }
 
 export function weightsSheet(
   { run, site, head }: HeadMap,
   { cell, rows, cols, values, height, width, mass = 1 }: Weights,
 ): Sheet {
-  return { key: `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}/${mass}`, values, width, height, layers: 1 };
+  const key = `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}/${mass}`;
+  return { key, run, values, width, height, layers: 1 };
 }

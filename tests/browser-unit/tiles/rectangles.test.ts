@@ -65,13 +65,22 @@ test("workers that are away are asked again by themselves", async () => {
   expect(rectangles.failureOf(map)).toBeUndefined();
 });
 
-test("a run that is being computed is asked when it is over, another one at once", () => {
+test("a run that is being computed is asked when it is over", () => {
   const read = vi.fn((_run: string) => new Promise<never>(() => {}));
   const rectangles = new Rectangles(read);
-  rectangles.holdBack("r1");
+  rectangles.follow("r1", true);
   rectangles.want("map", map, [area(0)]);
-  rectangles.want("strip", { ...map, run: "r0" }, [area(1)]);
-  expect(read.mock.calls.map(([run]) => run)).toEqual(["r0"]);
-  rectangles.holdBack(null);
-  expect(read.mock.calls.map(([run]) => run)).toEqual(["r0", "r1"]);
+  expect(read).not.toHaveBeenCalled();
+  rectangles.follow("r1", false);
+  expect(read).toHaveBeenCalledTimes(1);
+});
+
+test("what came of a run is forgotten when another one is shown", async () => {
+  const rectangles = new Rectangles(async () => ({ values: new Float32Array(2), shape: [1, 2] }));
+  rectangles.follow("r1", false);
+  rectangles.want("map", map, [area(0)]);
+  await settle();
+  expect(rectangles.get(map, area(0))).toBeDefined();
+  rectangles.follow("r2", true);
+  expect(rectangles.get(map, area(0))).toBeUndefined();
 });
