@@ -17,8 +17,18 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
 }
 
 
+def _about(name: str) -> str:
+    """The first line of a benchmark's file."""
+    return (sys.modules[BENCHMARKS[name].__module__].__doc__ or "").splitlines()[0]
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="./run bench", description="Measure what the project promises.")
+    parser = argparse.ArgumentParser(
+        prog="./run bench",
+        description="Measure what the project promises.",
+        epilog="\n".join(f"{name:<12} {_about(name)}" for name in sorted(BENCHMARKS)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="all of them where none is named")
     parser.add_argument("--json", action="store_true", help="a JSON object per line")
     chosen = parser.parse_args()
