@@ -14,8 +14,8 @@ from modelcore.generation.error import GenerationError
 from modelcore.layers.attention_map import Tap
 from modelcore.layers.cache import Cache
 from modelcore.layers.edits import Edits
-from modelcore.layers.linear import lay_by_input
 from modelcore.layers.rotary import frequencies
+from modelcore.layers.writing import lay_by_input
 from modelcore.models.decoder import Decoder
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.models.readable import Readable

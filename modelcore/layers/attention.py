@@ -20,6 +20,7 @@ from modelcore.layers.linear import Linear
 from modelcore.layers.norm import build_norm
 from modelcore.layers.positional import alibi_slopes
 from modelcore.layers.rotary import Angles
+from modelcore.layers.writing import Joined
 
 
 class Attention(nn.Module):
@@ -45,6 +46,7 @@ class Attention(nn.Module):
         self.query = Linear(config.width, inner, bias=config.attention_bias)
         self.key = Linear(config.width, key_inner, bias=config.attention_bias)
         self.value = Linear(config.width, key_inner, bias=config.attention_bias)
+        self.joined = Joined(self.query, self.key, self.value)
         self.output = Linear(inner, config.width, bias=config.attention_output_bias)
         if config.qk_norm == "projection":
             self.query_norm, self.key_norm = build_norm(config, inner), build_norm(config, key_inner)
@@ -82,11 +84,12 @@ class Attention(nn.Module):
         `angles` turn queries and keys (rotary positions); `t5_bias` [buckets, H] is the stack's own table.
         Without a tap nothing is kept; with one, it is called once, before the output projection.
         """
-        q_BHQD = self._project_queries(x_BQW)
         if self.crosses:
+            q_BHQD = self._as_queries(self.query(x_BQW))
             k_BGKD, v_BGKD = self._memory(context)
         else:
-            k_BGKD, v_BGKD = self._keys_and_values(x_BQW)
+            q_BQI, k_BKI, v_BKI = self.joined(x_BQW)
+            q_BHQD, k_BGKD, v_BGKD = self._as_queries(q_BQI), self._split(k_BKI, "key_norm"), self._split(v_BKI)
             if angles is not None:
                 q_BHQD, k_BGKD = angles.turn(q_BHQD), angles.turn(k_BGKD)
             if context.cache is not None:
@@ -102,14 +105,11 @@ class Attention(nn.Module):
             context.tap(map_)
         return self.output(attended.out.transpose(1, 2).flatten(2))
 
-    def _project_queries(self, x_BQW: Tensor) -> Tensor:
-        q_BHQD = self._split(self.query(x_BQW), "query_norm")
+    def _as_queries(self, x_BQI: Tensor) -> Tensor:
+        q_BHQD = self._split(x_BQI, "query_norm")
         if self.config.score == "multiplicative":
             q_BHQD = q_BHQD @ self.score_matrix
         return q_BHQD
-
-    def _keys_and_values(self, x_BKW: Tensor) -> tuple[Tensor, Tensor]:
-        return self._split(self.key(x_BKW), "key_norm"), self._split(self.value(x_BKW))
 
     def _split(self, x_BNI: Tensor, norm: str | None = None) -> Tensor:
         """Heads apart, [B, heads, N, D], cut to the limit and normalised as the configuration says."""
@@ -128,7 +128,8 @@ class Attention(nn.Module):
         if kept is not None:
             return kept
         assert context.memory_BKW is not None, "cross-attention needs the encoder's output"
-        k_BGKD, v_BGKD = self._keys_and_values(context.memory_BKW)
+        memory_BKW = context.memory_BKW
+        k_BGKD, v_BGKD = self._split(self.key(memory_BKW), "key_norm"), self._split(self.value(memory_BKW))
         if context.cache is not None:
             context.cache.keep_memory(self.site, k_BGKD, v_BGKD)
         return k_BGKD, v_BGKD

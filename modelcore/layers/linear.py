@@ -3,14 +3,14 @@
 packed     in oneDNN's blocks: fastest for several rows. A loaded model is packed when it first reads so many that
            oneDNN is the faster library for them; it then stays so, for fewer rows and for more.
 by input   all outputs of input 0, then of input 1 …: fastest for the one row of a token that is written,
-           when memory is the limit, and nearly as fast as packed for many. What writes lays a model out so.
+           when memory is the limit, and nearly as fast as packed for many. `modelcore.layers.writing` lays it out so.
 """
 
 # x [..., inputs], weight [outputs, inputs], bias [outputs]
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,22 +19,13 @@ from torch import Tensor, nn
 
 from kernels.cpu.matmul import matmul_backend, onednn_linear, onednn_pack
 from modelcore.config import Activation
-from modelcore.layers.activation import ACTIVATIONS
+from modelcore.layers.activation import ACTIVATIONS, activate_
 
 # Below this many weights torch's shorter way to its product wins over oneDNN's faster product.
 FEW_WEIGHTS = 1 << 17
 
 # From so many rows on a weight is packed: it is then about a third faster at 8 rows, and a tenth at 64.
 MANY_ROWS = 8
-
-# What oneDNN applies to a product before it writes it: operation and algorithm.
-POST_OPERATIONS: Mapping[Activation | None, tuple[str, str]] = {
-    None: ("none", ""),
-    "gelu": ("gelu", "none"),
-    "gelu_tanh": ("gelu", "tanh"),
-    "relu": ("relu", ""),
-    "silu": ("swish", ""),
-}
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Activation | None = None) -> Tensor:
@@ -45,12 +36,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Ac
     if _is_one_row(x, weight, bias):
         y = _one_row(x, weight, bias)
     elif _is_for_onednn(x, weight, bias):
-        if activation in POST_OPERATIONS:
-            return onednn_linear(x, weight, bias, *POST_OPERATIONS[activation])
         y = onednn_linear(x, weight, bias)
     else:
         y = F.linear(x, weight.to_dense() if weight.is_mkldnn else weight, bias)
-    return y if activation is None else ACTIVATIONS[activation](y)
+    if activation is None:
+        return y
+    # oneDNN would apply some of them itself, but takes longer for it than torch does in place.
+    return ACTIVATIONS[activation](y) if y.requires_grad else activate_(activation, y)
 
 
 def _is_for_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
@@ -60,17 +52,19 @@ def _is_for_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
         return False
     if weight.is_mkldnn:
         return True
-    return (weight.is_contiguous() or _lies_by_input(weight)) and _gains(weight, x.numel() // x.shape[-1])
+    has_no_gaps = weight.is_contiguous() or weight.t().is_contiguous()
+    return has_no_gaps and _gains(weight, x.numel() // x.shape[-1])
 
 
 def _is_one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
-    if x.numel() != x.shape[-1] or weight.is_mkldnn or not _lies_by_input(weight):
+    if x.numel() != x.shape[-1] or weight.is_mkldnn or not lies_by_input(weight):
         return False
     return x.device.type == "cpu" and not (torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight)))
 
 
-def _lies_by_input(weight: Tensor) -> bool:
-    return weight.stride(0) == 1 and weight.t().is_contiguous()
+def lies_by_input(weight: Tensor) -> bool:
+    """Whether all outputs of an input lie side by side; another layer's may lie between one input's and the next's."""
+    return weight.stride(0) == 1 and weight.stride(1) >= weight.shape[0]
 
 
 def _one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -80,9 +74,13 @@ def _one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     outputs, inputs = weight.shape
     parts = next(n for n in range(torch.get_num_threads(), 0, -1) if inputs % n == 0)
-    x_P1I = x.reshape(parts, 1, inputs // parts)
-    y = torch.bmm(x_P1I, weight.t().view(parts, inputs // parts, outputs)).sum(0)
-    return (y if bias is None else y + bias).view(*x.shape[:-1], outputs)
+    y_P1O = torch.bmm(x.reshape(parts, 1, -1), weight.t().view(parts, -1, outputs))
+    y, *others = y_P1O.unbind()
+    if bias is not None:
+        y = y + bias
+    for other in others:
+        y += other
+    return y.view(*x.shape[:-1], outputs)
 
 
 def _gains(weight: Tensor, rows: int) -> bool:
@@ -148,22 +146,3 @@ class Linear(nn.Linear):
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self.unpack()
         super()._load_from_state_dict(*args, **kwargs)
-
-
-@torch.inference_mode(False)
-@torch.no_grad()
-def lay_by_input(model: nn.Module) -> None:
-    """Lays a model out for writing: every matrix that gains, token vectors included, by input. Done once.
-
-    On the CPU in float32; elsewhere nothing is changed. Memory holds one matrix twice for a moment.
-    """
-    for module in model.modules():
-        if isinstance(module, Linear):
-            module.writes = True
-        weight = getattr(module, "weight", None)
-        if not isinstance(weight, nn.Parameter) or weight.dim() != 2 or weight.device.type != "cpu":
-            continue
-        if weight.is_mkldnn:
-            weight = nn.Parameter(weight.to_dense(), requires_grad=False)
-        if weight.dtype == torch.float32 and weight.numel() >= FEW_WEIGHTS and not _lies_by_input(weight):
-            module.weight = nn.Parameter(weight.t().contiguous().t(), requires_grad=weight.requires_grad)

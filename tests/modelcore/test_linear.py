@@ -1,4 +1,4 @@
-"""Linear layers compute the same packed, plain and fused, and become plain again for whoever needs numbers."""
+"""Linear layers compute the same packed, plain and side by side, and become plain again for whoever needs numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from torch import nn
 from kernels.cpu.matmul import FLOAT32_ERROR, Backend, onednn_answers
 from modelcore.config import Activation, ModelConfig, StackConfig
 from modelcore.layers import linear as linear_module
-from modelcore.layers.activation import ACTIVATIONS
-from modelcore.layers.linear import Linear, laid_out, lay_by_input, linear
+from modelcore.layers import writing
+from modelcore.layers.activation import ACTIVATIONS, activate_
+from modelcore.layers.linear import Linear, laid_out, linear
+from modelcore.layers.writing import Joined, lay_by_input
 from modelcore.models.build import build
 
 pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no operator for oneDNN's linear layer")
@@ -25,7 +27,8 @@ pytestmark = pytest.mark.skipif(not onednn_answers(), reason="this torch has no 
 def any_weight_gains(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As on a CPU where oneDNN is faster, and for small matrices too."""
     monkeypatch.setattr(linear_module, "matmul_backend", lambda rows: Backend("onednn", "said by a test"))
-    monkeypatch.setattr(linear_module, "FEW_WEIGHTS", 0)
+    for module in (linear_module, writing):
+        monkeypatch.setattr(module, "FEW_WEIGHTS", 0)
     torch.manual_seed(0)
     yield
 
@@ -54,7 +57,7 @@ def test_values_are_those_of_float64(shape: tuple[int, ...], bias: bool) -> None
 
 @pytest.mark.parametrize("activation", get_args(Activation))
 @torch.inference_mode()
-def test_activation_follows_the_product_fused_or_not(activation: Activation) -> None:
+def test_activation_follows_the_product_packed_or_not(activation: Activation) -> None:
     layer, x = Linear(96, 129), 3 * torch.randn(7, 96)
     exact = ACTIVATIONS[activation](F.linear(x.double(), layer.weight.double(), layer.bias.double()))
     for y in (layer(x, activation), a_packed(layer)(x, activation)):
@@ -192,3 +195,49 @@ def test_gradients_still_flow_through_weights_by_input() -> None:
     lay_by_input(layer)
     layer(x).sum().backward()
     assert torch.allclose(layer.weight.grad, x.expand(5, 6))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@torch.inference_mode()
+def test_layers_side_by_side_say_what_they_said_apart(bias: bool) -> None:
+    layers = [Linear(96, outputs, bias=bias).requires_grad_(False) for outputs in (64, 32, 32)]
+    joined, state = Joined(*layers), [layer.weight.clone() for layer in layers]
+    for x in (torch.randn(1, 1, 96), torch.randn(2, 5, 96)):
+        apart = joined(x)
+        joined.lay()
+        for laid, before in zip(joined(x), apart, strict=True):
+            torch.testing.assert_close(laid, before, atol=2e-6, rtol=1e-5)
+    assert all(torch.equal(layer.weight, before) for layer, before in zip(layers, state, strict=True))
+    assert [layer.weight.data_ptr() - layers[0].weight.data_ptr() for layer in layers] == [0, 4 * 64, 4 * 96]
+
+
+@pytest.mark.parametrize("assign", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_layers_given_other_weights_say_what_those_say(assign: bool, dtype: torch.dtype) -> None:
+    """A product with the weights that were laid side by side before would go on as if nothing had been loaded."""
+    layers, others = ([Linear(96, 64) for _ in range(3)] for _ in range(2))
+    joined, x = Joined(*layers), torch.randn(1, 96, dtype=dtype)
+    joined.lay()
+    for layer, other in zip(layers, others, strict=True):
+        layer.to(dtype).load_state_dict(other.to(dtype).state_dict(), assign=assign)
+    with torch.inference_mode():
+        for y, other in zip(joined(x), others, strict=True):
+            torch.testing.assert_close(y, F.linear(x, other.weight, other.bias), atol=2e-6, rtol=1e-5)
+
+
+def test_layers_side_by_side_still_learn() -> None:
+    layers, x = [Linear(96, 64) for _ in range(2)], torch.randn(1, 96)
+    joined = Joined(*layers)
+    joined.lay()
+    sum(y.sum() for y in joined(x)).backward()
+    for layer in layers:
+        assert torch.allclose(layer.weight.grad, x.expand(64, 96))
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_activation_in_place_is_that_of_float64(activation: Activation) -> None:
+    """More values than gelu_tanh takes at once, and so small and so large ones as models have."""
+    x = torch.cat([torch.linspace(-90, 90, 300_000), 8 * torch.randn(300_000)])
+    exact, kept = ACTIVATIONS[activation](x.double()), x
+    assert activate_(activation, x) is kept
+    torch.testing.assert_close(kept.double(), exact, atol=2e-6, rtol=2e-6)

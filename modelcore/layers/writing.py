@@ -1,0 +1,86 @@
+"""A model laid out for writing: its weights by input, and those that read the same input side by side."""
+
+# x [..., inputs], weight [outputs, inputs], bias [outputs]
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from modelcore.layers.linear import FEW_WEIGHTS, Linear, lies_by_input, linear
+
+
+class Joined:
+    """Layers that read the same input: one product in place of several, once their weights lie side by side.
+
+    On two cores one row by 768 x 2304 weights took 0.40 ms, three by 768 x 768 took 0.69 ms.
+    """
+
+    def __init__(self, *layers: Linear) -> None:
+        self.layers = layers
+        self.outputs = [layer.out_features for layer in layers]
+        self._weight: Tensor | None = None
+        self._bias: Tensor | None = None
+        self._places: list[int] = []
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What each layer makes of x."""
+        if self._weight is None or not self._are_laid() or self._learns():
+            return tuple(layer(x) for layer in self.layers)
+        return linear(x, self._weight, self._bias).split(self.outputs, -1)
+
+    def lay(self) -> None:
+        """Moves the weights side by side, by input; the layers keep them as views. Done once."""
+        weights = [layer.weight for layer in self.layers]
+        if not all(_is_layable(weight) for weight in weights) or sum(w.numel() for w in weights) < FEW_WEIGHTS:
+            return
+        if self._are_laid():
+            return
+        by_input = torch.cat([weight.to_dense().t() if weight.is_mkldnn else weight.t() for weight in weights], 1)
+        self._weight = by_input.t()
+        self._bias = None
+        if self.layers[0].bias is not None:
+            self._bias = torch.cat([layer.bias for layer in self.layers])
+        for layer, weight in zip(self.layers, self._weight.split(self.outputs), strict=True):
+            layer.weight = nn.Parameter(weight, requires_grad=layer.weight.requires_grad)
+        if self._bias is not None:
+            for layer, bias in zip(self.layers, self._bias.split(self.outputs), strict=True):
+                layer.bias = nn.Parameter(bias, requires_grad=layer.bias.requires_grad)
+        self._places = [layer.weight.data_ptr() for layer in self.layers]
+
+    def _are_laid(self) -> bool:
+        """Whether the layers' weights are still these: loading, another device or dtype give them others."""
+        return bool(self._places) and all(
+            not layer.weight.is_mkldnn and layer.weight.data_ptr() == place
+            for layer, place in zip(self.layers, self._places, strict=True)
+        )
+
+    def _learns(self) -> bool:
+        return torch.is_grad_enabled() and any(layer.weight.requires_grad for layer in self.layers)
+
+
+def _is_layable(weight: Tensor) -> bool:
+    return weight.dim() == 2 and weight.device.type == "cpu" and weight.dtype == torch.float32
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def lay_by_input(model: nn.Module) -> None:
+    """Lays a model out for writing: every matrix that gains, token vectors included, by input. Done once.
+
+    On the CPU in float32; elsewhere nothing is changed. Memory holds one matrix twice for a moment.
+    """
+    for module in model.modules():
+        joined = getattr(module, "joined", None)
+        if isinstance(joined, Joined):
+            joined.lay()
+    for module in model.modules():
+        if isinstance(module, Linear):
+            module.writes = True
+        weight = getattr(module, "weight", None)
+        if not isinstance(weight, nn.Parameter) or not _is_layable(weight):
+            continue
+        if weight.is_mkldnn:
+            weight = nn.Parameter(weight.to_dense(), requires_grad=False)
+        if weight.numel() >= FEW_WEIGHTS and not lies_by_input(weight):
+            module.weight = nn.Parameter(weight.t().contiguous().t(), requires_grad=weight.requires_grad)
