@@ -90,13 +90,14 @@ class Checkpoint:
 
         Raises: CheckpointError if two tied tensors or a repeated constant disagree, or a weight is not finite.
         """
-        with torch.device("meta"), _collection_paused():
-            model = build(self.config)
-        self._refuse_disagreement()
-        with one_thread():
-            parameters = assemble(self._stored_entries(), dtype, lambda name, value: laid_out(value))
-        model.load_state_dict(parameters, strict=True, assign=True)
-        return model.to(device).requires_grad_(False).eval()
+        with _collection_paused():
+            with torch.device("meta"):
+                model = build(self.config)
+            self._refuse_disagreement()
+            with one_thread():
+                parameters = assemble(self._stored_entries(), dtype, lambda name, value: laid_out(value))
+            model.load_state_dict(parameters, strict=True, assign=True)
+            return model.to(device).requires_grad_(False).eval()
 
     def _stored_entries(self) -> Iterator[tuple[Entry, Tensor]]:
         """Each entry with what is stored; the next one is read meanwhile."""
