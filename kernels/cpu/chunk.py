@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -66,6 +68,17 @@ class Chunks:
             return self.products.forward(q_NRQD, k_NKD, scale * LOG2E, rows, runs, pairs)
         capped = self.products.forward(q_NRQD, k_NKD, scale / softcap, rows, runs, pairs).tanh_()
         return capped.mul_(softcap * LOG2E)
+
+    def score_bound(self, q_NRQD: Tensor, k_NKD: Tensor) -> float:
+        """No score that is seen is further from 0, in log2: |q.k| <= |q| |k|. Infinite where more than q.k plays in."""
+        spec = self.spec
+        if spec.additive is not None or spec.relative_keys is not None or spec.bias is not None:
+            return math.inf
+        if self.by_distance is not None or self.edges is not None or not (q_NRQD.numel() and k_NKD.numel()):
+            return math.inf
+        longest_q, longest_k = (float(torch.linalg.vector_norm(x, dim=-1).amax()) for x in (q_NRQD, k_NKD))
+        bound = abs(spec.scale) * LOG2E * longest_q * longest_k
+        return bound if math.isfinite(bound) else math.inf
 
     def finish(self, scores_NRQK: Tensor, rows: range, runs: list[range], pairs: slice) -> Tensor:
         """Biases, then masks, in place: what the rows may not see becomes HIDDEN."""

@@ -28,6 +28,11 @@ from kernels.spec.attention import LEARNED
 # N pairs of batch and key/value head, R query heads of each
 
 
+# Scores in log2 up to here need no maximum taken off before the exponential: 2 ** 100 times any number of keys, and
+# 2 ** -100, are floats of full precision. Two passes over all scores fewer; what trained heads make is mostly below.
+MODERATE = 100.0
+
+
 class Chunked(torch.autograd.Function):
     """Source: FlashAttention-2 (arXiv 2307.08691), section 3.1, with whole rows of scores in a chunk."""
 
@@ -65,9 +70,12 @@ def forward(
     out, lse = q.new_empty(*q.shape[:-1], v.shape[-1]), q.new_empty(q.shape[:-1], dtype=dtype)
     keeps_log2 = chunks.scales_edges or any(isinstance(reader, Rows) for reader in readers)
 
-    for pairs in pairs_at_once(q.shape[0], q.shape[1] * queries * keys):
+    # Readers fix the height of a chunk; short texts then leave room for several heads in it, at a third of the calls.
+    high = min(queries, READ_ROWS) if readers else queries
+    for pairs in pairs_at_once(q.shape[0], q.shape[1] * high * keys):
         k_pairs, v_pairs = (x[pairs, 0].to(dtype).contiguous() for x in (k, v))
         sinks = None if sinks_H is None else chunks.pairs.of_head(sinks_H, pairs)[..., None, None]
+        is_moderate = dtype == torch.float32 and chunks.score_bound(q[pairs], k_pairs) <= MODERATE
         for rows in _row_chunks(q[pairs], keys, READ_ROWS if readers else None):
             here = (pairs, slice(None), slice(rows.start, rows.stop))
             runs = chunks.runs(rows, pairs)
@@ -78,15 +86,17 @@ def forward(
             chunks.finish(scores, rows, runs, pairs)
             for reader in readers:
                 reader.see(scores, rows, runs, pairs)
-            # Above HIDDEN, so that a row of nothing but hidden keys sums to 0 and not to its length.
-            top = scores.amax(-1, keepdim=True).clamp_(min=HIDDEN / 2)
-            scores.sub_(top)
+            top = None
+            if not is_moderate:
+                # Above HIDDEN, so that a row of nothing but hidden keys sums to 0 and not to its length.
+                top = scores.amax(-1, keepdim=True).clamp_(min=HIDDEN / 2)
+                scores.sub_(top)
             weights = scores.exp2() if keeps_log2 else scores.exp2_()
             total = weights.sum(-1, keepdim=True)
             if chunks.scales_edges:
                 weights = torch.exp2(chunks.edge_scale(scores, rows, runs, pairs), out=weights)
             factor = total.masked_fill(total == 0, 1).reciprocal_()  # a row without keys is 0 times 1
-            log2_sum = total.log2_().add_(top)
+            log2_sum = total.log2_() if top is None else total.log2_().add_(top)
             if sinks is not None:
                 own, log2_sum = log2_sum, log2_sum.logaddexp2(sinks).masked_fill_(log2_sum == -torch.inf, -torch.inf)
                 factor.mul_((own - log2_sum).exp2_().nan_to_num_(0))

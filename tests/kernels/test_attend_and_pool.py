@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from kernels import dispatch
+from kernels.cpu.chunked import MODERATE
+from kernels.cpu.scores import LOG2E
+from kernels.spec import AttentionSpec
 from kernels.spec.random_blocks import draw_random_blocks
-from tests.kernels.cases import CASES, Case, bits
+from tests.kernels.cases import CASES, Case, bits, numbers
 from tests.kernels.test_map_pool import pool_by_hand
 
 LONG = [
@@ -53,3 +56,21 @@ def test_two_runs_are_bit_equal() -> None:
 def test_cell_that_is_no_power_of_two_is_refused() -> None:
     with pytest.raises(ValueError, match="power of two"):
         dispatch.attend_and_pool(*CASES[1].operands, CASES[1].spec, 3)
+
+
+@pytest.mark.parametrize("furthest", [60, MODERATE - 1, MODERATE + 1, 400])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scores_far_from_zero_lose_nothing(furthest: float, sign: int) -> None:
+    """Nothing is taken off them up to MODERATE: rows of nothing but 2 ** -99 still are rows with keys."""
+    v, direction, noise = numbers(1, 2, 70, 16), numbers(16), numbers(2, 1, 2, 70, 16, seed=1)
+    q, k = (x / x.norm(dim=-1, keepdim=True) for x in direction + 0.05 * noise)
+    q, spec = sign * q, AttentionSpec(furthest / LOG2E, causal=True)
+    ours, cells = dispatch.attend_and_pool(q, k, v, spec, 4, implementation="cpu")
+    doubles = (x.double() for x in (q, k, v))
+    truth, true_cells = dispatch.attend_and_pool(*doubles, spec, 4, implementation="reference")
+    # A float32 score keeps 24 bits, however large it is; exp passes its rounding on.
+    allowed = {"atol": 2e-7 * furthest, "rtol": 1e-6}
+    torch.testing.assert_close(ours.lse.double(), truth.lse, **allowed)
+    torch.testing.assert_close(ours.out.double(), truth.out, **allowed)
+    for our, true in zip(cells, true_cells, strict=True):
+        torch.testing.assert_close(our.double(), true.double(), **allowed)
