@@ -259,8 +259,10 @@ def _held(session: CDPSession) -> dict[str, float]:
 
 
 def _ask_and_wait(page: Page, text: str) -> None:
+    """Without typing: the browser keeps what is typed, and a node of the page with it, so that it can be undone."""
     before = page.url
-    page.get_by_label("Text", exact=True).fill(text)
-    page.keyboard.press("Enter")
+    field = page.get_by_label("Text", exact=True)
+    field.evaluate("(field, text) => (field.value = text)", text)
+    field.press("Enter")
     page.wait_for_function("before => location.pathname !== new URL(before).pathname", arg=before)
     page.locator(".dot-finished").wait_for()

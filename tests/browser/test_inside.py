@@ -66,6 +66,7 @@ def test_nothing_is_kept_until_a_weight_is_pressed_and_a_later_key_is_hidden(pag
     for key in ("ArrowDown", "ArrowDown", "Enter"):
         page.keyboard.press(key)
     expect(inside(page).locator(".inside-weight")).to_have_text(re.compile(r"\d"))
+    expect(inside(page).locator(".inside-weight")).to_be_in_viewport(ratio=1)  # it lies below the other panels
     page.goto(f"/runs/{run}?site=decoder.self.{LAYER}&head={HEAD}&token=decoder.{COL}&key={ROW}")
     expect(inside(page).locator(".inside-hidden")).to_contain_text("later in the text")
     expect(inside(page).locator(".inside-weight")).to_have_text("0")

@@ -31,6 +31,8 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
   const numbers = element("div", { class: "inside-numbers", hidden: true }, bars.root, turned, formula, hidden, row);
   host.append(where, weight, state, again, numbers);
   let drawn: PairReading | null = null;
+  /** The pair that was brought into sight: once, so that whoever scrolls away is left there. */
+  let brought: string | null = null;
 
   const draw = oncePerFrame(() => {
     const run = explorer.run.value;
@@ -39,6 +41,7 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
     const place = kept && selected && run.id ? { run: run.id, ...selected, ...kept } : null;
     pairs.want(place);
     if (!kept || !place) {
+      brought = null;
       where.replaceChildren();
       setText(weight, "");
       const press = say("Press a weight of the map, and it is taken apart here.");
@@ -76,7 +79,14 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
     numbers.hidden = false;
     if (reading !== drawn) show(reading, names, kept.row, kept.col);
     drawn = reading;
+    bringIntoSight(`${kept.row} ${kept.col}`);
   });
+
+  /** The panel lies below the others: a press on the map would seem to do nothing. */
+  function bringIntoSight(pair: string): void {
+    if (pair !== brought) host.closest(".panel")?.scrollIntoView({ block: "nearest" });
+    brought = pair;
+  }
 
   function show(reading: PairReading, names: Names, rowIndex: number, col: number): void {
     const isWhole = reading.rule === "whole";
