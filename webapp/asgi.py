@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -65,16 +65,21 @@ class SameOrigin:
 
 
 class BodyLimit:
-    """Refuses a body that is too long before it is read. Django would spool all of it to disk first."""
+    """Refuses a body that is too long before it is read. Django would spool all of it to disk first.
 
-    def __init__(self, application: Application, limit_bytes: int) -> None:
+    `limits_bytes` are those of addresses with a limit of their own.
+    """
+
+    def __init__(self, application: Application, limit_bytes: int, limits_bytes: Mapping[str, int]) -> None:
         self._application = application
         self._limit_bytes = limit_bytes
+        self._limits_bytes = limits_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit_bytes = self._limits_bytes.get(scope["path"], self._limit_bytes)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit_bytes:
-            await self._refuse(send)
+        if not declared.isdigit() or int(declared) > limit_bytes:
+            await self._refuse(send, limit_bytes)
             return
         received = 0
         answered = False
@@ -83,7 +88,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit_bytes:
+            if received > limit_bytes:
                 raise _BodyTooLongError
             return message
 
@@ -96,15 +101,16 @@ class BodyLimit:
             await self._application(scope, counted, noted)
         except _BodyTooLongError:
             if not answered:
-                await self._refuse(send)
+                await self._refuse(send, limit_bytes)
 
-    async def _refuse(self, send: Send) -> None:
+    @staticmethod
+    async def _refuse(send: Send, limit_bytes: int) -> None:
         await refuse(
             send,
             413,
             "body_too_long",
-            f"A request may carry {self._limit_bytes:,} bytes; this one is longer. Send a shorter text.",
-            limit=self._limit_bytes,
+            f"A request may carry {limit_bytes:,} bytes; this one is longer. Send a shorter text, a smaller picture.",
+            limit=limit_bytes,
         )
 
 
@@ -123,7 +129,13 @@ async def refuse(send: Send, status: int, code: str, message: str, limit: int | 
 
 application = ProtocolTypeRouter(
     {
-        "http": SameOrigin(BodyLimit(django_application, settings.BODY_LIMIT_BYTES)),
+        "http": SameOrigin(
+            BodyLimit(
+                django_application,
+                settings.BODY_LIMIT_BYTES,
+                {"/api/v1/pictures": settings.PICTURE_LIMIT_BYTES},
+            )
+        ),
         "websocket": SameOrigin(URLRouter(socket_urlpatterns)),
     }
 )

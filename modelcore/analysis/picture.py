@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from modelcore.analysis.request import RequestError
@@ -21,8 +22,14 @@ from modelcore.config import ImageConfig
 PREPROCESSING_FILE = "preprocessor_config.json"
 PREPROCESSING_LIMIT_BYTES = 1024 * 1024
 
-# A picture is decoded whole, at 3 bytes a pixel; its file may be a thousand times smaller.
-PIXEL_LIMIT = 64_000_000
+# A picture is decoded whole, at up to 4 bytes a pixel, and then once more as colours; its file may be a thousand times
+# smaller.
+PIXEL_LIMIT = 40_000_000
+# Pillow knows formats that start other programs, and many that nobody has looked at for years.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+# Of a progressive JPEG. Each scan goes over the whole picture again, and a byte or two is enough to ask for one.
+SCAN_LIMIT = 100
+SCAN_MARKER = b"\xff\xda"
 
 
 @dataclass(frozen=True)
@@ -41,15 +48,36 @@ class Preprocessing:
     deviation: tuple[float, ...]
 
 
-def read_picture(file: Path, image: ImageConfig, checkpoint: Path) -> Tensor:
-    """A picture file as the model of this checkpoint's folder wants it, float32 (1, C, Y, X).
+@dataclass(frozen=True, eq=False)
+class PictureRead:
+    """A picture as a model reads it.
+
+    Shapes: pixels (1, C, Y, X), float32, normalised; seen_YXC the same before that, uint8, for people to look at.
+    """
+
+    image: ImageConfig
+    preprocessing: Preprocessing
+    pixels: Tensor
+    seen_YXC: np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def read_picture(file: Path, image: ImageConfig, checkpoint: Path, name: str | None = None) -> PictureRead:
+    """A picture file as the model of this checkpoint's folder wants it; `name` is what refusals call it.
 
     Without a preprocessor_config.json, as ViT was trained: resized to the model's size, values from -1 to 1.
     Raises: RequestError if the picture cannot be read; CheckpointError if the preprocessing cannot.
     """
     preprocessing = read_preprocessing(checkpoint, image)
-    picture = _decode(file, "RGB" if image.channels == 3 else "L")
-    return _preprocess(picture, image, preprocessing)
+    picture = _decode(file, "RGB" if image.channels == 3 else "L", name or file.name)
+    return preprocess(picture, image, preprocessing)
+
+
+def preprocess(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> PictureRead:
+    """A decoded picture, in the colours that the model reads. Raises: RequestError if it is too long for its width."""
+    seen_YXC = np.asarray(_fit(picture, image, preprocessing)).reshape(image.height, image.width, image.channels)
+    mean, deviation = (np.array(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.deviation))
+    pixels_YXC = (seen_YXC.astype(np.float32) * np.float32(preprocessing.rescale) - mean) / deviation
+    return PictureRead(image, preprocessing, torch.from_numpy(pixels_YXC.transpose(2, 0, 1)[None].copy()), seen_YXC)
 
 
 def read_pixels(file: Path) -> Tensor:
@@ -94,35 +122,55 @@ def read_preprocessing(checkpoint: Path, image: ImageConfig) -> Preprocessing:
     return Preprocessing(size, shortest, resample, rescale, mean, deviation)
 
 
-def _decode(file: Path, mode: str) -> Image.Image:
+def _decode(file: Path, mode: str, name: str) -> Image.Image:
+    """Upright, as its camera meant it. What is too large, animated or broken is refused before it is decoded."""
     try:
-        with Image.open(file) as opened:
-            if opened.width * opened.height > PIXEL_LIMIT:
-                raise RequestError(
-                    "image_too_large",
-                    f"{file.name} has {opened.width:,} × {opened.height:,} pixels; at most {PIXEL_LIMIT:,} are read.",
-                )
-            return opened.convert(mode)
+        with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as opened:
+            # Of many pixels Pillow warns on its own; the limit here is lower.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            _require_modest(opened, file, name)
+            return ImageOps.exif_transpose(opened).convert(mode)
     except RequestError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:  # Pillow's own limit, which it looks at first
+        message = f"{name} has far more than {PIXEL_LIMIT:,} pixels, which is the most that are read."
+        raise RequestError("image_too_large", message) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the file itself, not what is in it
             raise
-        raise RequestError("bad_image", f"{file.name} is no picture that can be read; give a PNG or a JPEG.") from error
+        message = f"{name} is no picture that can be read; give a PNG, JPEG, WebP, GIF or BMP."
+        raise RequestError("bad_image", message) from error
 
 
-def _preprocess(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> Tensor:
+def _require_modest(opened: Image.Image, file: Path, name: str) -> None:
+    """Reads the header only. Raises: RequestError."""
+    if opened.width * opened.height > PIXEL_LIMIT:
+        raise RequestError(
+            "image_too_large",
+            f"{name} has {opened.width:,} × {opened.height:,} pixels; at most {PIXEL_LIMIT:,} are read. "
+            "Make it smaller: the model reads far fewer.",
+        )
+    # Phones store a second, smaller view within a JPEG, which then counts as MPO: no animation.
+    if getattr(opened, "is_animated", False) and opened.format != "MPO":
+        raise RequestError("image_moves", f"{name} is animated, and a model reads one picture. Save one frame of it.")
+    if opened.format in ("JPEG", "MPO") and file.read_bytes().count(SCAN_MARKER) > SCAN_LIMIT:
+        raise RequestError("bad_image", f"{name} is written in more than {SCAN_LIMIT} passes. Save it again as PNG.")
+
+
+def _fit(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> Image.Image:
+    """Resized, and the middle cut out."""
     height, width = preprocessing.size
     if preprocessing.shortest is not None:
         factor = preprocessing.shortest / min(picture.width, picture.height)
         height, width = int(picture.height * factor), int(picture.width * factor)
+    if height * width > PIXEL_LIMIT:
+        raise RequestError(
+            "image_too_narrow",
+            f"A picture of {picture.width:,} × {picture.height:,} pixels is too long for its width. Cut a part out.",
+        )
     picture = picture.resize((width, height), preprocessing.resample)
     top, left = (height - image.height) // 2, (width - image.width) // 2
-    picture = picture.crop((left, top, left + image.width, top + image.height))
-    values_YXC = np.asarray(picture, dtype=np.float32).reshape(image.height, image.width, image.channels)
-    mean, deviation = (np.array(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.deviation))
-    pixels_YXC = (values_YXC * np.float32(preprocessing.rescale) - mean) / deviation
-    return torch.from_numpy(pixels_YXC.transpose(2, 0, 1)[None].copy())
+    return picture.crop((left, top, left + image.width, top + image.height))
 
 
 def _size(values: dict[str, Any], key: str, default: tuple[int, int]) -> tuple[tuple[int, int], int | None]:

@@ -133,7 +133,7 @@ def _read_patches(pixels: Tensor | None, image: ImageConfig) -> Encoding:
         raise RequestError("wrong_pixels", "The pixels hold values that are not finite; preprocess the picture again.")
     rows, columns = image.grid
     first = ["class", "distillation", *(f"extra {i}" for i in range(2, image.extra_tokens))][: image.extra_tokens]
-    texts = first + [f"{row + 1}·{column + 1}" for row in range(rows) for column in range(columns)]
+    texts = first + [f"{row + 1},{column + 1}" for row in range(rows) for column in range(columns)]
     special = [place < image.extra_tokens for place in range(image.tokens)]
     return Encoding(list(range(image.tokens)), [(0, 0)] * image.tokens, texts, special)
 

@@ -1,11 +1,11 @@
 """Reads a text with a model and yields what every head does, site by site, while later layers still wait.
 
-    TokensRead (one a sequence), SiteTraced (one a site, in the order of the forward pass), NextTokens
+    TokensRead (one a sequence), SiteTraced (one a site, in the order of the forward pass), NextTokens or ClassesScored
 
 A generator that knows no queue: whoever runs it sends, stores or stops.
 """
 
-# B batch, N tokens, R rows at once, V vocabulary, k tokens that are likeliest next
+# B batch, N tokens, R rows at once, V vocabulary, L classes, k likeliest tokens or classes
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from modelcore.models.readable import Readable
 from modelcore.models.stack import Layerwise
 from modelcore.tokenizer import Encoding, Tokenizer
 
-__all__ = ["NextTokens", "RequestError", "SiteTraced", "TokensRead", "TraceRequest", "trace"]
+__all__ = ["ClassesScored", "NextTokens", "RequestError", "SiteTraced", "TokensRead", "TraceRequest", "trace"]
 
 NEXT_TOKENS = 50
 # Of logits: 50,257 float32 a row are 0.2 MB.
@@ -74,14 +74,26 @@ class NextTokens:
     probabilities: Tensor
 
 
+@dataclass(frozen=True)
+class ClassesScored:
+    """What a picture shows: the likeliest classes, by a softmax over all of them.
+
+    Shapes: ids (k,) int32, probabilities (k,) float32, on the CPU, falling.
+    """
+
+    ids: Tensor
+    probabilities: Tensor
+
+
 @torch.inference_mode()
 def trace(
     model: Readable, request: TraceRequest, tokenizer: Tokenizer | None = None
-) -> Iterator[TokensRead | SiteTraced | NextTokens]:
+) -> Iterator[TokensRead | SiteTraced | NextTokens | ClassesScored]:
     """Everything a trace shows. The model rests after each layer until the next site is asked for.
 
     An encoder-decoder without a target writes one first, greedily, and is then traced reading it. NextTokens come
-    from models that score a vocabulary: for an encoder they are its guesses of the token itself.
+    from models that score a vocabulary: for an encoder they are its guesses of the token itself. ClassesScored come
+    from classifiers of pictures; those of texts may score several labels at once, or a number, which is no softmax.
     Raises: RequestError, at the first step, where the request and the model do not fit.
     """
     inputs: dict[StackName, Tensor] = {}
@@ -94,9 +106,11 @@ def trace(
         tokens[read.sequence] = KeyTokens.of(read.encoding, is_text=request.pixels is None)
     maps: list[AttentionMap] = []
     layers = model.layerwise(*inputs.values(), tap=maps.append, **types)
-    scores_1NV = yield from _sites(layers, maps, tokens)
+    scores_1 = yield from _sites(layers, maps, tokens)
     if model.config.output == "vocabulary":
-        yield _next_tokens(list(inputs)[-1], scores_1NV[0])
+        yield _next_tokens(list(inputs)[-1], scores_1[0])
+    elif model.config.output == "classes" and model.config.image is not None:
+        yield _classes(scores_1[0])
 
 
 def read_sequences(model: Readable, request: TraceRequest, tokenizer: Tokenizer | None) -> Iterator[TokensRead]:
@@ -176,3 +190,8 @@ def _next_tokens(sequence: StackName, logits_NV: Tensor) -> NextTokens:
         ids.append(top.indices.int().cpu())
         probabilities.append((top.values.float() - normaliser_R1).exp().cpu())
     return NextTokens(sequence, torch.cat(ids), torch.cat(probabilities))
+
+
+def _classes(logits_L: Tensor) -> ClassesScored:
+    top = logits_L.float().softmax(-1).topk(min(NEXT_TOKENS, len(logits_L)))
+    return ClassesScored(top.indices.int().cpu(), top.values.cpu())

@@ -62,4 +62,4 @@ def _pixels(arguments: argparse.Namespace, checkpoint: Openable) -> torch.Tensor
         return None
     if checkpoint.config.image is None:
         raise RequestError("no_image", "This model reads text, not pictures; give --text or --ids.")
-    return read_picture(arguments.image, checkpoint.config.image, checkpoint.path)
+    return read_picture(arguments.image, checkpoint.config.image, checkpoint.path).pixels

@@ -45,20 +45,20 @@ def save_preprocessing(folder, values):
 def test_pixels_are_those_of_the_outside_processor(tmp_path, photo, processor):
     save_preprocessing(tmp_path, processor.to_dict())
     expected = processor(Image.open(photo), return_tensors="np")["pixel_values"]
-    pixels = read_picture(photo, IMAGE, tmp_path)
+    pixels = read_picture(photo, IMAGE, tmp_path).pixels
     assert (pixels.dtype, tuple(pixels.shape)) == (torch.float32, (1, 3, 32, 32))
     assert np.abs(pixels.numpy() - expected).max() < 1e-5
 
 
 def test_without_a_file_pictures_become_what_vit_was_trained_on(tmp_path, photo):
     expected = ViTImageProcessorPil(size={"height": 32, "width": 32})(Image.open(photo), return_tensors="np")
-    assert np.abs(read_picture(photo, IMAGE, tmp_path).numpy() - expected["pixel_values"]).max() < 1e-5
+    assert np.abs(read_picture(photo, IMAGE, tmp_path).pixels.numpy() - expected["pixel_values"]).max() < 1e-5
 
 
 def test_palette_and_transparency_become_colours(tmp_path, photo):
     for mode in ("P", "LA", "RGBA", "L"):
         Image.open(photo).convert(mode).save(tmp_path / "other.png")
-        assert read_picture(tmp_path / "other.png", IMAGE, tmp_path).isfinite().all()
+        assert read_picture(tmp_path / "other.png", IMAGE, tmp_path).pixels.isfinite().all()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + bytes(40)])
@@ -113,7 +113,7 @@ def test_pixels_come_from_a_file_of_numbers_only(tmp_path):
 
 def test_patches_are_named_by_row_and_column():
     patches = read_source(TraceRequest(pixels=torch.zeros(1, 3, 32, 32)), CONFIG, None)
-    assert patches.texts[:6] == ["class", "1·1", "1·2", "1·3", "1·4", "2·1"]
+    assert patches.texts[:6] == ["class", "1,1", "1,2", "1,3", "1,4", "2,1"]
     assert (len(patches), sum(patches.special)) == (17, 1)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import redis
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, ViTConfig, ViTForImageClassification
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from workers.protocol.jobs import Source, TraceJob
 from workers.runtime.captures import Captures
@@ -30,6 +31,7 @@ def random_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def process(broker: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Process:
     monkeypatch.setattr("workers.tasks.trace.DATA", tmp_path)
+    monkeypatch.setattr("workers.app.DATA", tmp_path)
     return Process(
         server=broker,
         engine=Engine("cpu"),
@@ -53,3 +55,23 @@ def expected(job: TraceJob) -> np.ndarray:
     with torch.no_grad():
         out = model(torch.tensor([job.ids]), output_attentions=True)
     return out.attentions[1][0, 1].numpy()
+
+
+@pytest.fixture(scope="session")
+def random_vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two layers of two heads over 2 × 3 patches, three classes with names, random weights."""
+    torch.manual_seed(0)
+    config = ViTConfig(
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        hidden_size=16,
+        intermediate_size=32,
+        image_size=[8, 12],
+        patch_size=4,
+        id2label={0: "cat", 1: "dog", 2: "owl"},
+        label2id={"cat": 0, "dog": 1, "owl": 2},
+    )
+    folder = tmp_path_factory.mktemp("checkpoints") / "random-vit"
+    ViTForImageClassification(config).save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 8, "width": 12}).save_pretrained(folder)
+    return folder

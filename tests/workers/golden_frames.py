@@ -64,6 +64,23 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             "probabilities": np.array([[0.75, 0.25], [0.5, 0.5], [1.0, 0.0]], np.float32),
         },
     ),
+    "picture": (
+        events.Picture(
+            seq=2,
+            rows=1,
+            cols=2,
+            patch=[2, 1],
+            first=1,
+            rescale=1 / 255,
+            mean=[0.5, 0.5, 0.5],
+            deviation=[0.5, 0.5, 0.25],
+        ),
+        {"pixels": np.arange(12, dtype=np.uint8).reshape(2, 2, 3)},
+    ),
+    "classes": (
+        events.Classes(seq=4, texts=["seven", "one"]),
+        {"ids": np.array([7, 1], np.int32), "probabilities": np.array([0.75, 0.25], np.float32)},
+    ),
     "tile": (
         events.Tile(
             seq=5, site="decoder.self.0", head=1, rows=[0, 2], cols=[1, 3], cell=1, rule="exact", implementation="cpu"

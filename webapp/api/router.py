@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.parser import Parser
 
-from webapp.api import checkpoints, errors, readings, runs
+from webapp.api import checkpoints, errors, pictures, readings, runs
 from webapp.api.errors import ApiError
 
 
@@ -40,4 +40,5 @@ api = NinjaAPI(
 errors.install(api)
 api.add_router("", checkpoints.router)
 api.add_router("", runs.router)
+api.add_router("", pictures.router)
 api.add_router("", readings.router)

@@ -28,7 +28,7 @@ router = Router(tags=["runs"])
 NPY = "application/x-npy"
 
 
-@router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text")
+@router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text or a picture")
 def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
     checkpoint = Checkpoint.objects.filter(pk=payload.model).first()
     if checkpoint is None:
@@ -52,6 +52,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
         target=payload.target,
         target_ids=payload.target_ids,
         text_pair=payload.text_pair,
+        picture=payload.picture,
     )
     return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
 
@@ -75,6 +76,7 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "text": run.text,
         "target": run.target,
         "text_pair": run.text_pair,
+        "picture": run.picture,
         "tokens": told.tokens,
         "sites": told.sites,
         "timings": timings,

@@ -11,12 +11,16 @@ from pydantic import ConfigDict, Field
 TokenId = Annotated[int, Field(strict=True)]
 
 
+PictureId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="As POST /api/v1/pictures gave it.")]
+
+
 class ExampleAnswer(Schema):
-    """A text worth reading with a model, the head to look at, and what is to be seen there."""
+    """A text or a picture worth reading with a model, the head to look at, and what is to be seen there."""
 
     title: str
-    text: str
+    text: str = ""
     target: str = ""
+    picture: PictureId | None = None
     site: str
     head: int
     finding: str
@@ -54,7 +58,7 @@ class ModelsAnswer(Schema):
 
 
 class RunRequest(Schema):
-    """Exactly one of `text` and `ids`. Only an encoder–decoder takes a target; without one it writes its own.
+    """Exactly one of `text`, `ids` and `picture`, the last for a vision model. Only an encoder–decoder takes a target; without one it writes its own.
 
     `text_pair` is a second text, for a model whose `pairs` is true.
     """
@@ -68,6 +72,14 @@ class RunRequest(Schema):
     target: str | None = None
     target_ids: list[TokenId] | None = None
     text_pair: str | None = None
+    picture: PictureId | None = None
+
+
+class PictureAnswer(Schema):
+    """A picture that runs can name now. Whether it can be read, the run says."""
+
+    id: PictureId
+    size_bytes: int
 
 
 class SubmittedAnswer(Schema):
@@ -125,6 +137,7 @@ class RunAnswer(Schema):
     text: str | None
     target: str | None
     text_pair: str | None
+    picture: str | None
     tokens: list[TokenAnswer]
     sites: list[SiteAnswer]
     timings: dict[str, float] = Field(description="Seconds by phase: queued_s, load_s, trace_s.")

@@ -43,6 +43,11 @@ class Checkpoint(models.Model):
         return bool(self.manifest["architecture"] == "encoder-decoder")
 
     @property
+    def sees(self) -> bool:
+        """Whether it reads pictures."""
+        return bool(self.manifest["architecture"] == "vision")
+
+    @property
     def takes_pairs(self) -> bool:
         """Whether it reads two texts as a pair."""
         return bool(self.manifest.get("pairs", False))

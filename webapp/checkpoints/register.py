@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.text import slugify
 
 from webapp.checkpoints.models import Checkpoint
+from workers.protocol import pictures
 
 DESCRIBE_TIMEOUT_S = 300
 
@@ -41,11 +42,18 @@ def register(folder: Path, card: dict[str, Any] | None = None) -> tuple[Checkpoi
     checkpoint = known or Checkpoint(id=card.get("id") or _free_id(folder.name), path=str(folder))
     checkpoint.name = card.get("name") or folder.name
     checkpoint.sentence = card.get("sentence", "")
-    checkpoint.examples = card.get("examples", [])
+    checkpoint.examples = [_with_picture(example, folder) for example in card.get("examples", [])]
     checkpoint.manifest = manifest
     checkpoint.fingerprint = fingerprint
     checkpoint.save()
     return checkpoint, True
+
+
+def _with_picture(example: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A card names a picture of its folder; what the site knows of it is the id under which it is stored."""
+    if "picture" not in example:
+        return example
+    return {**example, "picture": pictures.store(settings.DATA, (folder / example["picture"]).read_bytes())}
 
 
 def describe(folder: Path) -> dict[str, Any]:

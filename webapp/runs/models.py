@@ -41,6 +41,7 @@ class Run(models.Model):
     target = models.TextField(null=True)
     target_ids = models.JSONField(null=True)
     text_pair = models.TextField(null=True)
+    picture = models.CharField(max_length=64, null=True)
     featured = models.BooleanField(default=False)
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
@@ -83,4 +84,5 @@ class Run(models.Model):
             target=self.target,
             target_ids=self.target_ids,
             text_pair=self.text_pair,
+            picture=self.picture,
         )

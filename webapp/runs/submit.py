@@ -9,6 +9,7 @@ from django.utils import timezone
 from webapp import dispatch
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs.models import Run
+from workers.protocol import pictures
 
 
 class InvalidRequestError(ValueError):
@@ -27,19 +28,16 @@ def submit_trace(
     target: str | None = None,
     target_ids: list[int] | None = None,
     text_pair: str | None = None,
+    picture: str | None = None,
 ) -> Run:
     """A queued run, committed before any worker hears of it.
 
     Raises: InvalidRequestError, whose message says what is allowed.
     """
-    if checkpoint.manifest["architecture"] == "vision":
-        raise InvalidRequestError(
-            "image_needed",
-            f"{checkpoint.name} reads pictures, and this page sends texts. Choose a model that reads text; "
-            "python -m modelcore attend --image shows what this one does.",
-            "model",
-        )
-    if (text is None) == (ids is None):
+    if picture is not None or checkpoint.sees:
+        words = (text, ids, target, target_ids, text_pair)
+        _check_picture(picture, checkpoint, alone=all(given is None for given in words))
+    elif (text is None) == (ids is None):
         raise InvalidRequestError("text_or_ids", 'Give either "text" or "ids", and not both.', "text")
     if target is not None and target_ids is not None:
         raise InvalidRequestError("target_or_ids", 'Give either "target" or "target_ids", and not both.', "target")
@@ -62,7 +60,13 @@ def submit_trace(
         if numbers is not None:
             _check_ids(field, numbers, checkpoint)
     run = Run.objects.create(
-        checkpoint=checkpoint, text=text, ids=ids, target=target, target_ids=target_ids, text_pair=text_pair
+        checkpoint=checkpoint,
+        text=text,
+        ids=ids,
+        target=target,
+        target_ids=target_ids,
+        text_pair=text_pair,
+        picture=picture,
     )
     transaction.on_commit(lambda: send(run))
     return run
@@ -80,11 +84,33 @@ def feature(model: str) -> Run | None:
     if checkpoint is None or not checkpoint.examples:
         return None
     first = checkpoint.examples[0]
-    wanted = {"checkpoint": checkpoint, "text": first["text"], "target": first.get("target") or None}
+    wanted = {
+        "checkpoint": checkpoint,
+        "text": first.get("text"),
+        "target": first.get("target") or None,
+        "picture": first.get("picture"),
+    }
     good = Run.objects.filter(**wanted, featured=True).exclude(state__in=[Run.State.FAILED, Run.State.CANCELLED])
     Run.objects.filter(featured=True).exclude(pk__in=good).update(featured=False)
     # Not sent from here: the recorder sends what waits, once there is a broker.
     return good.first() or Run.objects.create(**wanted, featured=True)
+
+
+def _check_picture(picture: str | None, checkpoint: Checkpoint, alone: bool) -> None:
+    if not checkpoint.sees:
+        raise InvalidRequestError(
+            "no_image", f"{checkpoint.name} reads text, not pictures. Give a text, or choose a vision model.", "picture"
+        )
+    if picture is None or not alone:
+        raise InvalidRequestError(
+            "image_needed",
+            f'{checkpoint.name} reads pictures: give the id of one as "picture", and nothing else.',
+            "picture",
+        )
+    if not pictures.place(settings.DATA, picture).is_file():
+        raise InvalidRequestError(
+            "unknown_picture", "There is no picture with this id. Send it to POST /api/v1/pictures first.", "picture"
+        )
 
 
 def _check_text(field: str, text: str, checkpoint: Checkpoint) -> None:

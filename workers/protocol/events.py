@@ -114,6 +114,35 @@ class Probabilities(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Picture(Event):
+    """A picture as the model reads it: resized and cut out, before its values become (pixel * rescale - mean) /
+    deviation.
+
+    It is cut into rows x cols patches of patch[0] x patch[1] pixels, down and across. They are the tokens, row by row,
+    behind `first` ones that stand for no patch. What the last patches leave at the right and below is not read.
+    """
+
+    type = "picture"
+    arrays = {"pixels": ArraySpec("u8", ("height", "width", "channels"))}
+    rows: int
+    cols: int
+    patch: list[int]
+    first: int
+    rescale: float
+    mean: list[float]
+    deviation: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes(Event):
+    """What a picture shows: the k likeliest classes, by a softmax over all; `texts` has their names in that order."""
+
+    type = "classes"
+    arrays = {"ids": ArraySpec("i32", ("k",)), "probabilities": ArraySpec("f32", ("k",))}
+    texts: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tile(Event):
     """An exact rectangle of one head's map; with cell > 1 pooled by max over cell x cell tokens."""
 
@@ -213,7 +242,20 @@ class Cancelled(Event):
 
 EVENTS: dict[str, type[Event]] = {
     event.type: event
-    for event in (Started, Tokens, Site, Probabilities, Tile, Pair, Totals, Finished, Failed, Cancelled)
+    for event in (
+        Started,
+        Tokens,
+        Site,
+        Probabilities,
+        Picture,
+        Classes,
+        Tile,
+        Pair,
+        Totals,
+        Finished,
+        Failed,
+        Cancelled,
+    )
 }
 ENDINGS = frozenset(name for name, event in EVENTS.items() if event.ends_run)
 

@@ -22,7 +22,8 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class TraceJob:
-    """Read a text with a model and publish what every head does. Exactly one of `text` and `ids` is given.
+    """Read a text with a model and publish what every head does. Exactly one of `text`, `ids` and `picture` is given,
+    the last as the id of a stored picture (`workers.protocol.pictures`).
 
     `attempt` fences: of two workers that hold the same run, only the one with the higher attempt is listened to.
     `submitted_at` is Unix time in seconds, from which the wait in the queue is counted.
@@ -37,6 +38,7 @@ class TraceJob:
     target: str | None = None
     target_ids: list[int] | None = None
     text_pair: str | None = None
+    picture: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from modelcore.analysis.trace import NextTokens, SiteTraced, TokensRead
+from modelcore.analysis.picture import PictureRead
+from modelcore.analysis.trace import ClassesScored, NextTokens, SiteTraced, TokensRead
 from modelcore.tokenizer import Tokenizer
-from workers.protocol.events import Event, Probabilities, Site, Tokens
+from workers.protocol.events import Classes, Event, Picture, Probabilities, Site, Tokens
 
 Encoded = tuple[Event, dict[str, Any]]
 
@@ -64,4 +65,28 @@ def probabilities(next_tokens: NextTokens, tokenizer: Tokenizer | None) -> Encod
     return event, {
         "ids": ids,
         "probabilities": np.ascontiguousarray(next_tokens.probabilities, dtype=np.float32),
+    }
+
+
+def picture(read: PictureRead) -> Encoded:
+    image, preprocessing = read.image, read.preprocessing
+    rows, cols = image.grid
+    event = Picture(
+        rows=rows,
+        cols=cols,
+        patch=[image.patch_height, image.patch_width],
+        first=image.extra_tokens,
+        rescale=preprocessing.rescale,
+        mean=list(preprocessing.mean),
+        deviation=list(preprocessing.deviation),
+    )
+    return event, {"pixels": np.ascontiguousarray(read.seen_YXC)}
+
+
+def classes(scored: ClassesScored, names: dict[int, str]) -> Encoded:
+    """A class that its checkpoint does not name is called by its number."""
+    ids = np.ascontiguousarray(scored.ids, dtype=np.int32)
+    return Classes(texts=[names.get(id_, f"#{id_}") for id_ in ids.tolist()]), {
+        "ids": ids,
+        "probabilities": np.ascontiguousarray(scored.probabilities, dtype=np.float32),
     }

@@ -4,18 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelcore.analysis.trace import NextTokens, SiteTraced, TokensRead, TraceRequest, trace
+from modelcore.analysis.picture import PictureRead, read_picture
+from modelcore.analysis.trace import (
+    ClassesScored,
+    NextTokens,
+    RequestError,
+    SiteTraced,
+    TokensRead,
+    TraceRequest,
+    trace,
+)
+from workers import app as celery_app
+from workers.protocol import pictures
 from workers.protocol.jobs import TraceJob
 from workers.runtime.engine import Resident
 
 
-def traced(job: TraceJob, resident: Resident) -> Iterator[TokensRead | SiteTraced | NextTokens]:
-    """What modelcore yields for this job, layer by layer.
+def traced(
+    job: TraceJob, resident: Resident
+) -> Iterator[PictureRead | TokensRead | SiteTraced | NextTokens | ClassesScored]:
+    """What modelcore yields for this job, layer by layer; of a picture first how the model reads it.
 
-    Raises: RequestError where the text and the model do not fit.
+    Raises: RequestError where what is asked and the model do not fit, or the picture cannot be read.
     """
+    picture = None
+    if job.picture is not None:
+        picture = _picture(job.picture, resident)
+        yield picture
     request = TraceRequest(
-        text=job.text, ids=job.ids, target=job.target, target_ids=job.target_ids, text_pair=job.text_pair
+        text=job.text,
+        ids=job.ids,
+        target=job.target,
+        target_ids=job.target_ids,
+        text_pair=job.text_pair,
+        pixels=picture and picture.pixels,
     )
+    yield from trace(resident.model, request, resident.checkpoint.tokenizer)
+
+
+def _picture(id_: str, resident: Resident) -> PictureRead:
+    """Decodes what somebody uploaded. Raises: RequestError."""
     checkpoint = resident.checkpoint
-    return trace(resident.model, request, checkpoint.tokenizer)
+    if checkpoint.config.image is None:
+        raise RequestError("no_image", "This model reads text, not pictures; give a text or token ids.")
+    try:
+        return read_picture(
+            pictures.place(celery_app.DATA, id_), checkpoint.config.image, checkpoint.path, name="This file"
+        )
+    except FileNotFoundError:
+        raise RequestError("picture_gone", "This picture is not kept any more. Choose it again.") from None

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from modelcore.analysis.maps import AttentionMap
-from modelcore.analysis.trace import NextTokens, RequestError, SiteTraced, TokensRead
+from modelcore.analysis.picture import PictureRead
+from modelcore.analysis.trace import ClassesScored, NextTokens, RequestError, SiteTraced, TokensRead
+from modelcore.checkpoints.class_names import read_class_names
 from modelcore.checkpoints.reader import CheckpointError
 from workers.app import DATA, app
 from workers.protocol import jobs
@@ -91,6 +93,8 @@ def _publish_trace(job: TraceJob, process: Process, feed: Feed) -> list[Attentio
     maps: list[AttentionMap] = []
     for yielded in traced(job, resident):
         match yielded:
+            case PictureRead():
+                feed.publish(*encoding.picture(yielded))
             case TokensRead():
                 feed.publish(*encoding.tokens(yielded))
             case SiteTraced():
@@ -98,6 +102,8 @@ def _publish_trace(job: TraceJob, process: Process, feed: Feed) -> list[Attentio
                 maps.append(yielded.map)
             case NextTokens():
                 feed.publish(*encoding.probabilities(yielded, resident.checkpoint.tokenizer))
+            case ClassesScored():
+                feed.publish(*encoding.classes(yielded, read_class_names(resident.checkpoint.path)))
     timings = {"queued_s": queued_s, "load_s": load_s, "trace_s": time.perf_counter() - began - load_s}
     ran = ", ".join(dict.fromkeys(attention.implementation for attention in maps))
     feed.publish(Finished(implementation=ran, timings=timings))

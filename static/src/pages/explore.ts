@@ -25,6 +25,7 @@ import { mountMap } from "../views/map/map";
 import { mountRowTable } from "../views/map/row_table";
 import { mountMeasures } from "../views/measures";
 import { mountModels } from "../views/models";
+import { mountPicture } from "../views/picture/picture";
 import { mountNotice } from "../views/notice";
 import { mountProbabilities } from "../views/probabilities";
 import { mountPrompt } from "../views/prompt";
@@ -66,6 +67,7 @@ function openPage(app: HTMLElement): void {
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, totals, ramp, mapState);
+  mountPicture(places.picture, explorer, rectangles, ramp);
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
@@ -89,8 +91,9 @@ function openPage(app: HTMLElement): void {
   };
   watch([explorer.run, explorer.models, explorer.model], nameNextPanel);
 
-  explorer.run.subscribe(({ text }) => {
-    document.title = text ? `${shorten(text, LONGEST_TITLE)} · Headlight` : "Headlight";
+  explorer.run.subscribe(({ text, picture }) => {
+    if (picture) document.title = `${say("A picture")} · Headlight`;
+    else document.title = text ? `${shorten(text, LONGEST_TITLE)} · Headlight` : "Headlight";
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") explorer.lock(null);

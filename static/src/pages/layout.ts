@@ -12,6 +12,7 @@ export interface Places {
   headsPanel: HTMLElement;
   mapHead: HTMLElement;
   mapLine: HTMLElement;
+  picture: HTMLElement;
   map: HTMLElement;
   links: HTMLElement;
   mapPanel: HTMLElement;
@@ -75,7 +76,8 @@ export function layOutPage(app: HTMLElement): Places {
     hidden: true,
   });
   const mapFoot = element("footer", { class: "map-foot" });
-  const mapPlace = element("div", { class: "map-place" }, map, links);
+  const picture = element("div", { class: "picture-body", hidden: true });
+  const mapPlace = element("div", { class: "map-place" }, picture, map, links);
   const mapPanel = element(
     "section",
     { class: "panel panel-map", "aria-label": say("Map") },
@@ -157,6 +159,7 @@ export function layOutPage(app: HTMLElement): Places {
     headsPanel,
     mapHead,
     mapLine,
+    picture,
     map,
     links,
     mapPanel: mapPlace,

@@ -7,7 +7,16 @@ import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead } from "./sites";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
-import { ApiError, cancelRun, createRun, type Example, listModels, type Model, readRun } from "../wire/http";
+import {
+  ApiError,
+  cancelRun,
+  createRun,
+  type Example,
+  listModels,
+  type Model,
+  readRun,
+  storePicture,
+} from "../wire/http";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
 /** Runs that come first, and workers that live; asked for again while a run waits. */
@@ -94,21 +103,41 @@ export class Explorer {
   async submit(text: string, second: string | null, show: HeadRef | null = null): Promise<boolean> {
     const model = this.model.value;
     if (!model) return false;
+    const [target, text_pair] = model.pairs ? [null, second] : [second, null];
+    return this.#ask({ model: model.id, text, target, text_pair }, show);
+  }
+
+  /** The same for a model that reads pictures: a file that somebody chose, or the id of a stored one. */
+  async submitPicture(file: Blob | string, show: HeadRef | null = null): Promise<boolean> {
+    const model = this.model.value;
+    if (!model) return false;
     this.problem.set(null);
     try {
-      const [target, text_pair] = model.pairs ? [null, second] : [second, null];
+      const picture = typeof file === "string" ? file : await storePicture(file);
+      return await this.#ask({ model: model.id, text: null, target: null, text_pair: null, picture }, show);
+    } catch (error) {
+      this.#explain(error);
+      return false;
+    }
+  }
+
+  async #ask(request: Omit<RunRequest, "id"> & { model: string }, show: HeadRef | null): Promise<boolean> {
+    this.problem.set(null);
+    const { model, text, target, text_pair, picture } = request;
+    try {
       const created = await createRun({
         kind: "trace",
-        model: model.id,
-        text,
+        model,
+        ...(text !== null ? { text } : {}),
         ...(target ? { target } : {}),
         ...(text_pair ? { text_pair } : {}),
+        ...(picture ? { picture } : {}),
       });
       // The head in sight stays in sight; a place in the old text does not.
-      const isSameModel = this.run.value.model === model.id;
+      const isSameModel = this.run.value.model === model;
       const { site, head } = show ?? ((isSameModel && this.selection.value) || { site: null, head: 0 });
       this.hover.set(null);
-      this.#follow({ id: created.id, model: model.id, text, target, text_pair }, created.socket);
+      this.#follow({ ...request, id: created.id }, created.socket);
       this.#address.enter(created.page, { ...this.view.value, site, head, token: null, key: null, frame: null });
       return true;
     } catch (error) {
@@ -143,8 +172,9 @@ export class Explorer {
 
   /** The example that this run reads, as its model's card has it. */
   get example(): Example | null {
-    const { text, target } = this.run.value;
-    const isRead = (example: Example) => example.text === text && example.target === (target ?? "");
+    const { text, target, picture } = this.run.value;
+    const isRead = (example: Example) =>
+      picture ? example.picture === picture : example.text === text && example.target === (target ?? "");
     const read = this.#examplesOfRun.filter(isRead);
     // One text may show several heads: the one in sight decides.
     return read.find((example) => isSameHead(example, this.selection.value)) ?? read[0] ?? null;
@@ -152,9 +182,10 @@ export class Explorer {
 
   /** The head that the card of the run's model points at: for this text, else for its first example. */
   get pointed(): HeadRef | null {
-    const { text } = this.run.value;
+    const { text, picture } = this.run.value;
     const examples = this.#examplesOfRun;
-    return examples.find((example) => example.text === text) ?? examples[0] ?? null;
+    const read = (example: Example) => (picture ? example.picture === picture : example.text === text);
+    return examples.find(read) ?? examples[0] ?? null;
   }
 
   /** The model that reads this run's text. */
@@ -213,9 +244,9 @@ export class Explorer {
   async #open(id: string): Promise<void> {
     this.#follow({ id, model: null, text: null, target: null, text_pair: null }, `/ws/runs/${encodeURIComponent(id)}`);
     try {
-      const { model, text, target, text_pair, error } = await readRun(id);
+      const { model, text, target, text_pair, picture = null, error } = await readRun(id);
       if (this.run.value.id !== id) return;
-      this.run.update((run) => ({ ...run, model, text, target, text_pair }));
+      this.run.update((run) => ({ ...run, model, text, target, text_pair, picture }));
       // A run that failed before a worker had it sends no frames.
       if (error) this.run.update((run) => ({ ...run, phase: "failed", failure: error }));
       this.#chooseModelOfRun();

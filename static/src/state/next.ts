@@ -9,6 +9,7 @@ import type { Probabilities, Tokens } from "../wire/messages";
 /** What the likely tokens are likely for: a decoder's come next, an encoder guesses the token that stands there. */
 export function nextTitle(model: Pick<Model, "architecture"> | null): { panel: string; tab: string } {
   if (model?.architecture === "encoder") return { panel: say("Guesses at this place"), tab: say("Guesses") };
+  if (model?.architecture === "vision") return { panel: say("Classes"), tab: say("Classes") };
   return { panel: say("Next tokens"), tab: say("Next tokens") };
 }
 

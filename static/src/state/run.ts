@@ -5,9 +5,9 @@
  * a view can tell by identity whether its part changed.
  */
 import { tokenNames } from "./text";
-import type { Finished, Probabilities, RunEvent, Site, Started, Tokens } from "../wire/messages";
+import type { Classes, Finished, Picture, Probabilities, RunEvent, Site, Started, Tokens } from "../wire/messages";
 
-export type { Probabilities, Site, Tokens } from "../wire/messages";
+export type { Classes, Picture, Probabilities, Site, Tokens } from "../wire/messages";
 
 export type Phase = "empty" | "queued" | "running" | "finished" | "failed" | "cancelled";
 export type SequenceName = Tokens["sequence"];
@@ -25,6 +25,11 @@ export interface Run {
   readonly target: string | null;
   /** A second text, which an encoder reads beside the first. */
   readonly text_pair: string | null;
+  /** The id of the picture that is read instead of a text. */
+  readonly picture: string | null;
+  /** That picture as the model reads it. */
+  readonly seen: Picture | null;
+  readonly classes: Classes | null;
   readonly started: Started | null;
   readonly sequences: Readonly<Partial<Record<SequenceName, Tokens>>>;
   /** By name, in the order in which they were traced. */
@@ -40,6 +45,7 @@ export interface RunRequest {
   text: string | null;
   target: string | null;
   text_pair: string | null;
+  picture?: string | null;
 }
 
 export const EMPTY_RUN: Run = {
@@ -49,6 +55,9 @@ export const EMPTY_RUN: Run = {
   text: null,
   target: null,
   text_pair: null,
+  picture: null,
+  seen: null,
+  classes: null,
   started: null,
   sequences: {},
   sites: new Map(),
@@ -65,8 +74,9 @@ export function fold(run: Run, event: RunEvent): Run {
   switch (event.type) {
     case "started": {
       // A worker may have died on the way: what an earlier attempt said is void.
-      const { id, text, target, text_pair } = run;
-      return { ...EMPTY_RUN, id, text, target, text_pair, model: event.model, phase: "running", started: event };
+      const { id, text, target, text_pair, picture } = run;
+      const asked = { id, text, target, text_pair, picture, model: event.model };
+      return { ...EMPTY_RUN, ...asked, phase: "running", started: event };
     }
     case "tokens":
       return { ...run, sequences: { ...run.sequences, [event.sequence]: event } };
@@ -74,6 +84,10 @@ export function fold(run: Run, event: RunEvent): Run {
       return { ...run, sites: new Map(run.sites).set(event.site, event) };
     case "probabilities":
       return { ...run, next: event };
+    case "picture":
+      return { ...run, seen: event };
+    case "classes":
+      return { ...run, classes: event };
     case "finished":
       return { ...run, phase: "finished", finished: event };
     case "failed":

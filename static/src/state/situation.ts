@@ -97,7 +97,7 @@ function onItsWay(run: Run, model: Model | null, silent_ms: number): Situation {
     return waiting(say("Loading {model}", { model: name }) + size, detail, true);
   }
   if (run.sites.size === 0)
-    return waiting(say("Reading the text"), say("The first layer comes in a moment."), true);
+    return waiting(run.picture ? say("Reading the picture") : say("Reading the text"), say("The first layer comes in a moment."), true);
   return waiting(say("This head's layer is on its way"), `${capital(layersHere(run, model))}.`, true);
 }
 

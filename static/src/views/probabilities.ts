@@ -7,7 +7,7 @@ import { awaited } from "../state/awaited";
 import type { Explorer } from "../state/explorer";
 import { watch } from "../state/store";
 import { isMask, nextAt, placeOfRest } from "../state/next";
-import { namesOf } from "../state/run";
+import { type Classes, namesOf } from "../state/run";
 import { tokenName } from "../state/text";
 
 const SHOWN = 10;
@@ -40,8 +40,9 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
   host.append(where, bars, truth, note);
 
   const draw = oncePerFrame(() => {
-    const { next, sequences } = explorer.run.value;
-    host.classList.toggle("waiting", next === null);
+    const { next, sequences, classes } = explorer.run.value;
+    host.classList.toggle("waiting", next === null && classes === null);
+    if (classes) return drawClasses(classes);
     if (!next) {
       setText(where, whyNone(explorer));
       for (const { row } of rows) row.hidden = true;
@@ -84,13 +85,33 @@ export function mountProbabilities(host: HTMLElement, tools: HTMLElement, explor
     truth.replaceChildren(...(right && !isHidden ? truthParts(lead, right.text, right.rank, candidates.length) : []));
   });
 
+  function drawClasses({ texts, arrays }: Classes): void {
+    const { values } = arrays.probabilities;
+    bars.setAttribute("aria-label", say("Most likely classes"));
+    setText(where, say("what the picture shows"));
+    const top = roundTop(values[0] ?? 1);
+    scale.textContent = top < 1 ? say("bars end at {top}", { top: share(top) }) : "";
+    rows.forEach(({ row, name, bar, value }, rank) => {
+      const probability = values[rank];
+      row.hidden = probability === undefined;
+      row.classList.remove("bar-true");
+      if (probability === undefined) return;
+      name.textContent = texts[rank] ?? "";
+      bar.style.transform = `scaleX(${probability / top})`;
+      value.textContent = share(probability);
+    });
+    truth.replaceChildren();
+    note.hidden = true;
+  }
+
   watch([explorer.run, explorer.connection, explorer.models, explorer.active], draw);
   draw();
 }
 
 function whyNone({ run, connection, modelOfRun }: Explorer): string {
-  const never = say("This model gives no token probabilities.");
-  const gives = modelOfRun === null || modelOfRun.output === "vocabulary";
+  const sees = modelOfRun?.architecture === "vision";
+  const never = sees ? say("This model names no classes.") : say("This model gives no token probabilities.");
+  const gives = modelOfRun === null || modelOfRun.output === (sees ? "classes" : "vocabulary");
   return awaited(run.value, connection.value, gives ? say("Comes after the last layer.") : never, never);
 }
 

@@ -5,6 +5,7 @@ import { say } from "../language/say";
 import type { Example, Explorer, Model } from "../state/explorer";
 import type { HeadRef } from "../state/sites";
 import { watch } from "../state/store";
+import { mountPictureChoice } from "./prompt/picture";
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   const text = field("prompt-text", say("Text"), say("Type a text and press Enter"));
@@ -17,14 +18,17 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
   );
   const examples = createMenu(say("Examples"), (place) => void tryExample(Number(place)));
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
+  const fields = element("div", { class: "prompt-fields" }, text, second);
   const form = element(
     "form",
     { class: "prompt", "aria-label": say("Prompt") },
-    element("div", { class: "prompt-fields" }, text, second),
+    fields,
     run,
     examples.root,
   );
   host.append(form, problem);
+  const pictures = mountPictureChoice(explorer);
+  form.prepend(pictures);
   let typed = false;
   let isSubmitting = false;
 
@@ -57,6 +61,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     if (!chosen || isSubmitting) return;
     const { model, example } = chosen;
     explorer.model.set(model);
+    if (example.picture) return void (await explorer.submitPicture(example.picture, example));
     fill(example.text, example.target);
     await submit(example);
   }
@@ -79,6 +84,10 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     if (!typed && now.text !== null && (now.text !== text.value || nowSecond !== second.value)) fill(now.text, nowSecond);
   });
   explorer.model.subscribe((model) => {
+    const sees = model?.architecture === "vision";
+    pictures.hidden = !sees;
+    fields.hidden = sees;
+    run.hidden = sees;
     second.hidden = model?.architecture !== "encoder-decoder" && !model?.pairs;
     second.setAttribute("aria-label", model?.pairs ? say("Second text, optional") : say("Target, optional"));
     second.placeholder = model?.pairs

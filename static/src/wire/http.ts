@@ -1,4 +1,5 @@
 /** The HTTP API as the page uses it. Every failure is an ApiError whose message can be shown as it is. */
+import { sizeOf } from "../language/amounts";
 import { say } from "../language/say";
 import { type Matrix, readNpy } from "./npy";
 
@@ -23,11 +24,13 @@ export interface Model {
   examples: Example[];
 }
 
-/** A text worth reading with a model, the head to look at, and what is to be seen there. */
+/** A text or a picture worth reading with a model, the head to look at, and what is to be seen there. */
 export interface Example {
   title: string;
   text: string;
   target: string;
+  /** The id of a stored picture, for a model that reads pictures. */
+  picture?: string | null;
   site: string;
   head: number;
   finding: string;
@@ -40,6 +43,7 @@ export interface RunRecord {
   text: string | null;
   target: string | null;
   text_pair: string | null;
+  picture?: string | null;
   page: string;
   socket: string;
   attempt: number;
@@ -58,9 +62,10 @@ export interface CreatedRun {
 export interface TraceOrder {
   kind: "trace";
   model: string;
-  text: string;
+  text?: string;
   target?: string;
   text_pair?: string;
+  picture?: string;
 }
 
 export interface Rectangle {
@@ -127,6 +132,9 @@ export class ApiError extends Error {
   }
 }
 
+/** The server's own limit by default. It ends a longer upload half-way, which a browser tells from nothing else. */
+const MOST_PICTURE_BYTES = 16 * 2 ** 20;
+
 const UNREACHABLE = say("The server does not answer. Check that Headlight is running, then try again.");
 
 /** `workers` is how many live now. */
@@ -140,6 +148,19 @@ export function createRun(order: TraceOrder): Promise<CreatedRun> {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(order),
   });
+}
+
+/** Stores a picture and gives its id. The server opens no picture: whether it can be read, its run says. */
+export async function storePicture(file: Blob): Promise<string> {
+  if (file.size > MOST_PICTURE_BYTES) {
+    const message = say("This file has {size}. Pictures may have {most}.", {
+      size: sizeOf(file.size),
+      most: sizeOf(MOST_PICTURE_BYTES),
+    });
+    throw new ApiError(message, "picture_too_long", 0, "picture");
+  }
+  const headers = { "Content-Type": "application/octet-stream" };
+  return (await json<{ id: string }>("/api/v1/pictures", { method: "POST", headers, body: file })).id;
 }
 
 export function readRun(id: string): Promise<RunRecord> {

@@ -91,6 +91,36 @@ export interface Probabilities {
   };
 }
 
+/** A picture as the model reads it: resized and cut out, before its values become (pixel * rescale - mean) / deviation. */
+export interface Picture {
+  readonly type: "picture";
+  readonly seq: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly patch: readonly number[];
+  readonly first: number;
+  readonly rescale: number;
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+  readonly arrays: {
+    /** [height, width, channels] */
+    readonly pixels: ShapedArray<"u8">;
+  };
+}
+
+/** What a picture shows: the k likeliest classes, by a softmax over all; `texts` has their names in that order. */
+export interface Classes {
+  readonly type: "classes";
+  readonly seq: number;
+  readonly texts: readonly string[];
+  readonly arrays: {
+    /** [k] */
+    readonly ids: ShapedArray<"i32">;
+    /** [k] */
+    readonly probabilities: ShapedArray<"f32">;
+  };
+}
+
 /** An exact rectangle of one head's map; with cell > 1 pooled by max over cell x cell tokens. */
 export interface Tile {
   readonly type: "tile";
@@ -191,6 +221,8 @@ export type RunEvent =
   | Tokens
   | Site
   | Probabilities
+  | Picture
+  | Classes
   | Tile
   | Pair
   | Totals
