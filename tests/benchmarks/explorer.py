@@ -114,7 +114,6 @@ def _computed_ms(answer: Answer) -> list[float]:
 
 def _parts(answers: list[Answer]) -> Iterator[Figure]:
     """Where the time goes: until the worker begins, its layers, and the way from its last layer to the screen."""
-
     def median(of: Callable[[Answer], float]) -> float:
         return statistics.median(map(of, answers))
 

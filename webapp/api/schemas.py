@@ -58,7 +58,8 @@ class ModelsAnswer(Schema):
 
 
 class RunRequest(Schema):
-    """Exactly one of `text`, `ids` and `picture`, the last for a vision model. Only an encoder–decoder takes a target; without one it writes its own.
+    """Exactly one of `text`, `ids` and `picture`, the last for a vision model. Only an encoder–decoder takes a target;
+    without one it writes its own.
 
     `text_pair` is a second text, for a model whose `pairs` is true.
     """
