@@ -11,7 +11,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   gl: [],
   state: ["wire", "language"],
   tiles: ["wire", "gl"],
-  views: ["dom", "state", "tiles", "gl", "language"],
+  figures: ["gl"],
+  views: ["dom", "state", "tiles", "gl", "figures", "language"],
   pages: ["views", "dom", "state", "tiles", "gl", "language", "css", "icon.svg"],
 };
 

@@ -9,20 +9,26 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from PIL import Image
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from modelcore.analysis.heads import score_heads
+from modelcore.analysis.picture import read_picture
 from modelcore.analysis.trace import SiteTraced, TokensRead, TraceRequest, trace
 from modelcore.checkpoints.reader import Checkpoint, open_checkpoint
 from modelcore.config import AttentionSite
 from modelcore.manifest import describe
 from modelcore.training.pairs import draw_many
 from modelcore.training.patterns import draw_brackets, draw_repeats
+from modelcore.training.recipes.digits import Digits, held_out_digits, ink_heads
+from modelcore.training.recipes.digits import accuracy as digits_accuracy
 from modelcore.training.recipes.numbers import measure_accuracy
 from modelcore.training.recipes.patterns import LENGTH, accuracy, as_batch, strongest_head
 from modelcore.training.tasks import draw_example
 
 ZOO = Path(__file__).resolve().parents[2] / "modelcore" / "zoo"
-NAMES = ("numbers", "patterns", "prose")
+TEXT_NAMES = ("numbers", "patterns", "prose")
+NAMES = ("digits", *TEXT_NAMES)
 FILE_LIMIT_BYTES = 25_000_000
 
 
@@ -45,7 +51,7 @@ def checkpoints() -> dict[str, Checkpoint]:
 def test_checkpoint_is_small_and_whole(name):
     manifest = describe(ZOO / name)
     assert manifest["size_bytes"] <= FILE_LIMIT_BYTES
-    assert manifest["has_tokenizer"]
+    assert manifest["has_tokenizer"] == (name in TEXT_NAMES)
     assert manifest["unused"] == []
 
 
@@ -59,7 +65,10 @@ def test_examples_point_at_heads_that_exist_and_their_texts_fit(name, checkpoint
         assert site in config.sites()
         assert 0 <= example["head"] < config.stack(site.stack).heads
         assert example["title"] and example["finding"]
-        assert len(checkpoints[name].tokenizer.encode(example["text"])) <= config.positions
+        if "picture" in example:
+            assert read_picture(ZOO / name / example["picture"], config.image, ZOO / name).pixels.isfinite().all()
+        else:
+            assert len(checkpoints[name].tokenizer.encode(example["text"])) <= config.positions
 
 
 def test_prose_opens_outside_with_the_same_logits(checkpoints):
@@ -82,7 +91,7 @@ def test_numbers_opens_outside_with_the_same_logits(checkpoints):
     _assert_same_logits(checkpoints["numbers"].load()(source, target), outside(source, decoder_input_ids=target).logits)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TEXT_NAMES)
 def test_tokenizer_opens_outside_with_the_same_ids(name, checkpoints):
     outside = transformers.PreTrainedTokenizerFast(tokenizer_file=str(ZOO / name / "tokenizer.json"))
     text = example(name)["text"] + " ✅"
@@ -140,6 +149,40 @@ def test_numbers_writes_the_day_the_bastille_fell(checkpoints):
     events = list(trace(checkpoint.load(), request, checkpoint.tokenizer))
     written = next(event for event in events if isinstance(event, TokensRead) and event.origin == "generated")
     assert "".join(written.encoding.texts[1:]) == "1789-07-14"
+
+
+def test_digits_reads_what_was_held_out_in_ink_of_either_colour(checkpoints):
+    model, digits = checkpoints["digits"].load(), held_out_digits(ZOO / "digits")
+    measured = card("digits")["measured"]
+    assert digits_accuracy(model, digits) == pytest.approx(measured["held_out_accuracy"], abs=0.005)
+    assert digits_accuracy(model, digits) >= 0.95
+    negatives = Digits(-digits.pixels_BCYX, digits.labels_B)
+    assert digits_accuracy(model, negatives) == pytest.approx(measured["negative_accuracy"], abs=0.005)
+
+
+def test_digits_has_a_head_for_ink_and_one_for_paper(checkpoints):
+    heads = ink_heads(checkpoints["digits"].load(), held_out_digits(ZOO / "digits"))
+    measured = card("digits")["measured"]
+    for found, name in ((heads[0], "ink_head"), (heads[-1], "paper_head")):
+        claimed = measured[name]
+        assert (found.site, found.head) == (claimed["site"], claimed["head"])
+        assert found.share == pytest.approx(claimed["ink_share"], abs=0.01)
+    assert heads[0].share > 2 * measured["ink"] and heads[-1].share < measured["ink"] / 2
+
+
+def test_digits_opens_outside_with_the_same_maps_and_classes(checkpoints):
+    folder = ZOO / "digits"
+    with Image.open(folder / "seven.png") as picture:
+        pixels = ViTImageProcessorPil.from_pretrained(folder)(picture, return_tensors="pt")["pixel_values"]
+    outside = transformers.ViTForImageClassification.from_pretrained(folder, attn_implementation="eager").eval()
+    maps = []
+    with torch.inference_mode():
+        logits = checkpoints["digits"].load()(pixels, tap=maps.append)
+        expected = outside(pixels, output_attentions=True)
+    _assert_same_logits(logits, expected.logits)
+    assert outside.config.id2label[int(logits.argmax())] == "7"
+    for map_, weights in zip(maps, expected.attentions, strict=True):
+        assert (map_.tile() - weights).abs().max() < 1e-5
 
 
 def _assert_same_logits(logits, expected):

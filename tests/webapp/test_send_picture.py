@@ -49,9 +49,9 @@ def test_picture_is_stored_once_under_its_hash(client: Client) -> None:
     ("content", "status", "code"),
     [
         (b"", 422, "empty_picture"),
-        (b"<svg onload=alert(1)>", 415, "not_a_picture"),
-        (b"%PDF-1.7", 415, "not_a_picture"),
-        (b"RIFF1234WAVE", 415, "not_a_picture"),
+        (b"<svg onload=alert(1)>", 422, "not_a_picture"),
+        (b"%PDF-1.7", 422, "not_a_picture"),
+        (b"RIFF1234WAVE", 422, "not_a_picture"),
     ],
 )
 def test_what_is_no_picture_is_refused_and_not_kept(client: Client, content: bytes, status: int, code: str) -> None:

@@ -32,5 +32,6 @@ def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
         "pairs": checkpoint.takes_pairs,
         "state": "missing" if checkpoint.is_missing else living.residence(checkpoint.id),
         "sentence": checkpoint.sentence,
+        "folder": checkpoint.folder,
         "examples": checkpoint.examples,
     }

@@ -41,7 +41,7 @@ def store(request: HttpRequest) -> Status[dict[str, Any]]:
     if not content:
         raise ApiError(422, "empty_picture", "The body is empty. Send the file of a picture as the body.")
     if not _begins_as_picture(content):
-        raise ApiError(415, "not_a_picture", "This file is no PNG, JPEG, WebP, GIF or BMP. Save it as one of them.")
+        raise ApiError(422, "not_a_picture", "This file is no PNG, JPEG, WebP, GIF or BMP. Save it as one of them.")
     return Status(201, {"id": pictures.store(settings.DATA, content), "size_bytes": len(content)})
 
 

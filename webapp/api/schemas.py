@@ -47,6 +47,7 @@ class ModelAnswer(Schema):
     pairs: bool = Field(description="Whether it reads two texts as a pair.")
     state: Literal["ready", "loading", "cold", "missing"]
     sentence: str
+    folder: str = Field(description="Where its files lie within Headlight's own folder; else the last name alone.")
     examples: list[ExampleAnswer]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
 from workers.protocol.jobs import Source
@@ -32,6 +33,12 @@ class Checkpoint(models.Model):
     def is_missing(self) -> bool:
         """Whether the files are gone. Reads the disk."""
         return not Path(self.path).is_dir()
+
+    @property
+    def folder(self) -> str:
+        """What anybody may know of where it lies: all of it within the project's folder, else the last name alone."""
+        path = Path(self.path)
+        return str(path.relative_to(settings.BASE_DIR)) if path.is_relative_to(settings.BASE_DIR) else path.name
 
     @property
     def source(self) -> Source:

@@ -16,6 +16,7 @@ import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
 import { Totals } from "../tiles/totals";
 import { mountChart } from "../views/chart";
+import { mountFigures } from "../views/figures/figures";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
 import { mountInside } from "../views/inside/inside";
@@ -67,7 +68,7 @@ function openPage(app: HTMLElement): void {
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, totals, ramp, mapState);
-  mountPicture(places.picture, explorer, rectangles, ramp);
+  const pictureTools = mountPicture(places.picture, explorer, rectangles, ramp);
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
@@ -76,6 +77,11 @@ function openPage(app: HTMLElement): void {
   mountInside(places.inside, explorer, new Pairs());
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
+  mountFigures(
+    { map: places.mapHead, next: places.nextTools, measures: places.measuresTools, picture: pictureTools },
+    explorer,
+    mapState,
+  );
   mountStatus(places.status, explorer);
   const sheets = mountSheets(places.tabs, [
     { label: say("Heads"), panel: places.headsPanel },

@@ -22,6 +22,7 @@ export interface Places {
   nextTools: HTMLElement;
   nextPanel: HTMLElement;
   measures: HTMLElement;
+  measuresTools: HTMLElement;
   measuresPanel: HTMLElement;
   inside: HTMLElement;
   insidePanel: HTMLElement;
@@ -92,7 +93,8 @@ export function layOutPage(app: HTMLElement): Places {
   const nextTitle = element("h2", {}, say("Next tokens"));
   const nextPanel = panel("next", nextTitle, next, nextTools);
   const measures = element("div", { class: "panel-body" });
-  const measuresPanel = panel("measures", say("This head"), measures);
+  const measuresTools = element("div", { class: "panel-tools" });
+  const measuresPanel = panel("measures", say("This head"), measures, measuresTools);
   const inside = element("div", { class: "panel-body" });
   const insidePanel = panel("inside", say("Inside this head"), inside);
 
@@ -169,6 +171,7 @@ export function layOutPage(app: HTMLElement): Places {
     nextTools,
     nextPanel,
     measures,
+    measuresTools,
     measuresPanel,
     inside,
     insidePanel,

@@ -191,7 +191,7 @@ const LABELS: Readonly<Record<string, LabelText>> = {
   },
   broad: {
     title: say("broad"),
-    sentence: say("It spreads its weight over nearly everything that it may see, a mean of the text."),
+    sentence: say("It spreads its weight over nearly everything that it may see, a mean of all it reads."),
     measure: "entropy",
   },
   unclear: {

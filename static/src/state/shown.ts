@@ -8,6 +8,9 @@ export interface MapState {
   top: number;
   /** 1 where every weight in sight is exact. */
   cell: number;
+  /** What is in sight, half-open. */
+  rows: readonly [number, number];
+  cols: readonly [number, number];
   sharp: boolean;
   zoomed: boolean;
   failure: string | null;

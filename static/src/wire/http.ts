@@ -21,6 +21,8 @@ export interface Model {
   /** In a worker's memory, on its way there, on the disk only, or gone. */
   state: "ready" | "loading" | "cold" | "missing";
   sentence?: string | null;
+  /** Where its files lie within the project's folder; of others the folder's name alone. */
+  folder?: string;
   examples: Example[];
 }
 

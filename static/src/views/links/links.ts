@@ -91,6 +91,8 @@ export function mountLinks(
       head: explorer.selection.value?.head ?? 0,
       top: 1,
       cell: 1,
+      rows: inSight(columns, "rows"),
+      cols: inSight(columns, "cols"),
       sharp: bands.every((band) => band.every(Boolean)),
       zoomed: false,
       failure: heads.map(({ map }) => rectangles.failureOf(map)?.message).find(Boolean) ?? null,

@@ -19,7 +19,7 @@ import { isSink, topsOf } from "../../tiles/tops";
 import type { Totals } from "../../tiles/totals";
 import { type AxisLabels, drawAxes, guttersFor } from "./axes";
 import { drawCrosshair, drawNumbers } from "./crosshair";
-import { fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
+import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
 import { listenToGestures } from "./gestures";
 import { pictureOf } from "./picture";
 import { readWeight } from "./reading";
@@ -85,6 +85,7 @@ export function mountMap(
       head: map.head,
       top,
       cell: picture.cell,
+      ...areaInSight(plot, { rows: site.queries, cols: site.keys }),
       sharp: picture.sharp,
       zoomed: view.value.frame !== null,
       failure,

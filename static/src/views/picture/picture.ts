@@ -21,7 +21,13 @@ import { type PictureReading, readPicture, shareOnPatches, strongestPatch } from
 /** How much the weights cover the picture at first, in hundredths. */
 const COVER = 65;
 
-export function mountPicture(host: HTMLElement, explorer: Explorer, rectangles: Rectangles, ramp: Store<Ramp>): void {
+/** Gives the place for tools at its head. */
+export function mountPicture(
+  host: HTMLElement,
+  explorer: Explorer,
+  rectangles: Rectangles,
+  ramp: Store<Ramp>,
+): HTMLElement {
   const words = element("p", { class: "picture-words" });
   const first = element("span", { class: "picture-first" });
   const canvas = element("canvas", { class: "layer", "aria-hidden": "true" });
@@ -37,7 +43,8 @@ export function mountPicture(host: HTMLElement, explorer: Explorer, rectangles: 
   );
   const cover = element("input", { type: "range", min: 0, max: 100, value: COVER, class: "picture-cover" });
   const coverLabel = element("label", { class: "picture-foot" }, say("Weights over the picture"), cover);
-  host.append(element("div", { class: "picture-head" }, first, words), plotHost, coverLabel);
+  const tools = element("span", { class: "picture-tools" });
+  host.append(element("div", { class: "picture-head" }, first, words, tools), plotHost, coverLabel);
   const covered = new Store(COVER);
   cover.addEventListener("input", () => covered.set(Number(cover.value)));
 
@@ -140,7 +147,10 @@ export function mountPicture(host: HTMLElement, explorer: Explorer, rectangles: 
   plotHost.addEventListener("blur", () => point(null, null));
   plotHost.addEventListener("click", (event) => {
     const token = tokenUnder(event);
-    if (token !== null) toggle(token);
+    if (token === null) return;
+    toggle(token);
+    // What is said under the pointer is now said of the kept patch.
+    point(token, event as PointerEvent);
   });
   plotHost.addEventListener("keydown", (event) => {
     const { seen } = explorer.run.value;
@@ -159,4 +169,5 @@ export function mountPicture(host: HTMLElement, explorer: Explorer, rectangles: 
   });
   watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp, covered], draw);
   rectangles.onArrival(draw);
+  return tools;
 }

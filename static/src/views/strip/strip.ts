@@ -51,7 +51,7 @@ export function mountStrip(
     const node = active && unitAt(active)?.element;
     // Before anything is written: the browser then measures nothing anew.
     if (node && !node.classList.contains("token-active") && !host.matches(":hover"))
-      node.scrollIntoView({ block: "nearest" });
+      bringInSight(node, host);
     for (const before of shaded) before.removeAttribute("style");
     shaded = [];
     for (const before of host.querySelectorAll(".token-active")) before.classList.remove("token-active");
@@ -76,6 +76,7 @@ export function mountStrip(
     if (isSameText && built?.sequences === sequences && built.areWhole === areWhole) return;
     built = { sequences, text, target, text_pair, areWhole };
     strips.clear();
+    host.classList.toggle("of-picture", explorer.run.value.picture !== null);
     const isPair = sequences.encoder !== undefined && sequences.decoder !== undefined;
     for (const name of ["encoder", "decoder"] as const) {
       const tokens = sequences[name];
@@ -259,6 +260,12 @@ export function mountStrip(
   const { run, connection, choices, selection, active, hover } = explorer;
   watch([run, connection, choices, selection, active, hover, mode], draw);
   rectangles.onArrival(draw);
+}
+
+/** Within the strip alone: in a narrow window the whole page would move, away from under the pointer. */
+function bringInSight(node: HTMLElement, host: HTMLElement): void {
+  const [inner, outer] = [node.getBoundingClientRect(), host.getBoundingClientRect()];
+  host.scrollTop += Math.min(0, inner.top - outer.top) || Math.max(0, inner.bottom - outer.bottom);
 }
 
 /** "12", or "12 to 14" of a word. */

@@ -1,0 +1,22 @@
+/** A menu in the head of each panel that can be saved as a figure. */
+import type { Explorer } from "../../state/explorer";
+import type { MapState } from "../../state/shown";
+import type { Store } from "../../state/store";
+import { measuresFigure, probabilitiesFigure } from "./bars";
+import { mapFigure } from "./map";
+import { createFigureMenu } from "./menu";
+import { pictureFigure } from "./picture";
+
+export interface FigurePlaces {
+  map: HTMLElement;
+  next: HTMLElement;
+  measures: HTMLElement;
+  picture: HTMLElement;
+}
+
+export function mountFigures(places: FigurePlaces, explorer: Explorer, state: Store<MapState | null>): void {
+  places.map.append(createFigureMenu(() => mapFigure(explorer, state.value)));
+  places.next.append(createFigureMenu(() => probabilitiesFigure(explorer)));
+  places.measures.append(createFigureMenu(() => measuresFigure(explorer)));
+  places.picture.append(createFigureMenu(() => pictureFigure(explorer)));
+}

@@ -1,0 +1,209 @@
+/** What stands in the map's place, as a figure: the weights in sight, as a map or as lines. */
+import type { Figure } from "../../figures/figure";
+import { drawMatrix } from "../../figures/matrix";
+import type { Arrays } from "../../figures/numbers";
+import { mapScript } from "../../figures/script";
+import { drawWeave } from "../../figures/weave";
+import { share } from "../../dom/numbers";
+import { type Ramp, rampOf } from "../../gl/ramp";
+import { say } from "../../language/say";
+import type { Explorer } from "../../state/explorer";
+import { labelOf } from "../../state/labels";
+import { namesOf, type SequenceName, sequencesOf, type Site } from "../../state/run";
+import type { MapState } from "../../state/shown";
+import { headName, headNameInWords, type HeadRef } from "../../state/sites";
+import { headsTogether } from "../../state/together";
+import { floorOf } from "../../tiles/mass";
+import { readWeights } from "../../tiles/rectangles";
+import { isSink } from "../../tiles/tops";
+import { modelName, originOf } from "./origin";
+
+/** A file of more numbers than this helps nobody; the largest of each cell stand for them. */
+const MOST_VALUES = 1 << 20;
+/** Beyond so many tokens a side, lines are a tangle, on paper too. */
+const MOST_LINED = 100;
+/** Okabe and Ito 2008, darkened for paper: css/tokens.css has the same for light pages. */
+const PICKS = ["#0072b2", "#b57900", "#008560", "#b4558f", "#2a8fc6", "#c95200", "#8d8500"];
+const ALONE = "#4146a8";
+const LEAST_LINE = 0.02;
+
+interface Part {
+  site: Site;
+  heads: { ref: HeadRef; name: string }[];
+  rows: readonly [number, number];
+  cols: readonly [number, number];
+  cell: number;
+}
+
+export async function mapFigure(explorer: Explorer, state: MapState | null): Promise<Figure | null> {
+  const { id } = explorer.run.value;
+  if (!state || !id) return null;
+  const isMap = explorer.view.value.drawing === "map";
+  const part = isMap ? mapPart(state) : linksPart(explorer, state);
+  const heads = await Promise.all(part.heads.map(({ ref }) => readPart(id, part, ref)));
+  const names = { rows: namesIn(explorer, part, "rows"), cols: namesIn(explorer, part, "cols") };
+  const named = part.heads.map(({ name }) => name).join(", ");
+  const title = `${modelName(explorer)}, ${part.heads.length > 1 ? named : describe(part)}`;
+  const about = part.heads.map(({ ref }) => `${ref.site}-${ref.head}`).join("-");
+  const origin = await originOf(explorer, title, `${about}-${isMap ? "map" : "links"}`);
+  const { rows, cols, cell } = part;
+  return {
+    file: origin.file,
+    draw: (measure) => (isMap ? drawMatrix(matrixOf(), measure) : drawWeave(weaveOf(), measure)),
+    arrays: arraysOf(),
+    table: tableOf(),
+    script: mapScript(origin, {
+      heads: part.heads.map(({ ref }) => [ref.site, ref.head] as const),
+      rows,
+      cols,
+      cell,
+    }),
+  };
+
+  function matrixOf() {
+    const { mass, scale } = explorer.view.value;
+    const weights = heads[0] ?? new Float32Array();
+    const { site } = part;
+    const reach = site.causal ? site.keys - site.queries : Number.POSITIVE_INFINITY;
+    const top = state?.top ?? 1;
+    return {
+      title,
+      notes: notesOf(),
+      values: mass < 1 && isWhole(part) ? withoutWeak(weights, names.cols.length, mass) : weights,
+      rows: names.rows,
+      cols: names.cols,
+      isMasked: (row: number, col: number) => cols[0] + col * cell > rows[0] + (row + 1) * cell - 1 + reach,
+      ramp: paperRamp(),
+      scale,
+      top,
+      legend: `${say("weight")}${scale === "linear" ? "" : `, ${scale}`}`,
+      format: share,
+    };
+  }
+
+  function weaveOf() {
+    const keys = explorer.run.value.sequences[sequencesOf(part.site).columns];
+    const colours = part.heads.length > 1 ? PICKS : [ALONE];
+    const { mass } = explorer.view.value;
+    return {
+      title,
+      notes: notesOf(),
+      rows: names.rows,
+      cols: names.cols,
+      heads: heads.map((values, index) => ({
+        name: part.heads[index]?.name ?? "",
+        colour: colours[index % colours.length] ?? ALONE,
+        values: mass < 1 && isWhole(part) ? withoutWeak(values, names.cols.length, mass) : values,
+      })),
+      least: LEAST_LINE,
+      isFaint: (col: number) => !explorer.view.value.sink && isSink(part.site, keys, cols[0] + col),
+    };
+  }
+
+  function notesOf(): string[] {
+    const { mass, frame } = explorer.view.value;
+    const { site } = part;
+    const label = part.heads.length === 1 ? labelOf(site, part.heads[0]?.ref.head ?? 0) : null;
+    const isPart = rows[0] > 0 || cols[0] > 0 || rows[1] < site.queries || cols[1] < site.keys || frame !== null;
+    return [
+      label && (label.value === null ? label.title : `${label.title} ${share(label.value)}`),
+      isPart && say("rows {a} to {b} of {rows}, columns {c} to {d} of {cols}", {
+        a: rows[0],
+        b: rows[1] - 1,
+        rows: site.queries,
+        c: cols[0],
+        d: cols[1] - 1,
+        cols: site.keys,
+      }),
+      cell > 1 && say("each square is the largest of {n} × {n} weights", { n: cell }),
+      mass < 1 && isWhole(part) && say("of each row the strongest weights that hold {share}", { share: share(mass) }),
+      !isMap && say("lines weaker than {least} are left out", { least: share(LEAST_LINE) }),
+      !isMap && !explorer.view.value.sink && say("lines to the first token and to special tokens are fainter"),
+    ].filter((note): note is string => typeof note === "string");
+  }
+
+  function arraysOf(): Arrays {
+    const [height, width] = [names.rows.length, names.cols.length];
+    const values = new Float32Array(heads.length * height * width);
+    heads.forEach((weights, index) => values.set(weights, index * height * width));
+    const shape = heads.length === 1 ? [height, width] : [heads.length, height, width];
+    return { weights: { values, shape }, row_tokens: names.rows, col_tokens: names.cols };
+  }
+
+  /** One head as a square table; several one weight a line. */
+  function tableOf(): (string | number)[][] {
+    const width = names.cols.length;
+    if (heads.length === 1) {
+      const weights = heads[0] ?? new Float32Array();
+      return [["", ...names.cols], ...names.rows.map((name, row) => [name, ...weights.subarray(row * width, (row + 1) * width)])];
+    }
+    const lines = heads.flatMap((weights, index) =>
+      names.rows.flatMap((from, row) =>
+        names.cols.map((to, col): (string | number)[] => {
+          return [part.heads[index]?.name ?? "", row, from, col, to, weights[row * width + col] ?? 0];
+        }),
+      ),
+    );
+    return [["head", "row", "row_token", "col", "col_token", "weight"], ...lines];
+  }
+}
+
+function mapPart({ site, head, rows, cols }: MapState): Part {
+  let cell = 1;
+  const align = ([start, stop]: readonly [number, number], length: number): [number, number] => [
+    Math.floor(start / cell) * cell,
+    Math.min(length, Math.ceil(stop / cell) * cell),
+  ];
+  const values = () => Math.ceil((rows[1] - rows[0]) / cell) * Math.ceil((cols[1] - cols[0]) / cell);
+  while (values() > MOST_VALUES) cell *= 2;
+  const ref = { site: site.site, head };
+  const heads = [{ ref, name: headName(site.site, head) }];
+  return { site, heads, rows: align(rows, site.queries), cols: align(cols, site.keys), cell };
+}
+
+function linksPart(explorer: Explorer, { site, rows, cols }: MapState): Part {
+  const { run, view, selection } = explorer;
+  const drawn = headsTogether(run.value, view.value.picked, selection.value);
+  const cut = ([start, stop]: readonly [number, number], length: number): [number, number] =>
+    length <= MOST_LINED ? [0, length] : [start, Math.min(stop, start + MOST_LINED)];
+  const heads = drawn.map(({ ref, name }) => ({ ref, name }));
+  return { site, heads, rows: cut(rows, site.queries), cols: cut(cols, site.keys), cell: 1 };
+}
+
+async function readPart(run: string, { rows, cols, cell }: Part, { site, head }: HeadRef): Promise<Float32Array> {
+  return (await readWeights(run, { site, head, rows: [...rows], cols: [...cols], cell })).values;
+}
+
+function describe({ site, heads }: Part): string {
+  return headNameInWords(site.site, heads[0]?.ref.head ?? 0);
+}
+
+/** The names of the rows or columns; of a cell that of its first token. */
+function namesIn(explorer: Explorer, part: Part, side: "rows" | "cols"): string[] {
+  const { rows, columns } = sequencesOf(part.site);
+  const sequence: SequenceName = side === "rows" ? rows : columns;
+  const length = side === "rows" ? part.site.queries : part.site.keys;
+  const names = namesOf(explorer.run.value, sequence);
+  const [start, stop] = part[side];
+  const places = Array.from({ length: Math.ceil((stop - start) / part.cell) }, (_, index) => start + index * part.cell);
+  return places.map((place) => (names.length === length ? (names[place] ?? "") : String(place)));
+}
+
+function isWhole({ site, cols, cell }: Part): boolean {
+  return cell === 1 && cols[0] === 0 && cols[1] === site.keys;
+}
+
+function withoutWeak(weights: Float32Array, width: number, mass: number): Float32Array {
+  const kept = Float32Array.from(weights);
+  for (let start = 0; start < kept.length; start += width) {
+    const row = kept.subarray(start, start + width);
+    const least = floorOf(row, mass);
+    row.forEach((weight, col) => (row[col] = weight >= least ? weight : 0));
+  }
+  return kept;
+}
+
+/** Light also on a dark page, on white as papers are. */
+function paperRamp(): Ramp {
+  return rampOf("light");
+}
