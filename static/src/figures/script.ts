@@ -84,7 +84,7 @@ function script({ title, file, checkpoint, source }: Origin, needs: "transformer
   const sees = source.kind === "picture";
   const isImport = (line: string) => line.startsWith("from ");
   return [
-    '"""' + title.replaceAll("\\", "").replaceAll('"', "'"),
+    `"""${title.replaceAll("\\", "").replaceAll('"', "'").replace(/[\s\p{C}]+/gu, " ")}`,
     "",
     `Run it: python ${file}.py [CHECKPOINT]. It writes ${file}.npz.`,
     `Needs ${packages}${sees ? ", and Pillow" : ""}.`,
