@@ -27,9 +27,9 @@ PREPROCESSING_LIMIT_BYTES = 1024 * 1024
 PIXEL_LIMIT = 40_000_000
 # Pillow knows formats that start other programs, and many that nobody has looked at for years.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-# Of a progressive JPEG. Each scan goes over the whole picture again, and a byte or two is enough to ask for one.
-SCAN_LIMIT = 100
-SCAN_MARKER = b"\xff\xda"
+# Of a progressive JPEG, which has about ten. Each pass goes over all of its pixels again, and a few bytes ask for one.
+PASS_LIMIT, PASSED_PIXEL_LIMIT = 100, 10 * PIXEL_LIMIT
+PASS_MARKER = b"\xff\xda"
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ def _decode(file: Path, mode: str, name: str) -> Image.Image:
     except Image.DecompressionBombError as error:  # Pillow's own limit, which it looks at first
         message = f"{name} has far more than {PIXEL_LIMIT:,} pixels, which is the most that are read."
         raise RequestError("image_too_large", message) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the file itself, not what is in it
-            raise
+    except Exception as error:  # decoders meet whatever bytes somebody made up, and fail in many ways
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+            raise  # This is the machine's fault, not the picture's.
         message = f"{name} is no picture that can be read; give a PNG, JPEG, WebP, GIF or BMP."
         raise RequestError("bad_image", message) from error
 
@@ -153,8 +153,10 @@ def _require_modest(opened: Image.Image, file: Path, name: str) -> None:
     # Phones store a second, smaller view within a JPEG, which then counts as MPO: no animation.
     if getattr(opened, "is_animated", False) and opened.format != "MPO":
         raise RequestError("image_moves", f"{name} is animated, and a model reads one picture. Save one frame of it.")
-    if opened.format in ("JPEG", "MPO") and file.read_bytes().count(SCAN_MARKER) > SCAN_LIMIT:
-        raise RequestError("bad_image", f"{name} is written in more than {SCAN_LIMIT} passes. Save it again as PNG.")
+    if opened.format in ("JPEG", "MPO"):
+        passes = file.read_bytes().count(PASS_MARKER)
+        if passes > PASS_LIMIT or passes * opened.width * opened.height > PASSED_PIXEL_LIMIT:
+            raise RequestError("bad_image", f"{name} is written in {passes:,} passes, too many. Save it again as PNG.")
 
 
 def _fit(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> Image.Image:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
+import warnings
 
 import numpy as np
 import pytest
@@ -79,6 +82,39 @@ def test_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, ph
     monkeypatch.setattr(picture, "PIXEL_LIMIT", 1000)
     with pytest.raises(RequestError, match="71 × 50 pixels; at most 1,000"):
         read_picture(photo, IMAGE, tmp_path)
+
+
+def test_whatever_bytes_somebody_makes_up_are_a_picture_or_are_refused(tmp_path, photo):
+    """A camera's notes with a false length ended the decoder with an error that nobody had thought of."""
+    generator, exif, files = random.Random(0), Image.Exif(), []
+    exif[0x0112], exif[0x010E] = 6, "a camera's note"
+    for kind, options in (("PNG", {"exif": exif}), ("JPEG", {"exif": exif}), ("WEBP", {}), ("GIF", {}), ("BMP", {})):
+        Image.open(photo).save(tmp_path / "whole", kind, **options)
+        files.append((tmp_path / "whole").read_bytes())
+    for _ in range(1500):
+        content = bytearray(generator.choice(files))
+        for _ in range(generator.choice((1, 3, 20))):
+            content[generator.randrange(200)] = generator.choice((0, 255, generator.randrange(256)))
+        (tmp_path / "made up").write_bytes(content)
+        with contextlib.suppress(RequestError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert read_picture(tmp_path / "made up", IMAGE, tmp_path).pixels.isfinite().all()
+
+
+def test_picture_stands_upright_as_its_camera_meant_it(tmp_path, photo):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(photo) as upright:
+        upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    turned, upright_ = (read_picture(file, IMAGE, tmp_path) for file in (tmp_path / "turned.png", photo))
+    assert (turned.seen_YXC == upright_.seen_YXC).all()
+
+
+def test_picture_that_is_too_long_for_its_width_is_refused_before_it_is_resized(tmp_path):
+    save_preprocessing(tmp_path, {"size": {"shortest_edge": 32}, "do_center_crop": True, "crop_size": 32})
+    Image.new("RGB", (1, 60_000)).save(tmp_path / "thread.png")
+    with pytest.raises(RequestError, match="too long for its width"):
+        read_picture(tmp_path / "thread.png", IMAGE, tmp_path)
 
 
 @pytest.mark.parametrize(
