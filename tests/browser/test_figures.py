@@ -163,6 +163,11 @@ def test_picture_is_saved_with_where_a_patch_looks(page: Page, site: RunningSite
     made = run_as_it_is(save(page, "picture", "py", tmp_path))
     assert np.abs(made["weights"] - arrays["weights"]).max() < 2e-6
     assert save(page, "picture", "svg", tmp_path).read_text().count("<image") == 3
+    page.get_by_role("radio", name="Every head").click()
+    every = numbers(save(page, "picture", "npz", tmp_path))
+    assert every["weights"].shape == (16, 1, 65)
+    made = run_as_it_is(save(page, "picture", "py", tmp_path))
+    assert np.abs(made["weights"] - every["weights"]).max() < 2e-6
 
 
 @pytest.mark.parametrize("context", [{"viewport": NARROW}], indirect=True)

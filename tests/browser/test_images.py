@@ -128,6 +128,29 @@ def test_keys_walk_over_the_patches_and_keep_one(page: Page) -> None:
     expect(page.locator(".picture-words")).to_contain_text("class token looks at")
 
 
+def test_class_token_is_seen_in_every_head_and_a_press_chooses_one(page: Page) -> None:
+    open_first_page(page)
+    choose_digits(page)
+    page.locator("#prompt-picture").set_input_files(SEVEN)
+    answered(page)
+    page.get_by_role("radio", name="Every head").click()
+    expect(page.locator(".picture-words")).to_contain_text("where class token looks in every head")
+    assert drawn(page, ".picture-plot") > 30
+    plot(page).focus()
+    title = page.locator(".panel-map h2")
+    expect(title).to_have_text("L0 · H3")
+    page.keyboard.press("ArrowDown")
+    expect(title).to_have_text("L1 · H3")
+    page.keyboard.press("ArrowLeft")
+    expect(title).to_have_text("L1 · H2")
+    box = plot(page).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    expect(page.locator(".tooltip")).to_contain_text("L0 · H0")
+    page.mouse.click(box["x"] + 60, box["y"] + 60)
+    expect(title).to_have_text("L0 · H0")
+
+
 def test_example_of_the_card_opens_with_its_finding(page: Page) -> None:
     open_first_page(page)
     choose_digits(page)

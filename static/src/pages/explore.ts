@@ -68,7 +68,7 @@ function openPage(app: HTMLElement): void {
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, totals, ramp, mapState);
-  const pictureTools = mountPicture(places.picture, explorer, rectangles, ramp);
+  const picture = mountPicture(places.picture, explorer, rectangles, ramp);
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
@@ -78,7 +78,7 @@ function openPage(app: HTMLElement): void {
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   mountFigures(
-    { map: places.mapHead, next: places.nextTools, measures: places.measuresTools, picture: pictureTools },
+    { map: places.mapHead, next: places.nextTools, measures: places.measuresTools, picture },
     explorer,
     mapState,
   );

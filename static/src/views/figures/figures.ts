@@ -3,6 +3,7 @@ import type { Explorer } from "../../state/explorer";
 import type { MapState } from "../../state/shown";
 import type { Store } from "../../state/store";
 import { measuresFigure, probabilitiesFigure } from "./bars";
+import { everyHeadFigure } from "./every_head";
 import { mapFigure } from "./map";
 import { createFigureMenu } from "./menu";
 import { pictureFigure } from "./picture";
@@ -11,12 +12,13 @@ export interface FigurePlaces {
   map: HTMLElement;
   next: HTMLElement;
   measures: HTMLElement;
-  picture: HTMLElement;
+  picture: { tools: HTMLElement; showsEveryHead(): boolean };
 }
 
 export function mountFigures(places: FigurePlaces, explorer: Explorer, state: Store<MapState | null>): void {
   places.map.append(createFigureMenu(() => mapFigure(explorer, state.value)));
   places.next.append(createFigureMenu(() => probabilitiesFigure(explorer)));
   places.measures.append(createFigureMenu(() => measuresFigure(explorer)));
-  places.picture.append(createFigureMenu(() => pictureFigure(explorer)));
+  const { tools, showsEveryHead } = places.picture;
+  tools.append(createFigureMenu(() => (showsEveryHead() ? everyHeadFigure(explorer) : pictureFigure(explorer))));
 }

@@ -1,33 +1,36 @@
 /**
  * The picture as the model reads it, and over its patches how much one token looks at each, in the map's colours: the
- * kept patch, else the one under the pointer, else the class token. The other tokens that stand for no patch are
- * buttons above it.
+ * kept patch, else the one under the pointer, else the class token. Tokens that stand for no patch are buttons above
+ * it. The same token can be seen in every head at once, side by side.
  */
 import { clearedContext, type HostSize, watchSize } from "../../dom/canvas";
 import { button, element, setText } from "../../dom/element";
 import { exactShare, share } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
+import { createSwitch } from "../../dom/switch";
 import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { patchName, stepFrom, tokenOf } from "../../state/patches";
 import type { Picture } from "../../state/run";
+import { headName, type HeadRef, isSameHead } from "../../state/sites";
 import { Store, watch } from "../../state/store";
 import type { Rectangles } from "../../tiles/rectangles";
+import { drawGallery, type Gallery, headUnder, neighbour, placeGallery, readGallery, type SmallPicture } from "./gallery";
 import { bitmapOf, drawFrame, drawPicture, patchUnder, type PicturePlot, placePicture } from "./plot";
 import { type PictureReading, readPicture, shareOnPatches, strongestPatch } from "./reading";
 
 /** How much the weights cover the picture at first, in hundredths. */
 const COVER = 65;
 
-/** Gives the place for tools at its head. */
+/** Gives the place for tools at its head, and what they are about. */
 export function mountPicture(
   host: HTMLElement,
   explorer: Explorer,
   rectangles: Rectangles,
   ramp: Store<Ramp>,
-): HTMLElement {
+): { tools: HTMLElement; showsEveryHead(): boolean } {
   const words = element("p", { class: "picture-words" });
   const first = element("span", { class: "picture-first" });
   const canvas = element("canvas", { class: "layer", "aria-hidden": "true" });
@@ -42,9 +45,18 @@ export function mountPicture(
     canvas,
   );
   const cover = element("input", { type: "range", min: 0, max: 100, value: COVER, class: "picture-cover" });
-  const coverLabel = element("label", { class: "picture-foot" }, say("Weights over the picture"), cover);
+  const coverLabel = element("label", { class: "picture-cover-label" }, say("Weights over the picture"), cover);
+  const mode = new Store<"one" | "all">("one");
+  const modes = createSwitch(
+    say("Heads"),
+    [
+      { value: "one", label: say("One head"), title: say("Only the head that is shown") },
+      { value: "all", label: say("Every head"), title: say("Where this token looks in every head") },
+    ],
+    (value) => mode.set(value as "one" | "all"),
+  );
   const tools = element("span", { class: "picture-tools" });
-  host.append(element("div", { class: "picture-head" }, first, words, tools), plotHost, coverLabel);
+  host.append(element("div", { class: "picture-head" }, first, words, tools), plotHost, element("div", { class: "picture-foot" }, modes.root, coverLabel));
   const covered = new Store(COVER);
   cover.addEventListener("input", () => covered.set(Number(cover.value)));
 
@@ -53,6 +65,9 @@ export function mountPicture(
   let reading: PictureReading | null = null;
   let bitmap: HTMLCanvasElement | null = null;
   let bitmapFrom: Picture | null = null;
+  let gallery: Gallery | null = null;
+  let pictures: SmallPicture[] = [];
+  let pointedHead: HeadRef | null = null;
 
   const draw = oncePerFrame(() => {
     const { seen } = explorer.run.value;
@@ -60,6 +75,8 @@ export function mountPicture(
     host.parentElement?.classList.toggle("with-picture", seen !== null);
     reading = readPicture(explorer, rectangles);
     if (!reading) rectangles.wantOfAll("picture", []);
+    modes.choose(mode.value);
+    coverLabel.hidden = mode.value === "all";
     if (!seen) return;
     if (bitmapFrom !== seen) {
       bitmap = bitmapOf(seen);
@@ -67,6 +84,8 @@ export function mountPicture(
       nameFirstTokens(seen);
     }
     const context = clearedContext(canvas, box);
+    gallery = null;
+    if (mode.value === "all" && reading) return drawAll(context, seen, reading.row);
     plot = placePicture(seen, box);
     if (bitmap && reading) {
       const look = { scale: explorer.view.value.scale, ramp: ramp.value, cover: covered.value / 100 };
@@ -79,6 +98,15 @@ export function mountPicture(
     }
     describe();
   });
+
+  function drawAll(context: CanvasRenderingContext2D, seen: Picture, row: number): void {
+    pictures = readGallery(explorer, rectangles, seen, row);
+    gallery = placeGallery(explorer.run.value.sites, seen, box);
+    const { scale } = explorer.view.value;
+    const selected = explorer.selection.value;
+    drawGallery(context, gallery, seen, pictures, { scale, ramp: ramp.value, selected, pointed: pointedHead });
+    describe();
+  }
 
   function nameFirstTokens(seen: Picture): void {
     const names = explorer.run.value.sequences.encoder?.texts.slice(0, seen.first) ?? [];
@@ -97,6 +125,11 @@ export function mountPicture(
       chip.setAttribute("aria-pressed", String(reading?.row === token));
     }
     if (!reading) return setText(words, "");
+    if (gallery)
+      return setText(
+        words,
+        say("where {token} looks in every head, each in colours of its own scale", { token: nameOf(reading.row) }),
+      );
     const strongest = strongestPatch(reading);
     const parts = say("{token} looks at {patch} most, {weight}; on all patches {all}", {
       token: nameOf(reading.row),
@@ -135,6 +168,24 @@ export function mountPicture(
     explorer.lock(isKept ? null : { sequence: "encoder", index: token });
   }
 
+  function pointAtHead(event: PointerEvent): void {
+    const { left, top } = plotHost.getBoundingClientRect();
+    const under = gallery && headUnder(gallery, pictures, event.clientX - left, event.clientY - top);
+    if (!isSameHead(under?.ref, pointedHead)) {
+      pointedHead = under?.ref ?? null;
+      draw();
+    }
+    if (under) showTooltip(event.clientX, event.clientY, ...headInWords(under));
+    else hideTooltip();
+  }
+
+  function headInWords({ ref, weights, exact }: SmallPicture): string[] {
+    const { seen } = explorer.run.value;
+    const best = weights.reduce((most, weight, patch) => (weight > (weights[most] ?? 0) ? patch : most), 0);
+    const weight = exact ? exactShare(weights[best] ?? 0) : say("about {weight}", { weight: share(weights[best] ?? 0) });
+    return [headName(ref.site, ref.head), `${nameOf((seen?.first ?? 0) + best)} ${weight}`];
+  }
+
   function tokenUnder({ clientX, clientY }: MouseEvent): number | null {
     const { seen } = explorer.run.value;
     const { left, top } = plotHost.getBoundingClientRect();
@@ -142,10 +193,19 @@ export function mountPicture(
     return seen && patch ? tokenOf(seen, patch) : null;
   }
 
-  plotHost.addEventListener("pointermove", (event) => point(tokenUnder(event), event));
-  plotHost.addEventListener("pointerleave", () => point(null, null));
+  plotHost.addEventListener("pointermove", (event) => (gallery ? pointAtHead(event) : point(tokenUnder(event), event)));
+  plotHost.addEventListener("pointerleave", () => {
+    pointedHead = null;
+    point(null, null);
+    draw();
+  });
   plotHost.addEventListener("blur", () => point(null, null));
   plotHost.addEventListener("click", (event) => {
+    if (gallery) {
+      pointAtHead(event as PointerEvent);
+      if (pointedHead) explorer.select(pointedHead);
+      return;
+    }
     const token = tokenUnder(event);
     if (token === null) return;
     toggle(token);
@@ -155,6 +215,14 @@ export function mountPicture(
   plotHost.addEventListener("keydown", (event) => {
     const { seen } = explorer.run.value;
     if (!seen) return;
+    if (gallery) {
+      const to = neighbour(pictures, explorer.selection.value, event.key);
+      if (!to) return;
+      explorer.select(to);
+      const shown = pictures.find(({ ref }) => isSameHead(ref, to));
+      if (shown) announce(headInWords(shown).join(": "));
+      return event.preventDefault();
+    }
     const from = explorer.hover.value?.index ?? explorer.view.value.token?.index ?? -1;
     const next = stepFrom(seen, from, event.key);
     if (next !== null) point(next, null);
@@ -167,7 +235,7 @@ export function mountPicture(
     box = next;
     draw();
   });
-  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp, covered], draw);
+  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp, covered, mode], draw);
   rectangles.onArrival(draw);
-  return tools;
+  return { tools, showsEveryHead: () => mode.value === "all" };
 }
