@@ -35,8 +35,8 @@ def submit_trace(
     Raises: InvalidRequestError, whose message says what is allowed.
     """
     if picture is not None or checkpoint.sees:
-        words = (text, ids, target, target_ids, text_pair)
-        _check_picture(picture, checkpoint, alone=all(given is None for given in words))
+        others = (text, ids, target, target_ids, text_pair)
+        _check_picture(picture, checkpoint, alone=all(given is None for given in others))
     elif (text is None) == (ids is None):
         raise InvalidRequestError("text_or_ids", 'Give either "text" or "ids", and not both.', "text")
     if target is not None and target_ids is not None:

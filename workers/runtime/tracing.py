@@ -37,7 +37,7 @@ def traced(
         target=job.target,
         target_ids=job.target_ids,
         text_pair=job.text_pair,
-        pixels=picture and picture.pixels,
+        pixels=None if picture is None else picture.pixels,
     )
     yield from trace(resident.model, request, resident.checkpoint.tokenizer)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,7 @@ def _save(out: Path, model: Vision, held_out: Digits, pictures: list[Image.Image
     save_checkpoint(out, model, "vit")
     write_class_names(out, [str(digit) for digit in range(10)])
     for name, place in EXAMPLES.items():
-        with_temporary(out / f"{name}.png", lambda file, place=place: pictures[place].save(file, "PNG"))
+        with_temporary(out / f"{name}.png", partial(pictures[place].save, format="PNG"))
     write_json(out / "card.json", _card(saved))
     return saved
 
