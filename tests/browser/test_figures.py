@@ -23,7 +23,14 @@ from tests.running import HOUSE, RunningSite
 pytestmark = pytest.mark.browser
 
 TEXT = "And Zubu said unto Kelar, and Zubu said unto"
-PLACES = {"map": ".map-head", "next": ".panel-next", "measures": ".panel-measures", "picture": ".picture-tools"}
+PLACES = {
+    "map": ".map-head",
+    "next": ".panel-next",
+    "measures": ".panel-measures",
+    "picture": ".picture-tools",
+    "tokens": ".tokens-tools",
+    "heads": ".panel-heads",
+}
 
 
 def save(page: Page, place: str, kind: str, folder: Path) -> Path:
@@ -141,8 +148,8 @@ def test_picked_heads_are_saved_together_as_links(page: Page, site: RunningSite,
     assert "stroke-opacity" in save(page, "map", "svg", tmp_path).read_text()
 
 
-@pytest.mark.parametrize("place", ["next", "measures"])
-def test_lists_are_saved_with_their_script(page: Page, site: RunningSite, tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("place", ["next", "measures", "tokens", "heads"])
+def test_panels_are_saved_with_their_script(page: Page, site: RunningSite, tmp_path: Path, place: str) -> None:
     told = site.traced("prose", TEXT)
     open_run(page, told["id"], "?site=decoder.self.1&head=0&token=decoder.5")
     arrays = numbers(save(page, place, "npz", tmp_path))
@@ -151,6 +158,16 @@ def test_lists_are_saved_with_their_script(page: Page, site: RunningSite, tmp_pa
     for name, values in made.items():
         assert np.allclose(values, arrays[name], atol=2e-6), name
     assert save(page, place, "pdf", tmp_path).read_bytes().startswith(b"%PDF")
+    assert save(page, place, "svg", tmp_path).read_text().startswith("<?xml")
+
+
+def test_strip_without_a_kept_token_says_what_to_do(page: Page, site: RunningSite) -> None:
+    told = site.traced("prose", TEXT)
+    open_run(page, told["id"])
+    menu = page.locator(f"{PLACES['tokens']} .menu-figure")
+    menu.get_by_role("button", name="Save figure").click()
+    menu.locator("[data-value=svg]").click()
+    expect(menu).to_contain_text("Keep a token first")
 
 
 def test_picture_is_saved_with_where_a_patch_looks(page: Page, site: RunningSite, tmp_path: Path) -> None:

@@ -78,7 +78,14 @@ function openPage(app: HTMLElement): void {
   mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   mountFigures(
-    { map: places.mapHead, next: places.nextTools, measures: places.measuresTools, picture },
+    {
+      map: places.mapHead,
+      next: places.nextTools,
+      measures: places.measuresTools,
+      tokens: places.tokensTools,
+      heads: places.headsTools,
+      picture,
+    },
     explorer,
     mapState,
   );

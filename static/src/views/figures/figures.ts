@@ -1,17 +1,22 @@
 /** A menu in the head of each panel that can be saved as a figure. */
+import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import type { MapState } from "../../state/shown";
 import type { Store } from "../../state/store";
 import { measuresFigure, probabilitiesFigure } from "./bars";
 import { everyHeadFigure } from "./every_head";
+import { gridFigure } from "./grid";
 import { mapFigure } from "./map";
 import { createFigureMenu } from "./menu";
 import { pictureFigure } from "./picture";
+import { stripFigure } from "./strip";
 
 export interface FigurePlaces {
   map: HTMLElement;
   next: HTMLElement;
   measures: HTMLElement;
+  tokens: HTMLElement;
+  heads: HTMLElement;
   picture: { tools: HTMLElement; showsEveryHead(): boolean };
 }
 
@@ -19,6 +24,10 @@ export function mountFigures(places: FigurePlaces, explorer: Explorer, state: St
   places.map.append(createFigureMenu(() => mapFigure(explorer, state.value)));
   places.next.append(createFigureMenu(() => probabilitiesFigure(explorer)));
   places.measures.append(createFigureMenu(() => measuresFigure(explorer)));
+  const ofTokens = createFigureMenu(() => stripFigure(explorer), say("Keep a token first"));
+  ofTokens.classList.add("menu-up");
+  places.tokens.append(ofTokens);
+  places.heads.append(createFigureMenu(() => gridFigure(explorer)));
   const { tools, showsEveryHead } = places.picture;
   tools.append(createFigureMenu(() => (showsEveryHead() ? everyHeadFigure(explorer) : pictureFigure(explorer))));
 }

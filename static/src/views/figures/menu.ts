@@ -13,8 +13,8 @@ const KINDS: { value: Kind; label: string; detail: string }[] = [
   { value: "py", label: "Python", detail: say("a script that makes the numbers again") },
 ];
 
-/** `make` gives null where there is nothing to save yet. */
-export function createFigureMenu(make: () => Promise<Figure | null>): HTMLElement {
+/** `make` gives null where there is nothing to save yet; `why` then says what to do. */
+export function createFigureMenu(make: () => Promise<Figure | null>, why = say("Nothing to save yet")): HTMLElement {
   const menu = createMenu(say("Save figure"), (kind) => void save(kind as Kind));
   menu.root.classList.add("menu-right", "menu-figure");
   menu.setLabel(say("Save"));
@@ -24,16 +24,19 @@ export function createFigureMenu(make: () => Promise<Figure | null>): HTMLElemen
     menu.setDisabled(true);
     try {
       const figure = await make();
-      if (!figure) return announce(say("There is nothing to save yet"));
+      if (!figure) return sayBriefly(why, why);
       hand(await write(figure, kind), `${figure.file}.${kind}`);
       announce(say("{file} is saved", { file: `${figure.file}.${kind}` }));
     } catch (error) {
-      announce(error instanceof Error ? error.message : String(error));
-      menu.setLabel(say("Not saved"));
-      setTimeout(() => menu.setLabel(say("Save")), 2_000);
+      sayBriefly(say("Not saved"), error instanceof Error ? error.message : String(error));
     } finally {
       menu.setDisabled(false);
     }
+  }
+  function sayBriefly(label: string, sentence: string): void {
+    announce(sentence);
+    menu.setLabel(label);
+    setTimeout(() => menu.setLabel(say("Save")), 2_500);
   }
   return menu.root;
 }
