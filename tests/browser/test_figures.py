@@ -49,7 +49,7 @@ def open_run(page: Page, run: str, view: str = "") -> None:
     expect(page.get_by_text("exact", exact=True)).to_be_visible()
 
 
-def run_as_it_is(script: Path) -> dict[str, np.ndarray]:
+def run_as_it_is(script: Path, *arguments: str) -> dict[str, np.ndarray]:
     """In a folder where the project lies, with nothing of this process but its Python; gives what it wrote."""
     for part in ("modelcore", "kernels"):
         if not (script.parent / part).exists():
@@ -57,7 +57,8 @@ def run_as_it_is(script: Path) -> dict[str, np.ndarray]:
     written = script.with_suffix(".npz")
     saved = written.rename(written.with_suffix(".saved")) if written.exists() else None
     clean = {"PATH": os.environ["PATH"], "HOME": str(script.parent), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, script.name], cwd=script.parent, env=clean, capture_output=True, text=True)
+    command = [sys.executable, script.name, *arguments]
+    done = subprocess.run(command, cwd=script.parent, env=clean, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with np.load(written) as arrays:
         made = dict(arrays)

@@ -43,6 +43,20 @@ async def test_long_body_of_undeclared_length_is_refused_while_it_comes(site: ht
     assert answer.status_code == 413
 
 
+async def test_picture_has_a_limit_of_its_own_and_is_not_read_beyond_it(site: httpx.AsyncClient) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 65536
+            yield b"\x89PNG\r\n\x1a\n" + bytes(65528)
+
+    answer = await site.post("/api/v1/pictures", content=endless(), headers={"content-type": "image/png"})
+    assert (answer.status_code, answer.json()["error"]["limit"]) == (413, settings.PICTURE_LIMIT_BYTES)
+    assert settings.BODY_LIMIT_BYTES < read <= settings.PICTURE_LIMIT_BYTES + 65536
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:9000", "null"])
 async def test_another_sites_page_changes_nothing(site: httpx.AsyncClient, checkpoint: Checkpoint, origin: str) -> None:
     answer = await site.post("/api/v1/runs", json={"model": "tiny", "text": "a"}, headers={"origin": origin})

@@ -139,7 +139,7 @@ function mapsByHeadlight({ text, text_pair }: Extract<Source, { kind: "pair" }>)
 function modelLines(name: string): string[] {
   return [
     `from transformers import ${name}`,
-    `model = ${name}.from_pretrained(CHECKPOINT, attn_implementation="eager", dtype=torch.float32).eval()`,
+    `model = ${name}.from_pretrained(CHECKPOINT, attn_implementation="eager", dtype=torch.float32)`,
   ];
 }
 

@@ -25,6 +25,14 @@ test("a second attempt voids what the first one said, but not the text", () => {
   expect(second).toMatchObject({ id: "r1", text: "a b", phase: "running" });
 });
 
+test("a picture is kept by its id, and as the model reads it, with its classes", () => {
+  const asked = queuedRun({ id: "r1", model: "digits", text: null, target: null, text_pair: null, picture: "3fa9" });
+  const [seen, classes] = [{ type: "picture", rows: 8 } as never, { type: "classes", texts: ["7"] } as never];
+  const run = [startedEvent(), seen, classes].reduce(fold, asked);
+  expect(run).toMatchObject({ picture: "3fa9", seen: { rows: 8 }, classes: { texts: ["7"] } });
+  expect(fold(run, startedEvent(2))).toMatchObject({ picture: "3fa9", seen: null, classes: null });
+});
+
 test("folding never changes an earlier run", () => {
   const before = fold(queued, startedEvent());
   fold(before, siteEvent());

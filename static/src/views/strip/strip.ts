@@ -71,7 +71,7 @@ export function mountStrip(
 
   function build(): void {
     const { sequences, text, target, text_pair } = explorer.run.value;
-    const areWhole = explorer.view.value.words;
+    const areWhole = explorer.view.value.words && explorer.run.value.picture === null;
     const isSameText = built?.text === text && built.target === target && built.text_pair === text_pair;
     if (isSameText && built?.sequences === sequences && built.areWhole === areWhole) return;
     built = { sequences, text, target, text_pair, areWhole };

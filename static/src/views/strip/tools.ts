@@ -39,9 +39,11 @@ export function mountStripTools(host: HTMLElement, explorer: Explorer): Store<He
   const show = () => {
     heads.root.hidden = explorer.view.value.picked.length === 0;
     heads.choose(chosen.value);
+    // Patches make no words.
+    whole.hidden = explorer.run.value.picture !== null;
     whole.setAttribute("aria-pressed", String(explorer.view.value.words));
   };
-  watch([chosen, explorer.choices], show);
+  watch([chosen, explorer.choices, explorer.run], show);
   show();
   return mode;
 }
