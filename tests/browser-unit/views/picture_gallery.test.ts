@@ -16,7 +16,7 @@ test("all heads fit, and each is found where it lies", () => {
   expect(gallery.x + 3 * gallery.across).toBeLessThanOrEqual(BOX.width);
   expect(gallery.y + 2 * gallery.down).toBeLessThanOrEqual(BOX.height);
   for (const [index, { ref }] of pictures.entries()) {
-    const [x, y] = [gallery.x + (ref.head + 0.4) * gallery.across, gallery.y + (Math.floor(index / 3) + 0.4) * gallery.down];
+    const [x, y] = [gallery.x + (ref.head + 0.05) * gallery.across, gallery.y + (Math.floor(index / 3) + 0.9) * gallery.down];
     expect(headUnder(gallery, pictures, x, y)?.ref).toEqual(ref);
   }
   expect(headUnder(gallery, pictures, 2, 2)).toBeNull();
