@@ -7,8 +7,8 @@ import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { patchName, tokenOfRest } from "../../state/patches";
 import { headName, type HeadRef, parseSite } from "../../state/sites";
-import { readWeights } from "../../tiles/rectangles";
 import { modelName, originOf } from "./origin";
+import { readEach } from "./reading";
 
 export async function everyHeadFigure(explorer: Explorer): Promise<Figure | null> {
   const { id, seen, sites, sequences } = explorer.run.value;
@@ -19,10 +19,7 @@ export async function everyHeadFigure(explorer: Explorer): Promise<Figure | null
   const heads = [...sites.values()].flatMap((site) =>
     Array.from({ length: site.heads }, (_, head): HeadRef => ({ site: site.site, head })),
   );
-  const lines: Float32Array[] = [];
-  // One after the other: the worker is one, and the page's own questions come between.
-  for (const ref of heads)
-    lines.push((await readWeights(id, { ...ref, rows: [row, row + 1], cols: [0, keys], cell: 1 })).values);
+  const lines = await readEach(id, heads, { rows: [row, row + 1], cols: [0, keys], cell: 1 });
   const token = patchName(seen, row, sequences.encoder?.texts[row] ?? "");
   const title = say("{model}: where {token} looks in every head", { model: modelName(explorer), token });
   const origin = await originOf(explorer, title, `every-head-row-${row}`);

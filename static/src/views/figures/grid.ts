@@ -7,9 +7,9 @@ import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { sequencesOf, type Site } from "../../state/run";
 import { headName, type HeadRef } from "../../state/sites";
-import { readWeights } from "../../tiles/rectangles";
 import { topsOf } from "../../tiles/tops";
 import { modelName, originOf } from "./origin";
+import { readEach } from "./reading";
 
 export async function gridFigure(explorer: Explorer): Promise<Figure | null> {
   const run = explorer.run.value;
@@ -18,10 +18,7 @@ export async function gridFigure(explorer: Explorer): Promise<Figure | null> {
   const alike = [...run.sites.values()].filter((site) => isAlike(site, chosen)).sort((a, b) => a.layer - b.layer);
   const { queries, keys, cell } = chosen;
   const heads = alike.flatMap((site) => Array.from({ length: site.heads }, (_, head): HeadRef => ({ site: site.site, head })));
-  const maps: Float32Array[] = [];
-  // One after the other: the worker is one, and the page's own questions come between.
-  for (const ref of heads)
-    maps.push((await readWeights(run.id, { ...ref, rows: [0, queries], cols: [0, keys], cell })).values);
+  const maps = await readEach(run.id, heads, { rows: [0, queries], cols: [0, keys], cell });
   const [height, width] = [Math.ceil(queries / cell), Math.ceil(keys / cell)];
   const values = new Float32Array(heads.length * height * width);
   maps.forEach((map, index) => values.set(map, index * height * width));

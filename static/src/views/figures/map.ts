@@ -14,9 +14,10 @@ import type { MapState } from "../../state/shown";
 import { headName, headNameInWords, type HeadRef } from "../../state/sites";
 import { headsTogether } from "../../state/together";
 import { floorOf } from "../../tiles/mass";
-import { readWeights } from "../../tiles/rectangles";
+import type { Area } from "../../tiles/rectangles";
 import { isSink } from "../../tiles/tops";
 import { modelName, originOf } from "./origin";
+import { readEach } from "./reading";
 
 /** A file of more numbers than this helps nobody; the largest of each cell stand for them. */
 const MOST_VALUES = 1 << 20;
@@ -40,7 +41,8 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   if (!state || !id) return null;
   const isMap = explorer.view.value.drawing === "map";
   const part = isMap ? mapPart(state) : linksPart(explorer, state);
-  const heads = await Promise.all(part.heads.map(({ ref }) => readPart(id, part, ref)));
+  const area = { rows: [...part.rows], cols: [...part.cols], cell: part.cell } as Area;
+  const heads = await readEach(id, part.heads.map(({ ref }) => ref), area);
   const names = { rows: namesIn(explorer, part, "rows"), cols: namesIn(explorer, part, "cols") };
   const named = part.heads.map(({ name }) => name).join(", ");
   const title = `${modelName(explorer)}, ${part.heads.length > 1 ? named : describe(part)}`;
@@ -168,10 +170,6 @@ function linksPart(explorer: Explorer, { site, rows, cols }: MapState): Part {
     length <= MOST_LINED ? [0, length] : [start, Math.min(stop, start + MOST_LINED)];
   const heads = drawn.map(({ ref, name }) => ({ ref, name }));
   return { site, heads, rows: cut(rows, site.queries), cols: cut(cols, site.keys), cell: 1 };
-}
-
-async function readPart(run: string, { rows, cols, cell }: Part, { site, head }: HeadRef): Promise<Float32Array> {
-  return (await readWeights(run, { site, head, rows: [...rows], cols: [...cols], cell })).values;
 }
 
 function describe({ site, heads }: Part): string {
