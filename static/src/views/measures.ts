@@ -14,9 +14,9 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
   const name = element("p", { class: "where" });
   const title = element("span", { class: "head-label" });
   const confidence = element("span", { class: "head-confidence" });
-  const sentence = element("p", { class: "aside" });
+  const sentence = element("p", { class: "aside head-sentence" });
   const list = element("div", { class: "measures" });
-  host.append(name, element("p", {}, title, confidence), sentence, list);
+  host.append(name, element("p", { class: "head-line" }, title, confidence), sentence, list);
   const rows = new Map<string, Row>();
 
   const draw = oncePerFrame(() => {
@@ -24,7 +24,8 @@ export function mountMeasures(host: HTMLElement, explorer: Explorer): void {
     const site = selected && explorer.run.value.sites.get(selected.site);
     host.classList.toggle("waiting", !site);
     setText(name, selected ? headNameInWords(selected.site, selected.head) : "");
-    list.hidden = !site;
+    // The rows of the head before keep their place, so that nothing below jumps while others are on their way.
+    list.classList.toggle("unseen", !site);
     if (!selected || !site) {
       setText(title, "");
       setText(confidence, "");
