@@ -17,7 +17,7 @@ from modelcore.generation.error import GenerationError
 from modelcore.generation.reader import open_reader
 from modelcore.generation.sampling import GREEDY, Sampler, Sampling, require_known
 from modelcore.generation.written_text import WrittenText
-from modelcore.layers.attention_map import AttentionMap
+from modelcore.layers.attention_map import AttentionMap, Tap
 from modelcore.layers.edits import Edits
 from modelcore.models.readable import Readable
 from modelcore.tokenizer import Tokenizer
@@ -75,12 +75,14 @@ def generate(
     tokenizer: Tokenizer | None = None,
     alternatives: int = 10,
     rows: bool = False,
+    tap: Tap | None = None,
     edits: Edits | None = None,
 ) -> Iterator[Step]:
     """Goes on from the prompt, one step at a time; the model rests until the next is asked for.
 
     An encoder-decoder writes from a `source`; without a prompt its text begins with the start token.
-    The end token and stop tokens are steps too. Nothing is captured without `rows`.
+    The end token and stop tokens are steps too. Nothing is captured without `rows`, or a `tap` in their place, which
+    receives the maps of each reading: the prompt's, then one row a site for each token.
     Raises: GenerationError, at the first step, if there is nothing to read, too much, or a token is unknown.
     """
     config = model.config
@@ -93,7 +95,7 @@ def generate(
     prompt = check_prompt(config, prompt, source)
     taken = _LastRows() if rows else None
     source_1K = None if source is None else torch.tensor([source], device=device)
-    reader = open_reader(model, source_1K, tap=taken, edits=edits)
+    reader = open_reader(model, source_1K, tap=taken or tap, edits=edits)
     sampler = Sampler(sampling, device)
     written = None if tokenizer is None else WrittenText(tokenizer, prompt, sampling.stop_strings)
     text_N = new_N = torch.tensor(prompt, device=device)
