@@ -81,6 +81,41 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
         events.Classes(seq=4, texts=["seven", "one"]),
         {"ids": np.array([7, 1], np.int32), "probabilities": np.array([0.75, 0.25], np.float32)},
     ),
+    "step": (
+        events.Step(
+            seq=5,
+            place=3,
+            id=7,
+            text="🙂",
+            written="🙂",
+            probability=0.5,
+            sampled_probability=1.0,
+            finished=None,
+            texts=["🙂", " é"],
+            cell=1,
+            sites=["decoder.self.0", "decoder.cross.0"],
+            heads=[2, 1],
+            keys=[3, 2],
+        ),
+        {
+            "alternatives": np.array([7, 300], np.int32),
+            "probabilities": np.array([0.5, 0.25], np.float32),
+            "rows": np.array([65535, 0, 0, 32768, 16384, 16383, 13107, 52428], np.uint16),
+        },
+    ),
+    "prompt_rows": (
+        events.PromptRows(seq=6, site="decoder.self.0", causal=True, queries=3, keys=3, cell=2),
+        {"rows": np.array([[[65535, 0], [32768, 32767]]], np.uint16)},
+    ),
+    "beams": (
+        events.Beams(seq=5, first=2, texts=["🙂", " é"], ended=[False, True], best=[], scores=[]),
+        {
+            "ids": np.array([7, 300], np.int32),
+            "parents": np.array([-1, 1], np.int32),
+            "log_probabilities": np.array([-0.5, -1.5], np.float32),
+            "totals": np.array([-0.5, -2.0], np.float32),
+        },
+    ),
     "tile": (
         events.Tile(
             seq=5, site="decoder.self.0", head=1, rows=[0, 2], cols=[1, 3], cell=1, rule="exact", implementation="cpu"

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple
 
 Stack = Literal["encoder", "decoder"]
-DType = Literal["u8", "i32", "f32"]
+DType = Literal["u8", "u16", "i32", "f32"]
+Ending = Literal["end_token", "stop_token", "stop_string", "length", "positions"]
 
 
 class ArraySpec(NamedTuple):
@@ -143,6 +144,70 @@ class Classes(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Step(Event):
+    """A token that a model wrote at `place`, its likeliest alternatives, and each head's row of the token before it.
+
+    `written` is the text that can be shown from now on: whole characters, nothing of a stop string. `probability` is
+    by the model, `sampled_probability` among what the sampling left, `finished` why the text ends here. The rows stand
+    one after another: heads[i] x ceil(keys[i] / cell) values of sites[i], p = value / 65535, the largest of a cell.
+    """
+
+    type = "step"
+    arrays = {
+        "alternatives": ArraySpec("i32", ("k",)),
+        "probabilities": ArraySpec("f32", ("k",)),
+        "rows": ArraySpec("u16", ("values",)),
+    }
+    place: int
+    id: int
+    text: str
+    written: str
+    probability: float
+    sampled_probability: float
+    finished: Ending | None
+    texts: list[str]
+    cell: int
+    sites: list[str]
+    heads: list[int]
+    keys: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptRows(Event):
+    """A site's map of the prompt that a model goes on from, p = value / 65535, the largest of cell x cell tokens."""
+
+    type = "prompt_rows"
+    arrays = {"rows": ArraySpec("u16", ("heads", "rows", "cols"))}
+    site: str
+    causal: bool
+    queries: int
+    keys: int
+    cell: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beams(Event):
+    """Tokens that a beam search kept in one step, numbered on from `first`; parents are numbers, -1 is the prompt.
+
+    Log-probabilities are in nats: of each token alone, and of all since the prompt (totals). The last of them has no
+    tokens and says which nodes the found texts end at, the best first, with their scores.
+    """
+
+    type = "beams"
+    arrays = {
+        "ids": ArraySpec("i32", ("n",)),
+        "parents": ArraySpec("i32", ("n",)),
+        "log_probabilities": ArraySpec("f32", ("n",)),
+        "totals": ArraySpec("f32", ("n",)),
+    }
+    first: int
+    texts: list[str]
+    ended: list[bool]
+    best: list[int]
+    scores: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tile(Event):
     """An exact rectangle of one head's map; with cell > 1 pooled by max over cell x cell tokens."""
 
@@ -249,6 +314,9 @@ EVENTS: dict[str, type[Event]] = {
         Probabilities,
         Picture,
         Classes,
+        Step,
+        PromptRows,
+        Beams,
         Tile,
         Pair,
         Totals,

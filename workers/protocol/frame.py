@@ -21,7 +21,7 @@ MAGIC = b"HLF"
 VERSION = 1
 ALIGNMENT = 8
 PREFIX = struct.Struct("<3sBI")
-FORMATS: dict[str, Literal["B", "i", "f"]] = {"u8": "B", "i32": "i", "f32": "f"}
+FORMATS: dict[str, Literal["B", "H", "i", "f"]] = {"u8": "B", "u16": "H", "i32": "i", "f32": "f"}
 DTYPES: dict[str, str] = {format: dtype for dtype, format in FORMATS.items()}
 
 assert sys.byteorder == "little", "frames are read in place, which needs a little-endian machine"

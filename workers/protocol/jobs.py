@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 QUEUE = "interactive"
 TRACE = "trace"
+GENERATE = "generate"
 TILE = "tile"
 PAIR = "pair"
 TOTALS = "totals"
@@ -46,6 +47,39 @@ class TraceJob:
     @classmethod
     def from_json(cls, job: dict[str, Any]) -> TraceJob:
         return cls(**{**job, "source": Source(**job["source"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """How a model that writes chooses its tokens, as `modelcore.generation` reads it; with `beams` by beam search,
+    which knows `max_tokens` and `length_penalty` alone.
+    """
+
+    max_tokens: int = 64
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    stop_strings: list[str] = field(default_factory=list)
+    beams: int | None = None
+    length_penalty: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateJob:
+    """Go on from a text, or write the target of a source, and publish every token; `trace` says what is read."""
+
+    trace: TraceJob
+    choices: Choices
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> GenerateJob:
+        return cls(trace=TraceJob.from_json(job["trace"]), choices=Choices(**job["choices"]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from workers.protocol.events import EVENTS, Event
 from workers.protocol.frame import ALIGNMENT, MAGIC, PREFIX, VERSION
 
 TARGET = Path(__file__).resolve().parents[2] / "static" / "src" / "wire" / "messages.ts"
-VIEWS = {"u8": "Uint8Array", "i32": "Int32Array", "f32": "Float32Array"}
+VIEWS = {"u8": "Uint8Array", "u16": "Uint16Array", "i32": "Int32Array", "f32": "Float32Array"}
 PLAIN = {int: "number", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 

@@ -9,8 +9,20 @@ import torch
 
 from modelcore.analysis.picture import PictureRead
 from modelcore.analysis.trace import ClassesScored, NextTokens, SiteTraced, TokensRead
+from modelcore.analysis.writing import BeamsGrown, Written
+from modelcore.generation import row_watch
 from modelcore.tokenizer import Tokenizer
-from workers.protocol.events import Classes, Event, Picture, Probabilities, Site, Tokens
+from workers.protocol.events import (
+    Beams,
+    Classes,
+    Event,
+    Picture,
+    Probabilities,
+    PromptRows,
+    Site,
+    Step,
+    Tokens,
+)
 
 Encoded = tuple[Event, dict[str, Any]]
 
@@ -60,7 +72,7 @@ def site(traced: SiteTraced) -> Encoded:
 
 def probabilities(next_tokens: NextTokens, tokenizer: Tokenizer | None) -> Encoded:
     ids = np.ascontiguousarray(next_tokens.ids, dtype=np.int32)
-    texts = {str(i): tokenizer.readable(i) if tokenizer else f"#{i}" for i in np.unique(ids).tolist()}
+    texts = {str(i): _readable(i, tokenizer) for i in np.unique(ids).tolist()}
     event = Probabilities(sequence=next_tokens.sequence, texts=texts)
     return event, {
         "ids": ids,
@@ -90,3 +102,53 @@ def classes(scored: ClassesScored, names: dict[int, str]) -> Encoded:
         "ids": ids,
         "probabilities": np.ascontiguousarray(scored.probabilities, dtype=np.float32),
     }
+
+
+def step(written: Written, tokenizer: Tokenizer | None) -> Encoded:
+    told, rows = written.step, written.rows
+    event = Step(
+        place=told.place,
+        id=told.id,
+        text=told.text,
+        written=told.written,
+        probability=told.probability,
+        sampled_probability=told.sampled_probability,
+        finished=told.finished,
+        texts=[_readable(alternative.id, tokenizer) for alternative in told.alternatives],
+        cell=rows.cell,
+        sites=[str(of.site) for of in rows.sites],
+        heads=[of.heads for of in rows.sites],
+        keys=[of.keys for of in rows.sites],
+    )
+    return event, {
+        "alternatives": np.array([alternative.id for alternative in told.alternatives], np.int32),
+        "probabilities": np.array([alternative.probability for alternative in told.alternatives], np.float32),
+        "rows": rows.values_N,
+    }
+
+
+def prompt_rows(told: row_watch.PromptRows) -> Encoded:
+    event = PromptRows(site=str(told.site), causal=told.causal, queries=told.rows, keys=told.keys, cell=told.cell)
+    return event, {"rows": np.ascontiguousarray(told.values_HRC)}
+
+
+def beams(grown: BeamsGrown, first: int, tokenizer: Tokenizer | None) -> Encoded:
+    """`first` is the number of the first of these nodes."""
+    nodes = grown.kept
+    event = Beams(
+        first=first,
+        texts=[_readable(node.id, tokenizer) for node in nodes],
+        ended=[node.ended for node in nodes],
+        best=[hypothesis.node for hypothesis in grown.found],
+        scores=[hypothesis.score for hypothesis in grown.found],
+    )
+    return event, {
+        "ids": np.array([node.id for node in nodes], np.int32),
+        "parents": np.array([-1 if node.parent is None else node.parent for node in nodes], np.int32),
+        "log_probabilities": np.array([node.log_probability for node in nodes], np.float32),
+        "totals": np.array([node.total for node in nodes], np.float32),
+    }
+
+
+def _readable(id_: int, tokenizer: Tokenizer | None) -> str:
+    return tokenizer.readable(id_) if tokenizer else f"#{id_}"

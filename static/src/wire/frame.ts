@@ -13,7 +13,7 @@ interface ArrayEntry {
   offset: number;
 }
 
-const VIEWS = { u8: Uint8Array, i32: Int32Array, f32: Float32Array };
+const VIEWS = { u8: Uint8Array, u16: Uint16Array, i32: Int32Array, f32: Float32Array };
 const LENGTH_OFFSET = 4;
 
 export class FrameError extends Error {

@@ -7,6 +7,7 @@ export const ALIGNMENT = 8;
 
 export interface TypedArrays {
   u8: Uint8Array;
+  u16: Uint16Array;
   i32: Int32Array;
   f32: Float32Array;
 }
@@ -121,6 +122,68 @@ export interface Classes {
   };
 }
 
+/** A token that a model wrote at `place`, its likeliest alternatives, and each head's row of the token before it. */
+export interface Step {
+  readonly type: "step";
+  readonly seq: number;
+  readonly place: number;
+  readonly id: number;
+  readonly text: string;
+  readonly written: string;
+  readonly probability: number;
+  readonly sampled_probability: number;
+  readonly finished: "end_token" | "stop_token" | "stop_string" | "length" | "positions" | null;
+  readonly texts: readonly string[];
+  readonly cell: number;
+  readonly sites: readonly string[];
+  readonly heads: readonly number[];
+  readonly keys: readonly number[];
+  readonly arrays: {
+    /** [k] */
+    readonly alternatives: ShapedArray<"i32">;
+    /** [k] */
+    readonly probabilities: ShapedArray<"f32">;
+    /** [values] */
+    readonly rows: ShapedArray<"u16">;
+  };
+}
+
+/** A site's map of the prompt that a model goes on from, p = value / 65535, the largest of cell x cell tokens. */
+export interface PromptRows {
+  readonly type: "prompt_rows";
+  readonly seq: number;
+  readonly site: string;
+  readonly causal: boolean;
+  readonly queries: number;
+  readonly keys: number;
+  readonly cell: number;
+  readonly arrays: {
+    /** [heads, rows, cols] */
+    readonly rows: ShapedArray<"u16">;
+  };
+}
+
+/** Tokens that a beam search kept in one step, numbered on from `first`; parents are numbers, -1 is the prompt. */
+export interface Beams {
+  readonly type: "beams";
+  readonly seq: number;
+  readonly first: number;
+  readonly texts: readonly string[];
+  readonly ended: readonly boolean[];
+  readonly best: readonly number[];
+  readonly scores: readonly number[];
+  readonly arrays: {
+    /** [n] */
+    readonly ids: ShapedArray<"i32">;
+    /** [n] */
+    readonly parents: ShapedArray<"i32">;
+    /** [n] */
+    readonly log_probabilities: ShapedArray<"f32">;
+    /** [n] */
+    readonly totals: ShapedArray<"f32">;
+  };
+}
+
 /** An exact rectangle of one head's map; with cell > 1 pooled by max over cell x cell tokens. */
 export interface Tile {
   readonly type: "tile";
@@ -223,6 +286,9 @@ export type RunEvent =
   | Probabilities
   | Picture
   | Classes
+  | Step
+  | PromptRows
+  | Beams
   | Tile
   | Pair
   | Totals
