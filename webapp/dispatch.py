@@ -15,7 +15,7 @@ from webapp import stream
 from workers.app import app
 from workers.protocol import jobs, keys
 from workers.protocol.frame import Frame, decode
-from workers.protocol.jobs import MapJob, PairJob, TileJob, TotalsJob, TraceJob
+from workers.protocol.jobs import GenerateJob, MapJob, PairJob, TileJob, TotalsJob, TraceJob
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ def _server() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
 
 
-def send(job: TraceJob) -> bool:
+def send(job: TraceJob | GenerateJob) -> bool:
     """Put a job on the queue. False where the broker is away: the recorder sends it when it is back."""
-    return _send(jobs.TRACE, job)
+    return _send(jobs.GENERATE if isinstance(job, GenerateJob) else jobs.TRACE, job)
 
 
 async def ask_tile(trace: TraceJob, site: str, head: int, rows: range, cols: range, cell: int) -> Frame:
@@ -86,7 +86,7 @@ async def _ask(task: str, job: MapJob) -> Frame:
     return decode(reply)
 
 
-def _send(task: str, job: TraceJob | MapJob) -> bool:
+def _send(task: str, job: TraceJob | GenerateJob | MapJob) -> bool:
     try:
         app.send_task(task, args=[job.to_json()], queue=jobs.QUEUE, retry=False)
     except (OperationalError, redis.RedisError, OSError) as error:

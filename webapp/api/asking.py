@@ -9,8 +9,10 @@ from webapp import dispatch
 from webapp.api.errors import ApiError, ErrorAnswer
 from webapp.runs import replay
 from webapp.runs.models import Run
+from webapp.runs.writing import trace_of
 from workers.protocol.events import Failed
 from workers.protocol.frame import Frame
+from workers.protocol.jobs import TraceJob
 
 REFUSALS = {
     404: ErrorAnswer,
@@ -32,8 +34,10 @@ def find_run(run_id: str) -> Run:
     return run
 
 
-def find_head(run_id: str, site: str, head: int) -> tuple[Run, dict[str, Any]]:
-    """The run, and what it told of the site: heads, queries, keys. Reads the database and the run's file."""
+def find_head(run_id: str, site: str, head: int) -> tuple[TraceJob, dict[str, Any]]:
+    """The trace that made the map, and what it told of the site: heads, queries, keys. Reads the database and the
+    run's file.
+    """
     run = find_run(run_id)
     told = replay.replay(run.id)
     shape = told.site(site)
@@ -48,7 +52,7 @@ def find_head(run_id: str, site: str, head: int) -> tuple[Run, dict[str, Any]]:
             field="head",
             limit=shape["heads"] - 1,
         )
-    return run, shape
+    return trace_of(run, told), shape
 
 
 def span(name: str, given: str, length: int, cell: int = 1) -> range:

@@ -33,11 +33,11 @@ async def read_pair(
 ) -> HttpResponse:
     """weight = exp(score - log_sum_exp) * factor, score = softcap * tanh(scaled / softcap) + biases, and
     scaled = scale * (product + relative). What plays no part is null."""
-    run, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(run_id, site, head)
     for name, given, length in (("row", row, shape["queries"]), ("col", col, shape["keys"])):
         if not 0 <= given < length:
             raise ApiError(422, f"bad_{name}", f"{name} goes from 0 to {length - 1}.", field=name, limit=length - 1)
-    pair, arrays = await answered(dispatch.ask_pair(run.job(), site, head, row, col))
+    pair, arrays = await answered(dispatch.ask_pair(trace, site, head, row, col))
     lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
     strongest = zip(lists.pop("strongest_keys"), lists.pop("strongest_weights"), strict=True)
     named = [StrongKey(key=key, weight=weight) for key, weight in strongest]
@@ -60,7 +60,7 @@ async def read_totals(
 
     Every weight of the rows is computed for it, which takes as long as to read them all as tiles.
     """
-    run, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(run_id, site, head)
     row_range = span("rows", rows, shape["queries"])
     weights, limit = len(row_range) * shape["keys"], settings.TOTALS_LIMIT_WEIGHTS
     if weights > limit:
@@ -73,7 +73,7 @@ async def read_totals(
             field="rows",
             limit=most,
         )
-    totals, arrays = await answered(dispatch.ask_totals(run.job(), site, head, row_range))
+    totals, arrays = await answered(dispatch.ask_totals(trace, site, head, row_range))
     lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
     return _kept(TotalsAnswer(**asdict(totals), **lists))
 

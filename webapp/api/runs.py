@@ -13,8 +13,9 @@ from ninja import Query, Router, Status
 
 from webapp import dispatch
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
+from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
-from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer
+from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
 from webapp.checkpoints.models import Checkpoint
 from webapp.fleet import fleet
 from webapp.runs import replay
@@ -22,6 +23,7 @@ from webapp.runs.cancel import cancel
 from webapp.runs.models import Run
 from webapp.runs.queue import place_of
 from webapp.runs.submit import submit_trace
+from webapp.runs.writing import tree_of
 
 router = Router(tags=["runs"])
 
@@ -53,6 +55,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
         target_ids=payload.target_ids,
         text_pair=payload.text_pair,
         picture=payload.picture,
+        **writing_fields(payload, checkpoint),
     )
     return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
 
@@ -77,6 +80,9 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "target": run.target,
         "text_pair": run.text_pair,
         "picture": run.picture,
+        "generate": run.choices,
+        "parent": run.parent_id,
+        "branched_at": run.branched_at,
         "tokens": told.tokens,
         "sites": told.sites,
         "timings": timings,
@@ -89,6 +95,13 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "socket": run.socket,
         "page": run.page,
     }
+
+
+@router.get("/runs/{run_id}/tree", response={200: TreeAnswer, **REFUSALS}, summary="A run's branches")
+def read_tree(request: HttpRequest, run_id: str) -> dict[str, Any]:
+    """The whole tree that the run stands in, whichever of its runs is asked about."""
+    runs = tree_of(find_run(run_id))
+    return {"text": runs[0].run.text, "target": runs[0].run.target, "runs": [branch.told for branch in runs]}
 
 
 @router.post("/runs/{run_id}/cancel", response={200: SubmittedAnswer, **REFUSALS}, summary="Stop a run")
@@ -115,7 +128,7 @@ async def read_map(
     cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),
 ) -> HttpResponse:
     """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. Every full row sums to 1."""
-    run, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(run_id, site, head)
     if cell < 1 or cell & (cell - 1):
         raise ApiError(422, "bad_cell", "cell is a power of two: 1, 2, 4 and so on.", field="cell")
     row_range = span("rows", rows, shape["queries"], cell)
@@ -129,7 +142,7 @@ async def read_map(
             "Ask for fewer rows and columns, or for a larger cell.",
             limit=settings.MAP_LIMIT_VALUES,
         )
-    tile, arrays = await answered(dispatch.ask_tile(run.job(), site, head, row_range, col_range, cell))
+    tile, arrays = await answered(dispatch.ask_tile(trace, site, head, row_range, col_range, cell))
     return _map(request, tile, np.asarray(arrays["weights"]))
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
+from webapp.api.choices import ChoicesRequest
+
 TokenId = Annotated[int, Field(strict=True)]
 
 
@@ -62,12 +64,13 @@ class RunRequest(Schema):
     """Exactly one of `text`, `ids` and `picture`, the last for a vision model. Only an encoder–decoder takes a target;
     without one it writes its own.
 
-    `text_pair` is a second text, for a model whose `pairs` is true.
+    `text_pair` is a second text, for a model whose `pairs` is true. A run of kind `generate` writes on from the text,
+    or an encoder–decoder from its target; `generate` says how it chooses.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["trace"] = "trace"
+    kind: Literal["trace", "generate"] = "trace"
     model: str = Field(max_length=80)
     text: str | None = None
     ids: list[TokenId] | None = None
@@ -75,6 +78,9 @@ class RunRequest(Schema):
     target_ids: list[TokenId] | None = None
     text_pair: str | None = None
     picture: PictureId | None = None
+    generate: ChoicesRequest | None = None
+    parent: str | None = Field(None, max_length=26, description="The run that this one branches off, of kind generate.")
+    branched_at: int | None = Field(None, ge=0, description="The place of its first token that is not its parent's.")
 
 
 class PictureAnswer(Schema):
@@ -140,9 +146,12 @@ class RunAnswer(Schema):
     target: str | None
     text_pair: str | None
     picture: str | None
+    generate: ChoicesRequest | None = Field(description="Of a run that writes: how it chooses tokens.")
+    parent: str | None
+    branched_at: int | None
     tokens: list[TokenAnswer]
     sites: list[SiteAnswer]
-    timings: dict[str, float] = Field(description="Seconds by phase: queued_s, load_s, trace_s.")
+    timings: dict[str, float] = Field(description="Seconds by phase: queued_s, load_s, write_s, trace_s.")
     implementation: str = Field(description="Which attention kernels ran: triton, cpu or reference.")
     error: RunErrorAnswer | None
     attempt: int
@@ -151,6 +160,26 @@ class RunAnswer(Schema):
     created_at: datetime
     socket: str
     page: str
+
+
+class BranchAnswer(Schema):
+    """A run of a tree of branches; `token` is the one it took at `branched_at` in place of its parent's."""
+
+    id: str
+    parent: str | None
+    branched_at: int | None
+    token: str | None
+    state: Literal["queued", "running", "finished", "failed", "cancelled"]
+    created_at: datetime
+    page: str
+
+
+class TreeAnswer(Schema):
+    """All runs that branched off one another, the first at the front, and the text that the first went on from."""
+
+    text: str | None
+    target: str | None
+    runs: list[BranchAnswer]
 
 
 class MapAnswer(Schema):

@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.db import models
 
 from webapp.checkpoints.models import Checkpoint
-from workers.protocol.jobs import TraceJob
+from workers.protocol.jobs import Choices, GenerateJob, TraceJob
 
 
 def new_id() -> str:
@@ -43,6 +43,10 @@ class Run(models.Model):
     text_pair = models.TextField(null=True)
     picture = models.CharField(max_length=64, null=True)
     featured = models.BooleanField(default=False)
+    # Of a run that writes: how it chooses tokens, and the run that it goes on from with another token at a place.
+    choices = models.JSONField(null=True)
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="branches")
+    branched_at = models.PositiveIntegerField(null=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
@@ -72,8 +76,14 @@ class Run(models.Model):
     def socket(self) -> str:
         return f"/ws/runs/{self.id}"
 
-    def job(self) -> TraceJob:
+    def job(self) -> TraceJob | GenerateJob:
         """This run's job as Celery carries it, under its present attempt."""
+        if self.choices is None:
+            return self.trace_job()
+        return GenerateJob(trace=self.trace_job(), choices=Choices(**self.choices))
+
+    def trace_job(self) -> TraceJob:
+        """What is read at first: of a run that writes, the text before it."""
         return TraceJob(
             run=self.id,
             attempt=self.attempt,

@@ -34,7 +34,12 @@ def replay(run: str) -> Replay:
             case "started":
                 told = Replay()
             case "tokens":
-                told.tokens += _tokens(frame.decode(stored.frame), header)
+                # A run that writes tells its text twice: what it goes on from, and what it has become.
+                others = [token for token in told.tokens if token["sequence"] != header["sequence"]]
+                told.tokens = others + _tokens(frame.decode(stored.frame), header)
+            case "step" if header["finished"] != "end_token":
+                written = {"sequence": "decoder", "id": header["id"], "text": header["text"]}
+                told.tokens.append({**written, "start": 0, "end": 0, "special": False})
             case "site":
                 told.sites.append(_site(frame.decode(stored.frame), header))
             case ending if ending in ENDINGS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -29,8 +31,9 @@ def submit_trace(
     target_ids: list[int] | None = None,
     text_pair: str | None = None,
     picture: str | None = None,
+    **more: Any,
 ) -> Run:
-    """A queued run, committed before any worker hears of it.
+    """A queued run, committed before any worker hears of it; `more` are fields of its row that were checked before.
 
     Raises: InvalidRequestError, whose message says what is allowed.
     """
@@ -67,6 +70,7 @@ def submit_trace(
         target_ids=target_ids,
         text_pair=text_pair,
         picture=picture,
+        **more,
     )
     transaction.on_commit(lambda: send(run))
     return run
