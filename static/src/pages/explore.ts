@@ -9,7 +9,7 @@ import { say } from "../language/say";
 import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
 import { nextTitle } from "../state/next";
-import { isUnderWay } from "../state/run";
+import { hasMapsToAskFor } from "../state/run";
 import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
 import { Pairs } from "../tiles/pairs";
@@ -34,6 +34,8 @@ import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
 import { mountTour } from "../views/tour";
+import { mountSampling } from "../views/writing/sampling";
+import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
 import { languageMenu, linkButton, themeButton } from "./tools";
@@ -48,8 +50,8 @@ function openPage(app: HTMLElement): void {
     ramp.set(rampOf(name));
   });
   const explorer = new Explorer(window, app.dataset.run || null);
-  const rectangles = new Rectangles();
-  explorer.run.subscribe((run) => rectangles.follow(run.id, isUnderWay(run)));
+  const rectangles = new Rectangles(undefined, undefined, (map, area) => explorer.weightsOf(map, area));
+  explorer.run.subscribe((run) => rectangles.follow(run.id, !hasMapsToAskFor(run)));
   const totals = new Totals();
   const mapState = new Store<MapState | null>(null);
 
@@ -65,6 +67,8 @@ function openPage(app: HTMLElement): void {
     themeButton(theme),
   );
   mountPrompt(places.prompt, explorer);
+  mountSampling(places.prompt, explorer);
+  mountWriting(places.writing, explorer);
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
   mountMap(places.map, explorer, rectangles, totals, ramp, mapState);

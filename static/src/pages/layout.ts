@@ -7,6 +7,7 @@ export interface Places {
   brand: HTMLElement;
   tools: HTMLElement;
   prompt: HTMLElement;
+  writing: HTMLElement;
   heads: HTMLElement;
   headsTools: HTMLElement;
   headsPanel: HTMLElement;
@@ -45,6 +46,8 @@ export function layOutPage(app: HTMLElement): Places {
     "Headlight",
   );
   const prompt = element("div", { class: "prompt-host" });
+
+  const writing = element("section", { class: "writing", "aria-label": say("Writing"), hidden: true });
 
   const heads = element("div", { class: "panel-body heads-body" });
   const headsTools = element("div", { class: "panel-tools" });
@@ -148,6 +151,7 @@ export function layOutPage(app: HTMLElement): Places {
   app.replaceChildren(
     element("header", { class: "top" }, title, brand, element("span", { class: "spring" }), tools),
     prompt,
+    writing,
     element("main", { class: "bench-and-tokens" }, bench, tokensDivider, tokensPanel),
     status,
     tabs,
@@ -156,6 +160,7 @@ export function layOutPage(app: HTMLElement): Places {
     brand,
     tools,
     prompt,
+    writing,
     heads,
     headsTools,
     headsPanel,

@@ -7,16 +7,23 @@ import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead } from "./sites";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
+import { Player } from "./player";
+import { type Part, runAt, weightsAt } from "./writing";
 import {
   ApiError,
+  type BranchTree,
   cancelRun,
+  type Choices,
   createRun,
   type Example,
   listModels,
   type Model,
   readRun,
+  readTree,
+  type RunOrder,
   storePicture,
 } from "../wire/http";
+import { ENDINGS } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
 /** Runs that come first, and workers that live; asked for again while a run waits. */
@@ -27,8 +34,22 @@ export interface QueuePlace {
 
 const ASK_AGAIN_MS = 2_000;
 
-export type { Example, Model } from "../wire/http";
+export type { BranchRecord, BranchTree, Choices, Example, Model } from "../wire/http";
 export type { Connection } from "../wire/socket";
+
+/** The likeliest token each time. */
+export const GREEDY: Choices = {
+  max_tokens: 64,
+  temperature: null,
+  top_k: null,
+  top_p: null,
+  min_p: null,
+  repetition_penalty: 1,
+  seed: null,
+  stop_strings: [],
+  beams: null,
+  length_penalty: null,
+};
 
 export class Explorer {
   readonly models = new Store<Model[] | null>(null);
@@ -36,7 +57,15 @@ export class Explorer {
   readonly workers = new Store<number | null>(null);
   /** The model of the next run; the run's own model is in the run. */
   readonly model = new Store<Model | null>(null);
+  /** The run as it is shown: of one that writes, as it was after the tokens that have been played. */
   readonly run = new Store<Run>(EMPTY_RUN);
+  /** All that the run has told. */
+  readonly told = new Store<Run>(EMPTY_RUN);
+  readonly player: Player;
+  /** How the next text that is written chooses its tokens. */
+  readonly sampling = new Store<Choices>(GREEDY);
+  /** The runs that branched off one another, where the shown run writes. */
+  readonly tree = new Store<BranchTree | null>(null);
   readonly connection = new Store<Connection | null>(null);
   readonly view: Store<View>;
   /** The view without its frame, for whoever has nothing to do when a map is moved or zoomed. */
@@ -63,6 +92,8 @@ export class Explorer {
   ) {
     this.#address = openView(window);
     this.view = this.#address.view;
+    this.player = new Player(this.view);
+    this.player.shown.subscribe(() => this.#show());
     this.choices = derive([this.view], () => {
       const { frame: _, ...choices } = this.view.value;
       return choices;
@@ -104,7 +135,14 @@ export class Explorer {
     const model = this.model.value;
     if (!model) return false;
     const [target, text_pair] = model.pairs ? [null, second] : [second, null];
-    return this.#ask({ model: model.id, text, target, text_pair }, show);
+    const order: RunOrder = {
+      kind: "trace",
+      model: model.id,
+      text,
+      ...(target ? { target } : {}),
+      ...(text_pair ? { text_pair } : {}),
+    };
+    return this.#begin(order, show);
   }
 
   /** The same for a model that reads pictures: a file that somebody chose, or the id of a stored one. */
@@ -114,31 +152,56 @@ export class Explorer {
     this.problem.set(null);
     try {
       const picture = typeof file === "string" ? file : await storePicture(file);
-      return await this.#ask({ model: model.id, text: null, target: null, text_pair: null, picture }, show);
+      return await this.#begin({ kind: "trace", model: model.id, picture }, show);
     } catch (error) {
       this.#explain(error);
       return false;
     }
   }
 
-  async #ask(request: Omit<RunRequest, "id"> & { model: string }, show: HeadRef | null): Promise<boolean> {
+  /** Has the model write on from the text, or after the target, where it has a source. */
+  async write(text: string, target: string | null): Promise<boolean> {
+    const model = this.model.value;
+    if (!model) return false;
+    const generate = this.sampling.value;
+    return this.#begin({ kind: "generate", model: model.id, text, generate, ...(target ? { target } : {}) });
+  }
+
+  /** Writes on from the shown text up to a place, with another token there: a run of its own, which knows where from. */
+  async branch(place: number, token: number): Promise<boolean> {
+    const { id, model, writing, sequences } = this.told.value;
+    if (!id || !model || !writing) return false;
+    const ids = [...writing.prompt.arrays.ids.values, ...writing.steps.map((step) => step.id)].slice(0, place);
+    const prompt = [...ids, token];
+    const source = sequences.encoder && [...sequences.encoder.arrays.ids.values];
+    return this.#begin({
+      kind: "generate",
+      model,
+      generate: this.sampling.value,
+      parent: id,
+      branched_at: place,
+      ...(source ? { ids: source, target_ids: prompt } : { ids: prompt }),
+    });
+  }
+
+  /** Shows another run of the tree. */
+  walkTo(run: { id: string; page: string }): void {
+    this.#address.enter(run.page, { ...this.view.value, token: null, key: null, frame: null, step: null });
+    this.#openAddress();
+  }
+
+  async #begin(order: RunOrder, show: HeadRef | null = null): Promise<boolean> {
     this.problem.set(null);
-    const { model, text, target, text_pair, picture } = request;
     try {
-      const created = await createRun({
-        kind: "trace",
-        model,
-        ...(text !== null ? { text } : {}),
-        ...(target ? { target } : {}),
-        ...(text_pair ? { text_pair } : {}),
-        ...(picture ? { picture } : {}),
-      });
+      const created = await createRun(order);
       // The head in sight stays in sight; a place in the old text does not.
-      const isSameModel = this.run.value.model === model;
+      const isSameModel = this.run.value.model === order.model;
       const { site, head } = show ?? ((isSameModel && this.selection.value) || { site: null, head: 0 });
       this.hover.set(null);
-      this.#follow({ ...request, id: created.id }, created.socket);
-      this.#address.enter(created.page, { ...this.view.value, site, head, token: null, key: null, frame: null });
+      const { kind, model, text = null, target = null, text_pair = null, picture = null } = order;
+      const view = { ...this.view.value, site, head, token: null, key: null, frame: null, step: null };
+      this.#address.enter(created.page, view);
+      this.#follow({ id: created.id, kind, model, text, target, text_pair, picture }, created.socket);
       return true;
     } catch (error) {
       this.#explain(error);
@@ -168,6 +231,13 @@ export class Explorer {
       const picked = others.length < view.picked.length ? others : [...others, ref].slice(-MOST_PICKED);
       return { ...view, picked };
     });
+  }
+
+  /** A part of a map as it came while the text was written; null where the server is to be asked. */
+  weightsOf(map: { run: string; site: string; head: number }, area: Pick<Part, "rows" | "cols">): Float32Array | null {
+    const { writing, id } = this.told.value;
+    if (!writing || map.run !== id || this.run.value === this.told.value) return null;
+    return weightsAt(writing, { ...map, ...area });
   }
 
   /** The example that this run reads, as its model's card has it. */
@@ -237,18 +307,21 @@ export class Explorer {
     if (id) void this.#open(decodeURIComponent(id));
     else {
       this.#socket?.close();
-      this.run.set(EMPTY_RUN);
+      this.#tell(EMPTY_RUN);
     }
   }
 
   async #open(id: string): Promise<void> {
-    this.#follow({ id, model: null, text: null, target: null, text_pair: null }, `/ws/runs/${encodeURIComponent(id)}`);
+    const request = { id, kind: "trace", model: null, text: null, target: null, text_pair: null } as const;
+    this.#follow(request, `/ws/runs/${encodeURIComponent(id)}`);
     try {
-      const { model, text, target, text_pair, picture = null, error } = await readRun(id);
+      const { kind, model, text, target, text_pair, picture = null, error, generate } = await readRun(id);
       if (this.run.value.id !== id) return;
-      this.run.update((run) => ({ ...run, model, text, target, text_pair, picture }));
+      this.#tell({ ...this.told.value, kind, model, text, target, text_pair, picture });
       // A run that failed before a worker had it sends no frames.
-      if (error) this.run.update((run) => ({ ...run, phase: "failed", failure: error }));
+      if (error) this.#tell({ ...this.told.value, phase: "failed", failure: error });
+      if (generate) this.sampling.set(generate);
+      if (kind === "generate") void this.#readTree();
       this.#chooseModelOfRun();
     } catch (error) {
       // An unknown run is told by its socket, in the map's place.
@@ -258,7 +331,10 @@ export class Explorer {
 
   #follow(request: RunRequest, socketPath: string): void {
     this.#socket?.close();
-    this.run.set(queuedRun(request));
+    this.player.open();
+    this.#tell(queuedRun(request));
+    if (request.kind === "generate") void this.#readTree();
+    else this.tree.set(null);
     this.lastEventMs = Date.now();
     if (request.id) void this.#watchQueue(request.id);
     const address = new URL(socketPath, this.window.location.href);
@@ -267,10 +343,32 @@ export class Explorer {
       address: address.href,
       onEvent: (event) => {
         this.lastEventMs = Date.now();
-        this.run.update((run) => fold(run, event));
+        this.#tell(fold(this.told.value, event), event.type !== "step");
+        if (this.tree.value && (event.type === "tokens" || ENDINGS.has(event.type))) void this.#readTree();
       },
       onConnection: (connection) => this.connection.set(connection),
     });
+  }
+
+  /** What is known of the run now; a token alone changes what is shown when it is played. */
+  #tell(run: Run, isShown = true): void {
+    this.told.set(run);
+    this.player.follow(run);
+    if (isShown) this.#show();
+  }
+
+  #show(): void {
+    this.run.set(runAt(this.told.value, this.player.shown.value));
+  }
+
+  async #readTree(): Promise<void> {
+    const { id } = this.told.value;
+    try {
+      const tree = id && (await readTree(id));
+      if (tree && this.told.value.id === id) this.tree.set(tree);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    }
   }
 
   #chooseModelOfRun(): void {

@@ -229,8 +229,13 @@ export function labelOf(site: Site, head: number): HeadLabel {
 }
 
 function textOf(name: string | null, site: Site, head: number): LabelText {
-  if (name === null)
-    return { title: say("not labelled"), sentence: say("Heads were not labelled in this run."), measure: null };
+  if (name === null) {
+    const isGrowing = site.measures.length === 0;
+    const why = isGrowing
+      ? say("Heads are labelled on the finished text.")
+      : say("Heads were not labelled in this run.");
+    return { title: say("not labelled"), sentence: why, measure: null };
+  }
   if (name === "focused") {
     const tokens = Math.exp(measureOf(site, head, "entropy") ?? 0).toFixed(1);
     const sentence = say("Each token looks at about {tokens} tokens of the other text.", { tokens });

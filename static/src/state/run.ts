@@ -5,9 +5,10 @@
  * a view can tell by identity whether its part changed.
  */
 import { tokenNames } from "./text";
+import { foldWriting, type Writing } from "./writing";
 import type { Classes, Finished, Picture, Probabilities, RunEvent, Site, Started, Tokens } from "../wire/messages";
 
-export type { Classes, Picture, Probabilities, Site, Tokens } from "../wire/messages";
+export type { Classes, Picture, Probabilities, Site, Step, Tokens } from "../wire/messages";
 
 export type Phase = "empty" | "queued" | "running" | "finished" | "failed" | "cancelled";
 export type SequenceName = Tokens["sequence"];
@@ -19,6 +20,8 @@ export interface Failure {
 
 export interface Run {
   readonly id: string | null;
+  /** What is asked for: to read a text, or to write on from it. */
+  readonly kind: "trace" | "generate";
   readonly phase: Phase;
   readonly model: string | null;
   readonly text: string | null;
@@ -35,12 +38,15 @@ export interface Run {
   /** By name, in the order in which they were traced. */
   readonly sites: ReadonlyMap<string, Site>;
   readonly next: Probabilities | null;
+  /** Of a run that writes, from its first token on. */
+  readonly writing: Writing | null;
   readonly finished: Finished | null;
   readonly failure: Failure | null;
 }
 
 export interface RunRequest {
   id: string | null;
+  kind: Run["kind"];
   model: string | null;
   text: string | null;
   target: string | null;
@@ -50,6 +56,7 @@ export interface RunRequest {
 
 export const EMPTY_RUN: Run = {
   id: null,
+  kind: "trace",
   phase: "empty",
   model: null,
   text: null,
@@ -62,6 +69,7 @@ export const EMPTY_RUN: Run = {
   sequences: {},
   sites: new Map(),
   next: null,
+  writing: null,
   finished: null,
   failure: null,
 };
@@ -74,8 +82,8 @@ export function fold(run: Run, event: RunEvent): Run {
   switch (event.type) {
     case "started": {
       // A worker may have died on the way: what an earlier attempt said is void.
-      const { id, text, target, text_pair, picture } = run;
-      const asked = { id, text, target, text_pair, picture, model: event.model };
+      const { id, kind, text, target, text_pair, picture } = run;
+      const asked = { id, kind, text, target, text_pair, picture, model: event.model };
       return { ...EMPTY_RUN, ...asked, phase: "running", started: event };
     }
     case "tokens":
@@ -88,6 +96,10 @@ export function fold(run: Run, event: RunEvent): Run {
       return { ...run, seen: event };
     case "classes":
       return { ...run, classes: event };
+    case "step":
+    case "prompt_rows":
+    case "beams":
+      return { ...run, writing: foldWriting(run.writing, run.sequences.decoder, event) };
     case "finished":
       return { ...run, phase: "finished", finished: event };
     case "failed":
@@ -104,6 +116,11 @@ export function fold(run: Run, event: RunEvent): Run {
 /** Whether a worker has yet to begin with it, or to end. */
 export function isUnderWay({ phase }: Run): boolean {
   return phase === "queued" || phase === "running";
+}
+
+/** Whether a worker can be asked for its maps: of a run that writes, once its finished text has been read. */
+export function hasMapsToAskFor(run: Run): boolean {
+  return run.kind === "generate" ? run.finished !== null : !isUnderWay(run);
 }
 
 /** Which sequence asks (the rows of a map) and which is looked at (its columns). */

@@ -48,6 +48,8 @@ export interface View {
   most: number | null;
   /** Whether tokens that make one word stand as one. */
   words: boolean;
+  /** Of a run that writes: after how many of its tokens it is shown, at rest. null: as it goes. */
+  step: number | null;
 }
 
 export const DEFAULT_VIEW: View = {
@@ -65,6 +67,7 @@ export const DEFAULT_VIEW: View = {
   find: "",
   most: null,
   words: false,
+  step: null,
 };
 
 /** Browsers refuse an address that changes with every movement; it follows when the hand rests. */
@@ -93,6 +96,7 @@ export function readView(search: string): View {
     find: (query.get("find") ?? "").slice(0, LONGEST_FIND),
     most: wholeNumber(query.get("most")) || null,
     words: query.get("words") === "whole",
+    step: wholeNumber(query.get("step")),
   };
 }
 
@@ -118,6 +122,7 @@ export function writeView(view: View): string {
   if (view.find) query.set("find", view.find);
   if (view.most !== null) query.set("most", String(view.most));
   if (view.words) query.set("words", "whole");
+  if (view.step !== null) query.set("step", String(view.step));
   const text = query.toString();
   return text ? `?${text}` : "";
 }

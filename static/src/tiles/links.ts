@@ -28,7 +28,8 @@ export function columnArea(site: Site, column: number): Area {
 }
 
 export function rowOf(site: Site, map: HeadMap, row: number, rectangles: Rectangles): Line {
-  const weights = rectangles.get(map, rowArea(site, row));
+  const own: Area = { rows: [row, row + 1], cols: [0, site.keys], cell: 1 };
+  const weights = rectangles.get(map, rowArea(site, row)) ?? rectangles.get(map, own);
   if (weights) {
     const start = (row - weights.rows[0]) * weights.width;
     return { values: weights.values.subarray(start, start + weights.width), exact: true };

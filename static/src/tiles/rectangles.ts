@@ -32,6 +32,8 @@ interface Wanted {
 export type ReadRectangle = typeof readRectangle;
 /** Past the cache, for whoever saves what it reads. */
 export const readWeights: ReadRectangle = readRectangle;
+/** What is known of the shown run without asking: row by row, null where it is not. */
+export type KnownWeights = (map: HeadMap, area: Area) => Float32Array | null;
 
 const AT_ONCE = 4;
 /** No worker, or no server: that passes by itself. */
@@ -41,6 +43,7 @@ const CACHE_BYTES = 32 * 2 ** 20;
 
 export class Rectangles {
   readonly #cache: ByteCache<Weights>;
+  readonly #known = new ByteCache<Weights>(CACHE_BYTES);
   readonly #fetching = new Map<string, AbortController>();
   readonly #wanted = new Map<string, Wanted[]>();
   readonly #failed = new Map<string, ApiError>();
@@ -52,12 +55,14 @@ export class Rectangles {
   constructor(
     private readonly read: ReadRectangle = readRectangle,
     cacheBytes = CACHE_BYTES,
+    private readonly knows: KnownWeights = () => null,
   ) {
     this.#cache = new ByteCache(cacheBytes);
   }
 
   get(map: HeadMap, area: Area): Weights | undefined {
-    return this.#cache.get(keyOf(map, area));
+    const key = keyOf(map, area);
+    return this.#cache.get(key) ?? this.#known.get(key) ?? this.#know(key, map, area);
   }
 
   onArrival(listener: () => void): void {
@@ -99,8 +104,10 @@ export class Rectangles {
   follow(run: string | null, isUnderWay: boolean): void {
     if (run !== this.#run) {
       this.#cache.clear();
+      this.#known.clear();
       this.#failed.clear();
     }
+    if (isUnderWay !== this.#isUnderWay) this.#known.clear();
     this.#run = run;
     this.#isUnderWay = isUnderWay;
     this.#next();
@@ -115,10 +122,19 @@ export class Rectangles {
   #next(): void {
     for (const { key, map, area } of [...this.#wanted.values()].flat()) {
       if (this.#fetching.size >= AT_ONCE) return;
-      if (map.run === this.#run && this.#isUnderWay) continue;
-      if (this.#cache.has(key) || this.#fetching.has(key) || this.#failed.has(key)) continue;
+      // What was wanted of another run is not wanted any more, though its view has not drawn since.
+      if (this.#run !== null && (map.run !== this.#run || this.#isUnderWay)) continue;
+      if (this.#cache.has(key) || this.#known.has(key) || this.#fetching.has(key) || this.#failed.has(key)) continue;
       void this.#fetch(key, map, area);
     }
+  }
+
+  #know(key: string, map: HeadMap, area: Area): Weights | undefined {
+    const values = area.cell === 1 ? this.knows(map, area) : null;
+    if (!values) return undefined;
+    const weights = { ...area, values, height: area.rows[1] - area.rows[0], width: area.cols[1] - area.cols[0] };
+    this.#known.set(key, weights, values.byteLength);
+    return weights;
   }
 
   async #fetch(key: string, map: HeadMap, area: Area): Promise<void> {

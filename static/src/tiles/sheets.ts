@@ -13,6 +13,6 @@ export function weightsSheet(
   { run, site, head }: HeadMap,
   { cell, rows, cols, values, height, width, mass = 1 }: Weights,
 ): Sheet {
-  const key = `${run}/${site}/${head}/${cell}/${rows[0]}/${cols[0]}/${mass}`;
+  const key = `${run}/${site}/${head}/${cell}/${rows.join(":")}/${cols.join(":")}/${mass}`;
   return { key, run, values, width, height, layers: 1 };
 }

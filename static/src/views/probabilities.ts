@@ -112,7 +112,9 @@ function whyNone({ run, connection, modelOfRun }: Explorer): string {
   const sees = modelOfRun?.architecture === "vision";
   const never = sees ? say("This model names no classes.") : say("This model gives no token probabilities.");
   const gives = modelOfRun === null || modelOfRun.output === (sees ? "classes" : "vocabulary");
-  return awaited(run.value, connection.value, gives ? say("Comes after the last layer.") : never, never);
+  const isWriting = run.value.kind === "generate";
+  const comes = isWriting ? say("Comes when the text is finished.") : say("Comes after the last layer.");
+  return awaited(run.value, connection.value, gives ? comes : never, never);
 }
 
 function truthParts(lead: string, text: string, rank: number | null, many: number): (Node | string)[] {

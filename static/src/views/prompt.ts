@@ -1,10 +1,11 @@
-/** The text to run, one line that grows with it. Enter runs, Shift+Enter breaks the line. */
-import { element } from "../dom/element";
+/** The text to run or to write on from, one line that grows with it. Enter runs, Shift+Enter breaks the line. */
+import { button, element } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import { say } from "../language/say";
 import type { Example, Explorer, Model } from "../state/explorer";
 import type { HeadRef } from "../state/sites";
 import { watch } from "../state/store";
+import { writesText } from "../state/writing";
 import { mountPictureChoice } from "./prompt/picture";
 
 export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
@@ -16,6 +17,9 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     say("Run"),
     element("kbd", { "aria-hidden": "true" }, "⏎"),
   );
+  const write = button(say("Write"), { class: "secondary", title: say("Let the model write on (Ctrl+Enter)"), hidden: true }, () =>
+    void submit(null, true),
+  );
   const examples = createMenu(say("Examples"), (place) => void tryExample(Number(place)));
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const fields = element("div", { class: "prompt-fields" }, text, second);
@@ -24,6 +28,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     { class: "prompt", "aria-label": say("Prompt") },
     fields,
     run,
+    write,
     examples.root,
   );
   host.append(form, problem);
@@ -45,14 +50,15 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
       // While an input method composes, Enter belongs to it.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      void submit();
+      void submit(null, (event.ctrlKey || event.metaKey) && !write.hidden);
     });
   }
 
-  async function submit(show: HeadRef | null = null): Promise<void> {
+  async function submit(show: HeadRef | null = null, writes = false): Promise<void> {
     if (isSubmitting) return;
     isSubmitting = true;
-    typed = !(await explorer.submit(text.value, second.hidden ? null : second.value || null, show));
+    const given = second.hidden ? null : second.value || null;
+    typed = !(await (writes ? explorer.write(text.value, given) : explorer.submit(text.value, given, show)));
     isSubmitting = false;
   }
 
@@ -83,11 +89,16 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     const nowSecond = now.target ?? now.text_pair ?? "";
     if (!typed && now.text !== null && (now.text !== text.value || nowSecond !== second.value)) fill(now.text, nowSecond);
   });
+  // A branch has tokens in place of a text; what they began with is told by its tree.
+  explorer.tree.subscribe((tree) => {
+    if (!typed && explorer.run.value.text === null && tree?.text) fill(tree.text, tree.target ?? "");
+  });
   explorer.model.subscribe((model) => {
     const sees = model?.architecture === "vision";
     pictures.hidden = !sees;
     fields.hidden = sees;
     run.hidden = sees;
+    write.hidden = !writesText(model);
     second.hidden = model?.architecture !== "encoder-decoder" && !model?.pairs;
     second.setAttribute("aria-label", model?.pairs ? say("Second text, optional") : say("Target, optional"));
     second.placeholder = model?.pairs

@@ -1,5 +1,5 @@
 /** One quiet line: the run's state, which kernel ran and where, how long each phase took, the connection. */
-import { button, element } from "../dom/element";
+import { button, element, setText } from "../dom/element";
 import { counted, duration } from "../dom/numbers";
 import { oncePerFrame } from "../dom/schedule";
 import { say } from "../language/say";
@@ -24,6 +24,7 @@ const CONNECTIONS: Record<Connection["state"], string> = {
 const TIMING_NAMES: Record<string, string> = {
   queued_s: say("queued"),
   load_s: say("loaded in"),
+  write_s: say("written in"),
   trace_s: say("traced in"),
   publish_s: say("sent in"),
 };
@@ -34,20 +35,20 @@ export function mountStatus(host: HTMLElement, explorer: Explorer): void {
   const stop = button(say("Stop"), { class: "quiet status-stop", title: say("End this run; what it found stays") }, () =>
     void explorer.stop(),
   );
+  const dot = element("span", { "aria-hidden": "true" });
+  const facts = element("span", { class: "facts" });
+  const stream = element("span", { class: "fact" });
+  // The button is never moved: a press that falls between two frames of a stream would be lost.
+  host.append(dot, facts, stop, element("span", { class: "spring" }), stream);
   const draw = oncePerFrame(() => {
     const run = explorer.run.value;
     const connection = explorer.connection.value;
     const parts = [connection?.state === "refused" ? say("not shown") : stateOf(run), ...factsOf(run), ...timingsOf(run)];
     const stops = run.phase === "queued" || run.phase === "running";
-    // The button stays the same one, so that a press cannot fall between two.
     stop.hidden = !stops;
-    host.replaceChildren(
-      element("span", { class: `dot dot-${run.phase}`, "aria-hidden": "true" }),
-      ...parts.map((part) => element("span", { class: "fact" }, part)),
-      stop,
-      element("span", { class: "spring" }),
-      element("span", { class: "fact" }, connection && run.id ? CONNECTIONS[connection.state] : ""),
-    );
+    dot.className = `dot dot-${run.phase}`;
+    facts.replaceChildren(...parts.map((part) => element("span", { class: "fact" }, part)));
+    setText(stream, connection && run.id ? CONNECTIONS[connection.state] : "");
   });
   explorer.run.subscribe(draw);
   explorer.connection.subscribe(draw);

@@ -40,12 +40,15 @@ export interface Example {
 
 export interface RunRecord {
   id: string;
+  kind: "trace" | "generate";
   model: string;
   state: "queued" | "running" | "finished" | "failed" | "cancelled";
   text: string | null;
   target: string | null;
   text_pair: string | null;
   picture?: string | null;
+  /** Of a run that writes. */
+  generate: Choices | null;
   page: string;
   socket: string;
   attempt: number;
@@ -61,13 +64,51 @@ export interface CreatedRun {
   page: string;
 }
 
-export interface TraceOrder {
-  kind: "trace";
+/** What is to be read: a text, or the tokens of one. */
+export interface RunOrder {
+  kind: "trace" | "generate";
   model: string;
   text?: string;
   target?: string;
   text_pair?: string;
   picture?: string;
+  ids?: number[];
+  target_ids?: number[];
+  generate?: Choices;
+  parent?: string;
+  branched_at?: number;
+}
+
+/** How tokens are chosen; null is as the model has it. GET /api/v1/openapi.json says what each number is. */
+export interface Choices {
+  max_tokens: number;
+  temperature: number | null;
+  top_k: number | null;
+  top_p: number | null;
+  min_p: number | null;
+  repetition_penalty: number;
+  seed: number | null;
+  stop_strings: string[];
+  beams: number | null;
+  length_penalty: number | null;
+}
+
+/** A run among those that branched off one another. */
+export interface BranchRecord {
+  id: string;
+  parent: string | null;
+  branched_at: number | null;
+  /** The token with which it leaves its parent; null until a worker has read it. */
+  token: string | null;
+  state: RunRecord["state"];
+  page: string;
+}
+
+export interface BranchTree {
+  text: string | null;
+  target: string | null;
+  /** Parents before their branches. */
+  runs: BranchRecord[];
 }
 
 export interface Rectangle {
@@ -144,7 +185,7 @@ export function listModels(): Promise<{ models: Model[]; workers: number }> {
   return json("/api/v1/models");
 }
 
-export function createRun(order: TraceOrder): Promise<CreatedRun> {
+export function createRun(order: RunOrder): Promise<CreatedRun> {
   return json<CreatedRun>("/api/v1/runs", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -167,6 +208,10 @@ export async function storePicture(file: Blob): Promise<string> {
 
 export function readRun(id: string): Promise<RunRecord> {
   return json<RunRecord>(`/api/v1/runs/${encodeURIComponent(id)}`);
+}
+
+export function readTree(id: string): Promise<BranchTree> {
+  return json<BranchTree>(`/api/v1/runs/${encodeURIComponent(id)}/tree`);
 }
 
 export function cancelRun(id: string): Promise<CreatedRun> {

@@ -4,7 +4,7 @@ import { EMPTY_RUN, fold, queuedRun, type Run } from "../../../static/src/state/
 import type { Connection } from "../../../static/src/wire/socket";
 import { startedEvent, tokensEvent } from "../made";
 
-const queued = queuedRun({ id: "r1", model: "quill", text: "a", target: null, text_pair: null });
+const queued = queuedRun({ id: "r1", kind: "trace", model: "quill", text: "a", target: null, text_pair: null });
 const started = fold(queued, startedEvent());
 const read = fold(started, tokensEvent(["a"]));
 const words = (run: Run, connection: Connection | null = { state: "live" }) =>

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { borderOf, EMPTY_RUN, fold, measureOf, queuedRun, sequencesOf } from "../../../static/src/state/run";
 import { siteEvent, startedEvent, tokensEvent } from "../made";
 
-const queued = queuedRun({ id: "r1", model: "quill", text: "a b", target: null, text_pair: null });
+const queued = queuedRun({ id: "r1", kind: "trace", model: "quill", text: "a b", target: null, text_pair: null });
 
 test("events build up a run until it is finished", () => {
   const events = [
@@ -26,7 +26,7 @@ test("a second attempt voids what the first one said, but not the text", () => {
 });
 
 test("a picture is kept by its id, and as the model reads it, with its classes", () => {
-  const asked = queuedRun({ id: "r1", model: "digits", text: null, target: null, text_pair: null, picture: "3fa9" });
+  const asked = queuedRun({ id: "r1", kind: "trace", model: "digits", text: null, target: null, text_pair: null, picture: "3fa9" });
   const [seen, classes] = [{ type: "picture", rows: 8 } as never, { type: "classes", texts: ["7"] } as never];
   const run = [startedEvent(), seen, classes].reduce(fold, asked);
   expect(run).toMatchObject({ picture: "3fa9", seen: { rows: 8 }, classes: { texts: ["7"] } });

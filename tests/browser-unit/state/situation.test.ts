@@ -8,7 +8,7 @@ import { siteEvent, startedEvent, tokensEvent } from "../made";
 const shown = { site: "decoder.self.0", head: 0 };
 const situationOf = (run: Run, connection: Connection | null, silent_ms: number) =>
   situationFor(run, connection, silent_ms, shown);
-const queued = queuedRun({ id: "r1", model: null, text: "a", target: null, text_pair: null });
+const queued = queuedRun({ id: "r1", kind: "trace", model: null, text: "a", target: null, text_pair: null });
 const running = fold(queued, startedEvent());
 const live = { state: "live" } as const;
 

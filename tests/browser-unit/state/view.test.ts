@@ -19,6 +19,7 @@ const full: View = {
   find: "first token",
   most: 12,
   words: true,
+  step: 17,
 };
 
 function fakeWindow(address: string) {

@@ -84,3 +84,21 @@ test("what came of a run is forgotten when another one is shown", async () => {
   rectangles.follow("r2", true);
   expect(rectangles.get(map, area(0))).toBeUndefined();
 });
+
+test("what is still wanted of a run that is not shown any more is not asked for", () => {
+  const read = vi.fn((_run: string) => new Promise<never>(() => {}));
+  const rectangles = new Rectangles(read);
+  rectangles.follow("r1", true);
+  rectangles.want("map", map, [area(0)]);
+  rectangles.follow("r2", true);
+  expect(read).not.toHaveBeenCalled();
+});
+
+test("what is known of the run without asking is given, and nobody is asked", () => {
+  const read = vi.fn((_run: string) => new Promise<never>(() => {}));
+  const rectangles = new Rectangles(read, undefined, () => Float32Array.of(0.25, 0.75));
+  rectangles.follow("r1", false);
+  expect([...(rectangles.get(map, area(0))?.values ?? [])]).toEqual([0.25, 0.75]);
+  rectangles.want("map", map, [area(0)]);
+  expect(read).not.toHaveBeenCalled();
+});

@@ -197,10 +197,13 @@ export function mountMap(
   totals.onChange(draw);
 }
 
-/** A sequence that does not fit its map, which should not happen, is numbered rather than named wrongly. */
+/**
+ * The newest token of a text that is being written has no row yet. A sequence that is shorter than its map, which
+ * should not happen, is numbered rather than named wrongly.
+ */
 function labelsOf(run: Run, site: Site): AxisLabels {
   const { rows, columns } = sequencesOf(site);
   const side = (names: readonly string[], length: number) =>
-    names.length === length ? names : Array.from({ length }, (_, index) => String(index));
+    names.length >= length ? names.slice(0, length) : Array.from({ length }, (_, index) => String(index));
   return { rows: side(namesOf(run, rows), site.queries), cols: side(namesOf(run, columns), site.keys) };
 }

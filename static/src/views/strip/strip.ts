@@ -83,7 +83,9 @@ export function mountStrip(
       const { value: run } = explorer.run;
       if (!tokens) continue;
       const border = borderOf(run, name);
-      strips.set(name, buildWords(tokens, textOf(run, name), namesOf(run, name), areWhole, border));
+      const words = buildWords(tokens, textOf(run, name), namesOf(run, name), areWhole, border);
+      if (name === "decoder" && run.writing) markWritten(words, run.writing.prompt.texts.length);
+      strips.set(name, words);
     }
     host.replaceChildren(...[...strips].map(([name, words]) => section(name, words, isPair)));
   }
@@ -266,6 +268,14 @@ export function mountStrip(
 function bringInSight(node: HTMLElement, host: HTMLElement): void {
   const [inner, outer] = [node.getBoundingClientRect(), host.getBoundingClientRect()];
   host.scrollTop += Math.min(0, inner.top - outer.top) || Math.max(0, inner.bottom - outer.bottom);
+}
+
+/** What the model wrote, from this token on. */
+function markWritten({ units }: Words, from: number): void {
+  units.forEach(({ tokens: [token = 0], element: node }) => {
+    node.classList.toggle("token-written", token >= from);
+    node.classList.toggle("token-written-first", token === from && from > 1);
+  });
 }
 
 /** "12", or "12 to 14" of a word. */
