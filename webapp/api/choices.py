@@ -32,16 +32,17 @@ class ChoicesRequest(Schema):
     model_config = ConfigDict(extra="forbid")
 
     max_tokens: int = 64
-    temperature: float | None = Field(None, description="0 is greedy, 1 draws as the model has it.")
-    top_k: int | None = Field(None, description="Draw among the k likeliest.")
-    top_p: float | None = Field(None, description="Draw among the likeliest that sum to p.")
-    min_p: float | None = Field(None, description="Draw among those at least p times as likely as the best.")
-    repetition_penalty: float = Field(1.0, description="Above 1: what stands in the text becomes less likely.")
+    temperature: float | None = Field(default=None, description="0 is greedy, 1 draws as the model has it.")
+    top_k: int | None = Field(default=None, description="Draw among the k likeliest.")
+    top_p: float | None = Field(default=None, description="Draw among the likeliest that sum to p.")
+    min_p: float | None = Field(default=None, description="Draw among those at least p times as likely as the best.")
+    repetition_penalty: float = Field(default=1.0, description="Above 1: what stands in the text becomes less likely.")
     seed: int | None = None
     stop_strings: list[str] = Field(default_factory=list, description="The text ends where one of these would begin.")
     beams: int | None = None
     length_penalty: float | None = Field(
-        None, description="Of beams: a score is divided by ((5 + length) / 6) ^ length_penalty; 0.6 where left out."
+        default=None,
+        description="Of beams: a score is divided by ((5 + length) / 6) ^ length_penalty; 0.6 where left out.",
     )
 
 
