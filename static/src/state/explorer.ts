@@ -233,10 +233,15 @@ export class Explorer {
     });
   }
 
+  /** Whether the shown maps are made of the rows that came with the tokens. */
+  get isAsWritten(): boolean {
+    return this.run.value !== this.told.value;
+  }
+
   /** A part of a map as it came while the text was written; null where the server is to be asked. */
   weightsOf(map: { run: string; site: string; head: number }, area: Pick<Part, "rows" | "cols">): Float32Array | null {
     const { writing, id } = this.told.value;
-    if (!writing || map.run !== id || this.run.value === this.told.value) return null;
+    if (!writing || map.run !== id || !this.isAsWritten) return null;
     return weightsAt(writing, { ...map, ...area });
   }
 

@@ -131,7 +131,9 @@ export function mountMapFrame(
     const isExact = cell === 1 && sharp;
     setText(badge, isExact ? say("exact") : cell === 1 ? say("8-bit") : say("max of {n} × {n}", { n: cell }));
     badge.title = isExact
-      ? say("Every weight in sight is the exact float32 value.")
+      ? explorer.isAsWritten
+        ? say("Every weight in sight as it came with its token, off by .00001 at most.")
+        : say("Every weight in sight is the exact float32 value.")
       : cell === 1
         ? say("The overview, in eight bits, while the exact weights are on their way.")
         : say("Pooled: each dot is the largest of {n} × {n} weights. Zoom in for exact ones.", { n: cell });
