@@ -15,7 +15,7 @@ from webapp import stream
 from workers.app import app
 from workers.protocol import jobs, keys
 from workers.protocol.frame import Frame, decode
-from workers.protocol.jobs import GenerateJob, MapJob, PairJob, TileJob, TotalsJob, TraceJob
+from workers.protocol.jobs import FloorsJob, GenerateJob, MapJob, PairJob, TileJob, TotalsJob, TraceJob
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,13 @@ async def ask_totals(trace: TraceJob, site: str, head: int, rows: range) -> Fram
     """Have a worker sum rows up: a `totals` frame, or a `failed` one. Raises: as ask_tile."""
     span = (rows.start, rows.stop)
     return await _ask(jobs.TOTALS, TotalsJob(trace=trace, reply=_reply(), site=site, head=head, rows=span))
+
+
+async def ask_floors(trace: TraceJob, site: str, head: int, rows: range, mass: float) -> Frame:
+    """Have a worker find the floors of rows: a `floors` frame, or a `failed` one. Raises: as ask_tile."""
+    span = (rows.start, rows.stop)
+    job = FloorsJob(trace=trace, reply=_reply(), site=site, head=head, rows=span, mass=mass)
+    return await _ask(jobs.FLOORS, job)
 
 
 def queue_length() -> int:

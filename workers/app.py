@@ -16,7 +16,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 DATA = Path(os.environ.get("HEADLIGHT_DATA", Path(__file__).resolve().parents[1] / "data"))
 
-app = Celery("headlight", include=[f"workers.tasks.{verb}" for verb in ("trace", "generate", "tile", "pair", "totals")])
+VERBS = ("trace", "generate", "tile", "pair", "totals", "floors")
+
+app = Celery("headlight", include=[f"workers.tasks.{verb}" for verb in VERBS])
 app.conf.update(
     # redis-py calls a socket's address unix://, kombu redis+socket://.
     broker_url=REDIS_URL.replace("unix://", "redis+socket://", 1),

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kernels import mask
+from modelcore.analysis.chunks import chunks_of
 from modelcore.layers.attention_map import AttentionMap
-
-ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,19 +28,12 @@ class Totals:
 def read_totals(map_: AttentionMap, head: int, rows: range | None = None) -> Totals:
     """Both margins of some rows of one head (default: all), first sample, float64. Margins of parts add up.
 
-    Cost: computes each weight of these rows once, ROWS_AT_ONCE at a time; what a band never sees is left out.
+    Cost: that of chunks_of.
     """
-    rows = range(map_.queries) if rows is None else rows
     received_K = torch.zeros(map_.keys, dtype=torch.float64, device=map_.q_BHQD.device)
     entropies = []
-    for start in range(rows.start, rows.stop, ROWS_AT_ONCE):
-        some = range(start, min(start + ROWS_AT_ONCE, rows.stop))
-        cols = range(map_.keys)
-        if mask.is_band(map_.spec):
-            cols = mask.keys_seen(map_.spec, map_.queries, map_.keys, some) or cols[:1]
-        tile_BHQK = map_.tile(some, cols, [head])
-        rounding_Q = map_.rounding_of_rows(tile_BHQK)[0, 0, :, 0]
-        weights_QK = tile_BHQK[0, 0]
+    for chunk in chunks_of(map_, head, range(map_.queries) if rows is None else rows):
+        weights_QK, rounding_Q, cols = chunk.weights_QK, chunk.rounding_Q, chunk.cols
         received_K[cols.start : cols.stop] += (1 / rounding_Q) @ weights_QK
         # Of p / r where p sums to r, or r is 1: p is what costs, and is read as it is.
         entropies.append(rounding_Q.log() - torch.xlogy(weights_QK, weights_QK).sum(-1) / rounding_Q)

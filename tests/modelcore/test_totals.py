@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modelcore.analysis import totals
+from modelcore.analysis import chunks
 from modelcore.analysis.totals import read_totals
 from tests.kernels.cases import CASES, Case
 from tests.modelcore.test_pair import case_named, map_of
@@ -13,7 +13,7 @@ from tests.modelcore.test_pair import case_named, map_of
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_margins_are_those_of_the_float64_map(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(totals, "ROWS_AT_ONCE", 16)
+    monkeypatch.setattr(chunks, "ROWS_AT_ONCE", 16)
     found = read_totals(map_of(case), case.heads - 1)
     truth = case.truth.map[0, case.heads - 1]
     torch.testing.assert_close(found.received_K, truth.sum(0), atol=5e-6, rtol=2e-6)

@@ -163,6 +163,10 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             "entropy": np.array([0.0, 0.5, 1.0], np.float32),
         },
     ),
+    "floors": (
+        events.Floors(seq=6, site="decoder.self.0", head=1, rows=[0, 3], mass=0.75, implementation="cpu"),
+        {"floors": np.array([1.0, 0.5, 0.25], np.float32)},
+    ),
     "finished": (events.Finished(seq=6, implementation="cpu", timings={"queued_s": 0.5, "trace_s": 0.125}), {}),
     "failed": (events.Failed(seq=6, code="text_too_long", message="This text has 312 tokens; 256 fit."), {}),
     "cancelled": (events.Cancelled(seq=6), {}),

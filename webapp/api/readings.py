@@ -1,8 +1,9 @@
-"""What can be read off a map beside its weights: one of them taken apart, and all of them summed up."""
+"""What can be read off a map beside its weights: one taken apart, all summed up, and which are the strongest."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 from asgiref.sync import sync_to_async
@@ -13,7 +14,7 @@ from ninja import Query, Router, Schema
 from webapp import dispatch
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, span
 from webapp.api.errors import ApiError
-from webapp.api.schemas import PairAnswer, StrongKey, TotalsAnswer
+from webapp.api.schemas import FloorsAnswer, PairAnswer, StrongKey, TotalsAnswer
 
 router = Router(tags=["runs"])
 
@@ -61,6 +62,38 @@ async def read_totals(
     Every weight of the rows is computed for it, which takes as long as to read them all as tiles.
     """
     trace, shape = await sync_to_async(find_head)(run_id, site, head)
+    row_range = _span_of_rows(rows, shape)
+    totals, arrays = await answered(dispatch.ask_totals(trace, site, head, row_range))
+    lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
+    return _kept(TotalsAnswer(**asdict(totals), **lists))
+
+
+@router.get(
+    "/runs/{run_id}/maps/{site}/{int:head}/floors",
+    response={200: FloorsAnswer, **REFUSALS},
+    summary="What is strong enough in a map: how weak a weight of each row may be to be among the strongest",
+)
+async def read_floors(
+    request: HttpRequest,
+    run_id: str,
+    site: str,
+    head: int,
+    mass: float = Query(..., gt=0, le=1, description="the share of what a row's keys hold that is to be kept"),
+    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
+) -> HttpResponse:
+    """The weights that reach their row's floor are the fewest that together hold `mass` of what its keys hold; what a
+    learned sink takes is no part of it.
+
+    Every weight of the rows is computed and sorted for it, which takes about as long as to read them all as tiles.
+    """
+    trace, shape = await sync_to_async(find_head)(run_id, site, head)
+    row_range = _span_of_rows(rows, shape)
+    floors, arrays = await answered(dispatch.ask_floors(trace, site, head, row_range, mass))
+    return _kept(FloorsAnswer(**asdict(floors), floors=np.asarray(arrays["floors"]).tolist()))
+
+
+def _span_of_rows(rows: str, shape: dict[str, Any]) -> range:
+    """The rows that are named. Raises: ApiError where they are more than a worker sums up or sorts at once."""
     row_range = span("rows", rows, shape["queries"])
     weights, limit = len(row_range) * shape["keys"], settings.TOTALS_LIMIT_WEIGHTS
     if weights > limit:
@@ -68,14 +101,12 @@ async def read_totals(
         raise ApiError(
             413,
             "too_many_rows",
-            f"These rows hold {weights:,} weights; one answer sums up {limit:,}. Ask for {most:,} rows at a time, and "
-            "add up what is received.",
+            f"These rows hold {weights:,} weights; one answer reads {limit:,}. Ask for {most:,} rows at a time, and "
+            "put the answers together.",
             field="rows",
             limit=most,
         )
-    totals, arrays = await answered(dispatch.ask_totals(trace, site, head, row_range))
-    lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
-    return _kept(TotalsAnswer(**asdict(totals), **lists))
+    return row_range
 
 
 def _kept(answer: Schema) -> HttpResponse:

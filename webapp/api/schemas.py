@@ -247,6 +247,17 @@ class TotalsAnswer(Schema):
     implementation: str
 
 
+class FloorsAnswer(Schema):
+    """Of some rows of a map, half-open: a weight that reaches its row's number is among the strongest."""
+
+    site: str
+    head: int
+    rows: tuple[int, int]
+    mass: float
+    floors: list[float] = Field(description="Lowered by what rounding may do, a thousandth; 0 for a row without keys.")
+    implementation: str
+
+
 class NextToken(Schema):
     id: int
     text: str

@@ -278,6 +278,19 @@ class Totals(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Floors(Event):
+    """Of some rows of a map: what a weight must reach to be among the strongest, which hold `mass` of their row."""
+
+    type = "floors"
+    arrays = {"floors": ArraySpec("f32", ("rows",))}
+    site: str
+    head: int
+    rows: list[int]
+    mass: float
+    implementation: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished(Event):
     """The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase."""
 
@@ -320,6 +333,7 @@ EVENTS: dict[str, type[Event]] = {
         Tile,
         Pair,
         Totals,
+        Floors,
         Finished,
         Failed,
         Cancelled,

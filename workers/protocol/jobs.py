@@ -11,6 +11,7 @@ GENERATE = "generate"
 TILE = "tile"
 PAIR = "pair"
 TOTALS = "totals"
+FLOORS = "floors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,3 +127,11 @@ class TotalsJob(MapJob):
     """Sum some rows up along both sides, half-open [start, stop)."""
 
     rows: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloorsJob(MapJob):
+    """Find how weak a weight of each row may be and still be among those that hold `mass` of it; [start, stop)."""
+
+    rows: tuple[int, int]
+    mass: float

@@ -257,6 +257,21 @@ export interface Totals {
   };
 }
 
+/** Of some rows of a map: what a weight must reach to be among the strongest, which hold `mass` of their row. */
+export interface Floors {
+  readonly type: "floors";
+  readonly seq: number;
+  readonly site: string;
+  readonly head: number;
+  readonly rows: readonly number[];
+  readonly mass: number;
+  readonly implementation: string;
+  readonly arrays: {
+    /** [rows] */
+    readonly floors: ShapedArray<"f32">;
+  };
+}
+
 /** The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase. */
 export interface Finished {
   readonly type: "finished";
@@ -292,6 +307,7 @@ export type RunEvent =
   | Tile
   | Pair
   | Totals
+  | Floors
   | Finished
   | Failed
   | Cancelled;
