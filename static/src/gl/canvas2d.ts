@@ -67,14 +67,18 @@ function colourOf(
   [left, right]: [number, number],
   { ramp, scale }: Picture,
 ) {
-  const { sheet, layer, cell, origin, reach } = quad;
+  const { sheet, layer, cell, origin, reach, floors } = quad;
   const firstKey = (origin[0] + left) * cell;
   const lastQuery = (origin[1] + bottom + 1) * cell - 1;
   if (reach !== null && firstKey > lastQuery + reach) return ramp.masked;
   let most = 0;
   for (let y = top; y <= bottom; y++) {
     const start = (layer * sheet.height + y) * sheet.width;
-    for (let x = left; x <= right; x++) most = Math.max(most, sheet.values[start + x] ?? 0);
+    const floor = floors?.values[y] ?? 0;
+    for (let x = left; x <= right; x++) {
+      const value = sheet.values[start + x] ?? 0;
+      if (value > most && value >= floor) most = value;
+    }
   }
   const weight = sheet.values instanceof Uint8Array ? quad.gain * (most / 255) ** 2 : most;
   const step = Math.round(rampShare(weight, quad.top, scale) * 255) * 4;

@@ -32,9 +32,12 @@ void main() {
 export const FRAGMENT = `#version 300 es
 precision highp float;
 precision highp int;
+precision highp sampler2D;
 precision highp sampler2DArray;
 uniform sampler2DArray sheet;
 uniform sampler2D ramp;
+uniform sampler2D floors;
+uniform bool has_floors;
 uniform int scale;
 uniform bool squared;
 uniform vec3 masked;
@@ -45,14 +48,16 @@ flat in vec4 the_origin;
 flat in vec2 footprint;
 out vec4 colour;
 
-// Where a pixel covers several values it shows the largest, as the pooled maps do.
+// Where a pixel covers several values it shows the largest, as the pooled maps do; of those that reach their floor.
 float largest(ivec2 first, ivec2 last, int layer) {
   float most = 0.0;
   for (int y = 0; y < ${MOST_VALUES_PER_PIXEL}; y++) {
     if (first.y + y > last.y) break;
+    float least = has_floors ? texelFetch(floors, ivec2(first.y + y, 0), 0).r : 0.0;
     for (int x = 0; x < ${MOST_VALUES_PER_PIXEL}; x++) {
       if (first.x + x > last.x) break;
-      most = max(most, texelFetch(sheet, ivec3(first + ivec2(x, y), layer), 0).r);
+      float value = texelFetch(sheet, ivec3(first + ivec2(x, y), layer), 0).r;
+      if (value >= least) most = max(most, value);
     }
   }
   return most;

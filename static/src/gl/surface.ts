@@ -2,7 +2,7 @@
  * A canvas that draws heads' maps as colour: WebGL2 where the browser has it, else plain 2D with the same look.
  *
  * Values go up once as a sheet (a stack of equal maps); a quad places a part of one map on the canvas. Colour,
- * scale and mask are worked out while drawing, so a change of scale uploads nothing.
+ * scale, floors and mask are worked out while drawing: a change of scale uploads nothing, one of floors a number a row.
  */
 import type { Ramp } from "./ramp";
 import type { ScaleName } from "./scale";
@@ -20,6 +20,12 @@ export interface Sheet {
   layers: number;
 }
 
+/** For each row of a sheet's values, what a value must reach to be drawn. */
+export interface RowFloors {
+  key: string;
+  values: Float32Array;
+}
+
 export interface Quad {
   sheet: Sheet;
   layer: number;
@@ -35,6 +41,8 @@ export interface Quad {
   cell: number;
   /** A query i sees keys up to i + reach; null where it sees all. */
   reach: number | null;
+  /** Where values below a floor are left out. Of one sheet all quads have the same. */
+  floors?: RowFloors | null;
 }
 
 /**

@@ -1,13 +1,13 @@
 /** The WebGL2 surface: one instanced draw for each sheet, textures of a run kept up to a number of bytes. */
 import { FLOATS_PER_QUAD, FRAGMENT, SCALE_CODES, VERTEX } from "./shaders";
-import type { Batch, Picture, Quad, Sheet, Surface } from "./surface";
+import type { Batch, Picture, Quad, RowFloors, Sheet, Surface } from "./surface";
 import type { Ramp } from "./ramp";
 import { ByteCache } from "./byte_cache";
 import { linkProgram } from "./program";
 
 const TEXTURE_BYTES = 64 * 2 ** 20;
 const NO_LIMIT = 1e9;
-const UNIFORMS = ["canvas_size", "shift", "sheet", "ramp", "scale", "squared", "masked"] as const;
+const UNIFORMS = ["canvas_size", "shift", "sheet", "ramp", "scale", "squared", "masked", "floors", "has_floors"] as const;
 
 interface Program {
   handle: WebGLProgram;
@@ -138,6 +138,7 @@ class WebglSurface implements Surface {
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.#textureOf(sheet));
     gl.uniform1i(program.uniforms.sheet, 0);
     gl.uniform1i(program.uniforms.squared, sheet.values instanceof Uint8Array ? 1 : 0);
+    this.#bindFloors(program, quads[0]?.floors);
     gl.bindVertexArray(vertexArray);
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, quads.length);
   }
@@ -169,6 +170,28 @@ class WebglSurface implements Surface {
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
     gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
     this.#textures.set(sheet.key, texture, sheet.values.byteLength);
+    return texture;
+  }
+
+  #bindFloors(program: Program, floors: RowFloors | null | undefined): void {
+    const { gl } = this;
+    gl.uniform1i(program.uniforms.has_floors, floors ? 1 : 0);
+    gl.uniform1i(program.uniforms.floors, 2);
+    gl.activeTexture(gl.TEXTURE2);
+    // Browsers warn of a sampler without a texture, even of one that is not read.
+    gl.bindTexture(gl.TEXTURE_2D, floors ? this.#floorsTexture(floors) : program.ramp);
+  }
+
+  #floorsTexture({ key, values }: RowFloors): WebGLTexture {
+    const { gl } = this;
+    const known = this.#textures.get(`floors/${key}`);
+    if (known) return known;
+    const texture = gl.createTexture();
+    gl.bindTexture(gl.TEXTURE_2D, texture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, values.length, 1, 0, gl.RED, gl.FLOAT, values);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+    this.#textures.set(`floors/${key}`, texture, values.byteLength);
     return texture;
   }
 

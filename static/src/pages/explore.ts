@@ -12,6 +12,7 @@ import { nextTitle } from "../state/next";
 import { hasMapsToAskFor } from "../state/run";
 import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
+import { Floors } from "../tiles/floors";
 import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
 import { Totals } from "../tiles/totals";
@@ -51,7 +52,9 @@ function openPage(app: HTMLElement): void {
   });
   const explorer = new Explorer(window, app.dataset.run || null);
   const rectangles = new Rectangles(undefined, undefined, (map, area) => explorer.weightsOf(map, area));
-  explorer.run.subscribe((run) => rectangles.follow(run.id, !hasMapsToAskFor(run)));
+  const floors = new Floors(rectangles);
+  for (const readings of [rectangles, floors])
+    explorer.run.subscribe((run) => readings.follow(run.id, !hasMapsToAskFor(run)));
   const totals = new Totals();
   const mapState = new Store<MapState | null>(null);
 
@@ -70,11 +73,11 @@ function openPage(app: HTMLElement): void {
   mountSampling(places.prompt, explorer);
   mountWriting(places.writing, explorer);
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
-  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, mapState);
-  mountMap(places.map, explorer, rectangles, totals, ramp, mapState);
+  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, floors, mapState);
+  mountMap(places.map, explorer, rectangles, floors, totals, ramp, mapState);
   const picture = mountPicture(places.picture, explorer, rectangles, ramp);
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
-  mountLinks(places.links, explorer, rectangles, ramp, mapState);
+  mountLinks(places.links, explorer, rectangles, floors, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);

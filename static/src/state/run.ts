@@ -109,6 +109,7 @@ export function fold(run: Run, event: RunEvent): Run {
     case "tile":
     case "pair":
     case "totals":
+    case "floors":
       return run;
   }
 }

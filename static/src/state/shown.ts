@@ -14,4 +14,7 @@ export interface MapState {
   sharp: boolean;
   zoomed: boolean;
   failure: string | null;
+  /** For how many rows the threshold is on its way; all their weights are drawn. */
+  floorsAwaited: number;
+  floorsFailure: string | null;
 }

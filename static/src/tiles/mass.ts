@@ -1,28 +1,66 @@
 /**
  * A threshold by mass, not by value: of each row the strongest weights that together hold a share of it, the rest
  * left out. A row that looks widely keeps many, a sharp one few, and neither vanishes.
+ *
+ * What a row keeps is said by one number, its floor: a weight that reaches it is kept.
  */
+import type { RowFloors } from "../gl/surface";
 import type { Weights } from "./rectangles";
 
-const known = new WeakMap<Weights, Map<number, Weights>>();
+/** As in modelcore's floors: weights that rounding alone may put below the weakest are kept with it. */
+const ROUNDING = 1e-3;
 
-/** The same rectangle with 0 for what is left out. It must hold whole rows. Cost: sorts each row, once a mass. */
-export function strongestOf(weights: Weights, mass: number): Weights {
-  if (mass >= 1) return weights;
-  const made = known.get(weights) ?? new Map<number, Weights>();
-  known.set(weights, made);
-  let strongest = made.get(mass);
-  if (!strongest) {
-    const values = new Float32Array(weights.values.length);
-    for (let start = 0; start < values.length; start += weights.width) {
-      const row = weights.values.subarray(start, start + weights.width);
-      const least = floorOf(row, mass);
-      row.forEach((weight, col) => (values[start + col] = weight >= least ? weight : 0));
-    }
-    strongest = { ...weights, values, mass };
-    made.set(mass, strongest);
+const sorted = new WeakMap<Weights, Map<number, RowFloors>>();
+const known = new WeakMap<Weights, Map<string, Weights>>();
+
+/** The floors of a rectangle that holds whole rows. Cost: sorts each row, once a mass. */
+export function floorsOf(weights: Weights, mass: number): RowFloors {
+  const made = sorted.get(weights) ?? new Map<number, RowFloors>();
+  sorted.set(weights, made);
+  let floors = made.get(mass);
+  if (!floors) {
+    const { height, width } = weights;
+    const values = Float32Array.from({ length: height }, (_, row) => {
+      return floorOf(weights.values.subarray(row * width, (row + 1) * width), mass) * (1 - ROUNDING);
+    });
+    floors = { key: String(mass), values };
+    made.set(mass, floors);
   }
-  return strongest;
+  return floors;
+}
+
+/** The same rectangle with 0 for what is left out. It must hold whole rows. */
+export function strongestOf(weights: Weights, mass: number): Weights {
+  return mass >= 1 ? weights : keptOf(weights, floorsOf(weights, mass));
+}
+
+/** The same rectangle with 0 for what is below the floors of its rows. Worked out once for each key of floors. */
+export function keptOf(weights: Weights, { key, values: floors }: RowFloors): Weights {
+  const made = known.get(weights) ?? new Map<string, Weights>();
+  known.set(weights, made);
+  let kept = made.get(key);
+  if (!kept) {
+    const { width } = weights;
+    const values = weights.values.map((weight, index) =>
+      weight >= (floors[Math.floor(index / width)] ?? 0) ? weight : 0,
+    );
+    kept = { ...weights, values };
+    made.set(key, kept);
+  }
+  return kept;
+}
+
+/**
+ * For each cell of some rows the least of their floors: where the largest weight of a pooled cell is below it, each
+ * weight of the cell is below its own. Rows without weights, whose floor is 0, have no say;
+ * rows whose floor is not known yet are below all.
+ */
+export function leastFloors(floors: Float32Array, cell: number): Float32Array {
+  if (cell === 1) return floors;
+  return Float32Array.from({ length: Math.ceil(floors.length / cell) }, (_, index) => {
+    const some = floors.subarray(index * cell, (index + 1) * cell).filter((floor) => floor !== 0);
+    return some.length ? Math.min(...some) : 0;
+  });
 }
 
 /** The weakest weight of a row that is still needed to hold this share of the row. */

@@ -11,8 +11,8 @@ export function overviewSheet(run: string, site: Site): Sheet {
 
 export function weightsSheet(
   { run, site, head }: HeadMap,
-  { cell, rows, cols, values, height, width, mass = 1 }: Weights,
+  { cell, rows, cols, values, height, width }: Weights,
 ): Sheet {
-  const key = `${run}/${site}/${head}/${cell}/${rows.join(":")}/${cols.join(":")}/${mass}`;
+  const key = `${run}/${site}/${head}/${cell}/${rows.join(":")}/${cols.join(":")}`;
   return { key, run, values, width, height, layers: 1 };
 }

@@ -163,6 +163,11 @@ export interface TotalsReading {
   entropy: number[];
 }
 
+/** For each of some rows what a weight must reach to be among the strongest. */
+export interface FloorsReading {
+  floors: number[];
+}
+
 export class ApiError extends Error {
   override name = "ApiError";
   constructor(
@@ -239,6 +244,17 @@ export function readTotals(
 ): Promise<TotalsReading> {
   const address = `/api/v1/runs/${encodeURIComponent(map.run)}/maps/${map.site}/${map.head}/totals`;
   return json<TotalsReading>(`${address}?${new URLSearchParams({ rows: rows.join(":") })}`, { signal: signal ?? null });
+}
+
+export function readFloors(
+  map: Pick<PairPlace, "run" | "site" | "head">,
+  rows: readonly [number, number],
+  mass: number,
+  signal?: AbortSignal,
+): Promise<FloorsReading> {
+  const address = `/api/v1/runs/${encodeURIComponent(map.run)}/maps/${map.site}/${map.head}/floors`;
+  const query = new URLSearchParams({ mass: String(mass), rows: rows.join(":") });
+  return json<FloorsReading>(`${address}?${query}`, { signal: signal ?? null });
 }
 
 async function json<T>(address: string, init: RequestInit = {}): Promise<T> {

@@ -17,8 +17,9 @@ import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
 import { type DrawnHead, headsTogether } from "../../state/together";
 import { bandAreas, holdsWholeRows } from "../../tiles/bands";
+import type { Floors } from "../../tiles/floors";
 import { columnArea, rowArea } from "../../tiles/links";
-import { strongestOf } from "../../tiles/mass";
+import { keptOf, strongestOf } from "../../tiles/mass";
 import type { Area, HeadMap, Rectangles, Weights } from "../../tiles/rectangles";
 import { isSink } from "../../tiles/tops";
 import { canScroll, type Columns, inSight, placeColumns, scrollTo, type Side, sideUnder, tokenUnder } from "./columns";
@@ -45,6 +46,7 @@ export function mountLinks(
   host: HTMLElement,
   explorer: Explorer,
   rectangles: Rectangles,
+  floors: Floors,
   ramp: Store<Ramp>,
   state: Store<MapState | null>,
 ): void {
@@ -67,7 +69,10 @@ export function mountLinks(
 
   const draw = oncePerFrame(() => {
     host.hidden = explorer.view.value.drawing !== "links";
-    if (host.hidden) return rectangles.wantOfAll("links", []);
+    if (host.hidden) {
+      floors.wantOfAll("links", []);
+      return rectangles.wantOfAll("links", []);
+    }
     shown = arrange();
     surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));
     const context = clearedContext(ink, box);
@@ -77,6 +82,7 @@ export function mountLinks(
     }
     const { site, heads, names, columns } = shown;
     const focus = focusNow(shown);
+    const floorsAwaited = wantFloors(shown, focus);
     const bands = readBands(shown, focus);
     const layers = layersOf(shown, bands, focus);
     const drawn = heads.map(({ head }) => head);
@@ -96,6 +102,8 @@ export function mountLinks(
       sharp: bands.every((band) => band.every(Boolean)),
       zoomed: false,
       failure: heads.map(({ map }) => rectangles.failureOf(map)?.message).find(Boolean) ?? null,
+      floorsAwaited,
+      floorsFailure: heads.map(({ map }) => floors.failureOf(map)?.message).find(Boolean) ?? null,
     });
   });
 
@@ -130,12 +138,11 @@ export function mountLinks(
     if (!token || !side || token.index >= names[side].length) return null;
     const { index } = token;
     const area = side === "rows" ? rowArea(site, index) : columnArea(site, index);
-    const lineOf = (weights: Weights | undefined): Float32Array | null => {
-      if (!weights) return null;
-      const kept = holdsWholeRows(site, area) ? strongestOf(weights, explorer.view.value.mass) : weights;
-      return lineFrom(kept, side, index);
+    const lineOf = (map: HeadMap): Float32Array | null => {
+      const weights = readKept(site, map, area);
+      return weights && lineFrom(weights, side, index);
     };
-    return { side, index, kept: kept !== null, heads: heads.map(({ map }) => lineOf(rectangles.get(map, area))) };
+    return { side, index, kept: kept !== null, heads: heads.map(({ map }) => lineOf(map)) };
   }
 
   /** For each area of the window, the weights of each head; null while they are on their way. */
@@ -148,12 +155,29 @@ export function mountLinks(
       "links",
       [...first, ...areas].flatMap((area) => heads.map(({ map }) => ({ map, area }))),
     );
+    return areas.map((area) => heads.map(({ map }) => readKept(site, map, area)));
+  }
+
+  /** Asks for the floors of rows that are not read whole; says for how many they are on their way. */
+  function wantFloors({ site, heads, columns }: Shown, focus: Focus | null): number {
+    const rows = inSight(columns, "rows");
+    const cut = bandAreas(site, rows, inSight(columns, "cols")).filter((area) => !holdsWholeRows(site, area));
+    const spans = cut.map((area) => area.rows);
+    if (focus?.side === "cols" && !holdsWholeRows(site, columnArea(site, focus.index)))
+      // All rows of a map are much to sort: not for a token that the pointer passes by.
+      spans.push(focus.kept ? [0, site.queries] : rows);
+    const wanted = spans.flatMap((span) => heads.map(({ map }) => ({ site, map, rows: span })));
+    return floors.wantRows("links", explorer.view.value.mass, wanted);
+  }
+
+  /** What the threshold keeps of an area; all of it while the floors of its rows are on their way. */
+  function readKept(site: Site, map: HeadMap, area: Area): Weights | null {
+    const weights = rectangles.get(map, area);
     const { mass } = explorer.view.value;
-    const read = (map: HeadMap, area: Area) => {
-      const weights = rectangles.get(map, area);
-      return weights ? (holdsWholeRows(site, area) ? strongestOf(weights, mass) : weights) : null;
-    };
-    return areas.map((area) => heads.map(({ map }) => read(map, area)));
+    if (!weights || mass >= 1) return weights ?? null;
+    if (holdsWholeRows(site, area)) return strongestOf(weights, mass);
+    const known = floors.of(site, map, area.rows, mass);
+    return known ? keptOf(weights, known) : weights;
   }
 
   function layersOf({ site, columns }: Shown, bands: (Weights | null)[][], focus: Focus | null): LineLayer[] {
@@ -330,6 +354,7 @@ export function mountLinks(
   });
   watch([explorer.run, explorer.choices, explorer.selection, explorer.hover, ramp], draw);
   rectangles.onArrival(draw);
+  floors.onArrival(draw);
 }
 
 function lineFrom({ rows, cols, values, height, width }: Weights, side: Side, index: number): Float32Array {

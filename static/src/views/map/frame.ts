@@ -12,7 +12,7 @@ import type { MapState } from "../../state/shown";
 import { headName, parseSite } from "../../state/sites";
 import { derive, type Store, watch } from "../../state/store";
 import type { Drawing, Scale } from "../../state/view";
-import { wholeMap } from "../../tiles/links";
+import type { Floors } from "../../tiles/floors";
 import type { Rectangles } from "../../tiles/rectangles";
 
 const SCALES: { value: Scale; label: string; detail: string }[] = [
@@ -36,6 +36,7 @@ export function mountMapFrame(
   explorer: Explorer,
   ramp: Store<Ramp>,
   rectangles: Rectangles,
+  floors: Floors,
   state: Store<MapState | null>,
 ): void {
   const name = element("h2", { class: "map-name" });
@@ -75,7 +76,10 @@ export function mountMapFrame(
   );
   threshold.root.classList.add("menu-up");
   const note = element("span", { class: "map-note", role: "status" });
-  const again = button(say("Try again"), { class: "quiet", hidden: true }, () => rectangles.retry());
+  const again = button(say("Try again"), { class: "quiet", hidden: true }, () => {
+    rectangles.retry();
+    floors.retry();
+  });
   foot.append(legend, threshold.root, note, again);
 
   function show(): void {
@@ -116,15 +120,18 @@ export function mountMapFrame(
       : say("Heads often rest on the first or on special tokens; those lines are drawn fainter.");
     sink.setAttribute("aria-pressed", String(sinkCounts));
     setText(note, noteOf(now));
-    note.classList.toggle("map-trouble", now.failure !== null);
-    again.hidden = now.failure === null;
+    const isTrouble = now.failure !== null || now.floorsFailure !== null;
+    note.classList.toggle("map-trouble", isTrouble);
+    again.hidden = !isTrouble;
   }
 
-  function noteOf({ site, failure }: MapState): string {
+  function noteOf({ cell, failure, floorsAwaited, floorsFailure }: MapState): string {
     if (failure) return say("Exact values did not come. {reason}", { reason: failure });
-    const { mass: kept, drawing: shownAs } = explorer.view.value;
-    const isOut = kept < 1 && shownAs === "map" && !wholeMap(site);
-    return isOut ? say("The threshold needs whole rows: it acts on maps of up to 256 tokens.") : "";
+    if (floorsFailure) return say("The threshold did not come, so it leaves nothing out. {reason}", { reason: floorsFailure });
+    if (floorsAwaited)
+      return say("The threshold is being worked out. Rows that show every weight until then: {n}", { n: floorsAwaited });
+    const isPooled = explorer.view.value.mass < 1 && cell > 1;
+    return isPooled ? say("Pooled: a cell stays where one of its weights may be kept.") : "";
   }
 
   function showBadge({ cell, sharp }: MapState): void {

@@ -14,6 +14,7 @@ import { isUnderWay, namesOf, type Run, sequencesOf, type Site } from "../../sta
 import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
 import type { MapSize } from "../../tiles/cover";
+import type { Floors } from "../../tiles/floors";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 import { isSink, topsOf } from "../../tiles/tops";
 import type { Totals } from "../../tiles/totals";
@@ -40,6 +41,7 @@ export function mountMap(
   host: HTMLElement,
   explorer: Explorer,
   rectangles: Rectangles,
+  floors: Floors,
   totals: Totals,
   ramp: Store<Ramp>,
   state: Store<MapState | null>,
@@ -57,7 +59,10 @@ export function mountMap(
     shown = host.hidden ? null : arrange();
     const summed = isUnderWay(explorer.run.value) ? null : shown;
     totals.want(summed?.site ?? null, summed?.map ?? null);
-    if (host.hidden) return rectangles.wantOfAll("map", []);
+    if (host.hidden) {
+      floors.wantOfAll("map", []);
+      return rectangles.wantOfAll("map", []);
+    }
     const context = clearedContext(ink, box);
     surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));
     if (!shown) {
@@ -69,13 +74,13 @@ export function mountMap(
     const keys = explorer.run.value.sequences[sequencesOf(site).columns];
     const top = topsOf(site, keys, view.value.sink)[map.head] ?? 1;
     const { mass } = view.value;
-    const picture = pictureOf(site, map, plot, box.ratio, top, mass, rectangles);
+    const picture = pictureOf(site, map, plot, box.ratio, top, mass, rectangles, floors);
     surface.draw({ quads: picture.quads, scale: view.value.scale, ramp: ramp.value });
     const marks = pointed ?? { row: activeRow(site), col: keptKey(site) };
     drawAxes(context, plot, labels, marks, gutters, BAND_PX);
     const margins = totals.of(site, map, rectangles);
     if (margins) drawTotals(context, plot, margins, (col) => !view.value.sink && isSink(site, keys, col), marks);
-    const weightAt = (row: number, col: number) => readWeight(site, map, row, col, mass, rectangles);
+    const weightAt = (row: number, col: number) => readWeight(site, map, row, col, mass, rectangles, floors);
     drawNumbers(context, plot, site, top, view.value.scale, ramp.value, weightAt);
     drawCrosshair(context, plot, marks);
     host.classList.toggle("zoomed", view.value.frame !== null);
@@ -89,6 +94,8 @@ export function mountMap(
       sharp: picture.sharp,
       zoomed: view.value.frame !== null,
       failure,
+      floorsAwaited: picture.floorsAwaited,
+      floorsFailure: floors.failureOf(map)?.message ?? null,
     });
   });
 
@@ -120,7 +127,7 @@ export function mountMap(
     explorer.hover.set(at && rows ? { sequence: rows, index: at.row } : null);
     if (at && shown) {
       const { site, map, labels } = shown;
-      const reading = readWeight(site, map, at.row, at.col, explorer.view.value.mass, rectangles);
+      const reading = readWeight(site, map, at.row, at.col, explorer.view.value.mass, rectangles, floors);
       const pair = `${labels.rows[at.row] ?? at.row} → ${labels.cols[at.col] ?? at.col}`;
       if (event && event.pointerType !== "touch")
         showTooltip(event.clientX, event.clientY, reading.text, pair, say("row {row}, column {col}", { row: at.row, col: at.col }));
@@ -194,6 +201,7 @@ export function mountMap(
   });
   watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp], draw);
   rectangles.onArrival(draw);
+  floors.onArrival(draw);
   totals.onChange(draw);
 }
 

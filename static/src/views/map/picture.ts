@@ -2,8 +2,8 @@
 import type { Quad } from "../../gl/surface";
 import { cellFor, coveringTiles, type MapSize } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import type { Floors } from "../../tiles/floors";
 import { wholeMap } from "../../tiles/links";
-import { strongestOf } from "../../tiles/mass";
 import { overviewSheet, weightsSheet } from "../../tiles/sheets";
 import type { Site } from "../../state/run";
 import { areaInSight, type Plot } from "./geometry";
@@ -14,6 +14,8 @@ export interface MapPicture {
   cell: number;
   /** Exact float32 values, not the eight bits of the overview. */
   sharp: boolean;
+  /** For how many rows floors are on their way. */
+  floorsAwaited: number;
 }
 
 export function pictureOf(
@@ -24,6 +26,7 @@ export function pictureOf(
   top: number,
   mass: number,
   rectangles: Rectangles,
+  floors: Floors,
 ): MapPicture {
   const size: MapSize = { rows: site.queries, cols: site.keys };
   const reach = site.causal ? site.keys - site.queries : null;
@@ -32,6 +35,9 @@ export function pictureOf(
   const tiles = coveringTiles(size, area, cell);
   const arrived = tiles.map((tile) => rectangles.get(map, tile));
   rectangles.want("map", map, tiles);
+  // A tile that is the whole map brings its floors with it.
+  const isWhole = cell === 1 && wholeMap(site) !== null;
+  const floorsAwaited = floors.wantRows("map", mass, isWhole ? [] : [{ site, map, rows: area.rows }]);
 
   const common = { layer: 0, gain: 1, top, reach } as const;
   const sharp = arrived.every((weights) => weights !== undefined);
@@ -39,17 +45,16 @@ export function pictureOf(
   for (const weights of arrived) {
     if (!weights) continue;
     const { rows, cols } = weights;
-    // A row's strongest are known where the whole row is here.
-    const drawn = weights.cell === 1 && wholeMap(site) ? strongestOf(weights, mass) : weights;
     quads.push({
       ...common,
-      sheet: weightsSheet(map, drawn),
+      sheet: weightsSheet(map, weights),
       ...clipped(rows[0], cols[0], weights.height, weights.width, weights.cell),
       origin: [cols[0] / weights.cell, rows[0] / weights.cell],
       cell: weights.cell,
+      floors: mass < 1 ? floors.of(site, map, rows, mass, weights.cell) : null,
     });
   }
-  return { quads, cell: sharp ? cell : Math.max(cell, site.cell), sharp };
+  return { quads, cell: sharp ? cell : Math.max(cell, site.cell), sharp, floorsAwaited };
 
   function overviewQuad(): Quad {
     const [, height = 0, width = 0] = site.arrays.overview.shape;

@@ -2,8 +2,8 @@
 import { exactShare, share } from "../../dom/numbers";
 import type { Site } from "../../state/run";
 import { say } from "../../language/say";
+import type { Floors } from "../../tiles/floors";
 import { rowOf, wholeMap, overviewAt } from "../../tiles/links";
-import { strongestOf } from "../../tiles/mass";
 import { coveringTiles } from "../../tiles/cover";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 
@@ -22,15 +22,16 @@ export function readWeight(
   col: number,
   mass: number,
   rectangles: Rectangles,
+  floors: Floors,
 ): Reading {
   if (site.causal && col > row + site.keys - site.queries) {
     return { weight: 0, exact: true, drawn: false, text: say("masked: it comes later") };
   }
   const exact = exactWeight(site, map, row, col, rectangles);
   if (exact !== null) {
-    const drawn = isAmongStrongest(site, map, row, col, mass, rectangles);
-    const text = drawn ? exactShare(exact) : say("{weight}, below the threshold", { weight: exactShare(exact) });
-    return { weight: exact, exact: true, drawn, text };
+    const floor = mass < 1 ? floors.at(site, map, row, mass) : null;
+    const drawn = floor === null || exact >= floor;
+    return { weight: exact, exact: true, drawn, text: wordsOf(exact, mass, floor) };
   }
   const weight = overviewAt(site, map.head, row, col);
   const text =
@@ -40,18 +41,11 @@ export function readWeight(
   return { weight, exact: false, drawn: true, text };
 }
 
-function isAmongStrongest(
-  site: Site,
-  map: HeadMap,
-  row: number,
-  col: number,
-  mass: number,
-  rectangles: Rectangles,
-): boolean {
-  const area = wholeMap(site);
-  const weights = area && rectangles.get(map, area);
-  if (!weights || mass >= 1) return true;
-  return (strongestOf(weights, mass).values[row * weights.width + col] ?? 0) > 0;
+function wordsOf(exact: number, mass: number, floor: number | null): string {
+  const weight = exactShare(exact);
+  if (mass >= 1) return weight;
+  if (floor === null) return say("{weight}, its threshold is on its way", { weight });
+  return exact >= floor ? say("{weight}, kept by the threshold", { weight }) : say("{weight}, below the threshold", { weight });
 }
 
 function exactWeight(site: Site, map: HeadMap, row: number, col: number, rectangles: Rectangles): number | null {
