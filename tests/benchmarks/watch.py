@@ -27,7 +27,7 @@ from tests.running import RunningSite
 from workers.protocol.events import Finished, Step
 
 PROMPT, WRITTEN = 32, 128
-ROUNDS = 7
+ROUNDS = 5
 COST_GOAL, FASTER_GOAL, FIRST_GOAL = 1.10, 1.5, 1.5
 # Of a request through every process; the road's own benchmark has the same.
 ROAD_S = 0.1
