@@ -40,14 +40,15 @@ export function keptOf(weights: Weights, { key, values: floors }: RowFloors): We
   known.set(weights, made);
   let kept = made.get(key);
   if (!kept) {
-    const { width } = weights;
-    const values = weights.values.map((weight, index) =>
-      weight >= (floors[Math.floor(index / width)] ?? 0) ? weight : 0,
-    );
-    kept = { ...weights, values };
+    kept = { ...weights, values: aboveFloors(weights.values, weights.width, floors) };
     made.set(key, kept);
   }
   return kept;
+}
+
+/** Row by row, with 0 for what is below the row's floor. */
+export function aboveFloors(values: Float32Array, width: number, floors: Float32Array): Float32Array {
+  return values.map((weight, index) => (weight >= (floors[Math.floor(index / width)] ?? 0) ? weight : 0));
 }
 
 /**

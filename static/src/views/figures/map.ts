@@ -13,7 +13,8 @@ import { namesOf, type SequenceName, sequencesOf, type Site } from "../../state/
 import type { MapState } from "../../state/shown";
 import { headName, headNameInWords, type HeadRef } from "../../state/sites";
 import { headsTogether } from "../../state/together";
-import { floorOf } from "../../tiles/mass";
+import { readAllFloors } from "../../tiles/floors";
+import { aboveFloors, floorOf, leastFloors } from "../../tiles/mass";
 import type { Area } from "../../tiles/rectangles";
 import { isSink } from "../../tiles/tops";
 import { modelName, originOf } from "./origin";
@@ -43,6 +44,8 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   const part = isMap ? mapPart(state) : linksPart(explorer, state);
   const area = { rows: [...part.rows], cols: [...part.cols], cell: part.cell } as Area;
   const heads = await readEach(id, part.heads.map(({ ref }) => ref), area);
+  const { mass } = explorer.view.value;
+  const drawn = mass < 1 ? await withoutWeak(id, part, heads, mass) : heads;
   const names = { rows: namesIn(explorer, part, "rows"), cols: namesIn(explorer, part, "cols") };
   const named = part.heads.map(({ name }) => name).join(", ");
   const title = `${modelName(explorer)}, ${part.heads.length > 1 ? named : describe(part)}`;
@@ -63,15 +66,14 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   };
 
   function matrixOf() {
-    const { mass, scale } = explorer.view.value;
-    const weights = heads[0] ?? new Float32Array();
+    const { scale } = explorer.view.value;
     const { site } = part;
     const reach = site.causal ? site.keys - site.queries : Number.POSITIVE_INFINITY;
     const top = state?.top ?? 1;
     return {
       title,
       notes: notesOf(),
-      values: mass < 1 && isWhole(part) ? withoutWeak(weights, names.cols.length, mass) : weights,
+      values: drawn[0] ?? new Float32Array(),
       rows: names.rows,
       cols: names.cols,
       isMasked: (row: number, col: number) => cols[0] + col * cell > rows[0] + (row + 1) * cell - 1 + reach,
@@ -86,16 +88,15 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   function weaveOf() {
     const keys = explorer.run.value.sequences[sequencesOf(part.site).columns];
     const colours = part.heads.length > 1 ? PICKS : [ALONE];
-    const { mass } = explorer.view.value;
     return {
       title,
       notes: notesOf(),
       rows: names.rows,
       cols: names.cols,
-      heads: heads.map((values, index) => ({
+      heads: drawn.map((values, index) => ({
         name: part.heads[index]?.name ?? "",
         colour: colours[index % colours.length] ?? ALONE,
-        values: mass < 1 && isWhole(part) ? withoutWeak(values, names.cols.length, mass) : values,
+        values,
       })),
       least: LEAST_LINE,
       isFaint: (col: number) => !explorer.view.value.sink && isSink(part.site, keys, cols[0] + col),
@@ -103,7 +104,7 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   }
 
   function notesOf(): string[] {
-    const { mass, frame } = explorer.view.value;
+    const { frame } = explorer.view.value;
     const { site } = part;
     const label = part.heads.length === 1 ? labelOf(site, part.heads[0]?.ref.head ?? 0) : null;
     const isPart = rows[0] > 0 || cols[0] > 0 || rows[1] < site.queries || cols[1] < site.keys || frame !== null;
@@ -118,7 +119,8 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
         cols: site.keys,
       }),
       cell > 1 && say("each square is the largest of {n} × {n} weights", { n: cell }),
-      mass < 1 && isWhole(part) && say("of each row the strongest weights that hold {share}", { share: share(mass) }),
+      mass < 1 && say("of each row the strongest weights that hold {share}", { share: share(mass) }),
+      mass < 1 && cell > 1 && say("Pooled: a cell stays where one of its weights may be kept."),
       !isMap && say("lines weaker than {least} are left out", { least: share(LEAST_LINE) }),
       !isMap && !explorer.view.value.sink && say("lines to the first token and to special tokens are fainter"),
     ].filter((note): note is string => typeof note === "string");
@@ -191,12 +193,19 @@ function isWhole({ site, cols, cell }: Part): boolean {
   return cell === 1 && cols[0] === 0 && cols[1] === site.keys;
 }
 
-function withoutWeak(weights: Float32Array, width: number, mass: number): Float32Array {
-  const kept = Float32Array.from(weights);
-  for (let start = 0; start < kept.length; start += width) {
-    const row = kept.subarray(start, start + width);
-    const least = floorOf(row, mass);
-    row.forEach((weight, col) => (row[col] = weight >= least ? weight : 0));
+/** Of each head what the threshold keeps. Asks a worker where the part does not hold whole rows. */
+async function withoutWeak(run: string, part: Part, heads: Float32Array[], mass: number): Promise<Float32Array[]> {
+  const { rows, cols, cell } = part;
+  const width = Math.ceil((cols[1] - cols[0]) / cell);
+  const kept: Float32Array[] = [];
+  for (const [index, { ref }] of part.heads.entries()) {
+    const weights = heads[index] ?? new Float32Array();
+    const floors = isWhole(part)
+      ? Float32Array.from({ length: rows[1] - rows[0] }, (_, row) =>
+          floorOf(weights.subarray(row * width, (row + 1) * width), mass),
+        )
+      : leastFloors(await readAllFloors({ run, ...ref }, rows, mass), cell);
+    kept.push(aboveFloors(weights, width, floors));
   }
   return kept;
 }
