@@ -13,6 +13,7 @@ from transformers import GPT2LMHeadModel
 
 from tests.browser.conftest import NARROW
 from tests.browser.test_explore import answered, drawn
+from tests.browser.test_figures import save
 from tests.browser.test_links import NO_WEBGL
 from tests.running import HOUSE, RunningSite
 
@@ -171,6 +172,17 @@ def test_pooled_map_says_what_a_cell_that_stays_means(page: Page, told: dict) ->
     choose(page, "strongest 50 %")
     expect(page.locator(".map-note")).to_have_text("Pooled: a cell stays where one of its weights may be kept.")
     assert drawn(page, ".map-body") != before
+
+
+def test_figure_of_a_part_of_long_rows_leaves_out_what_the_page_does(page: Page, told: dict, tmp_path: Path) -> None:
+    images = []
+    for query in (CLOSE, f"{CLOSE}&mass={MASS}"):
+        open_map(page, told, query)
+        expect(page.get_by_text("exact", exact=True)).to_be_visible()
+        figure = save(page, "map", "svg", tmp_path).read_text()
+        images.append(re.findall(r"<image[^>]*>", figure))
+    assert images[0] and images[0] != images[1]
+    assert "of each row the strongest weights that hold .50" in figure
 
 
 def test_lines_to_a_kept_token_obey_the_threshold_of_their_rows(page: Page, told: dict, map_QK: torch.Tensor) -> None:

@@ -50,6 +50,12 @@ export class Floors extends Readings<Block, Float32Array> {
     });
   }
 
+  /** Also forgets what was made of weights that came while the run was under way. */
+  override follow(run: string | null, isUnderWay: boolean): void {
+    this.#gathered.clear();
+    super.follow(run, isUnderWay);
+  }
+
   /** Has the floors of these rows worked out, in this order, and says for how many rows they are on their way. */
   wantRows(asker: string, mass: number, wanted: readonly RowsOfHead[]): number {
     const areas = new Map<string, { map: HeadMap; area: Block }>();

@@ -2,7 +2,7 @@
 import { type Rectangle, readRectangle } from "../wire/http";
 import { type HeadMap, Readings } from "./readings";
 
-export type { HeadMap };
+export type { HeadMap } from "./readings";
 
 export type Area = Pick<Rectangle, "rows" | "cols" | "cell">;
 

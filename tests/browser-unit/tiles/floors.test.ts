@@ -87,3 +87,14 @@ test("a refusal is told and asked again by hand", async () => {
   expect(floors.failureOf(map)).toBeUndefined();
   expect(floors.at(long, map, 3, 0.5)).toBeCloseTo(0.003);
 });
+
+test("floors of weights that came while the run was under way are found anew when it is over", async () => {
+  let values = Float32Array.of(1, 0, 0.75, 0.25);
+  const rectangles = new Rectangles(undefined, undefined, () => values);
+  const floors = new Floors(rectangles, told);
+  for (const readings of [rectangles, floors]) readings.follow("r1", true);
+  expect(floors.of(short, map, [0, 2], 0.5)?.values[1]).toBeCloseTo(0.75, 2);
+  values = Float32Array.of(1, 0, 0.875, 0.125);
+  for (const readings of [rectangles, floors]) readings.follow("r1", false);
+  expect(floors.of(short, map, [0, 2], 0.5)?.values[1]).toBeCloseTo(0.875, 2);
+});
