@@ -68,14 +68,14 @@ class RowWatch:
     def __init__(self, longest: int) -> None:
         """`longest` is how many tokens the finished text may have; the cell of all rows follows from it."""
         self.cell = cell_for(longest, MOST_COLUMNS)
-        self._rows: list[tuple[AttentionMap, Tensor]] = []
+        self._rows: list[_Row] = []
         self._prompt: list[AttentionMap] = []
         self._is_read = False
 
     def __call__(self, map_: AttentionMap) -> None:
         if map_.site.stack != "decoder":
             return
-        self._rows.append((map_, last_row(map_)))
+        self._rows.append(_Row.of(map_))
         if not self._is_read:
             self._prompt.append(map_)
 
@@ -83,9 +83,8 @@ class RowWatch:
         """The rows of the last reading."""
         self._is_read = True
         rows, self._rows = self._rows, []
-        sites = [RowOf(map_.site, map_.heads, map_.first_key + map_.keys) for map_, _ in rows]
-        values = [self._pooled(row_HK, map_.first_key).flatten() for map_, row_HK in rows]
-        return NewRows(self.cell, sites, in_16_bits(torch.cat(values)))
+        sites = [RowOf(row.site, row.heads, row.keys) for row in rows]
+        return NewRows(self.cell, sites, in_16_bits(self._values(rows)))
 
     def prompt(self) -> Iterator[PromptRows]:
         """The maps of the prompt, each forgotten when the next is asked for."""
@@ -95,6 +94,13 @@ class RowWatch:
             values_HRC = map_.tile()[0] if cell == 1 else map_.pool(cell, mean=False).maximum[0]
             yield PromptRows(map_.site, map_.spec.causal, map_.queries, map_.keys, cell, in_16_bits(values_HRC))
 
+    def _values(self, rows: list[_Row]) -> Tensor:
+        """Cost: one softmax of all sites together where they are alike, as a plain decoder's are."""
+        first = rows[0]
+        if self.cell == 1 and all(row.is_like(first) for row in rows):
+            return first.softmax(torch.cat([row.scores_GSK.flatten(0, 1) for row in rows])).flatten()  # type: ignore[union-attr]
+        return torch.cat([self._pooled(row.probabilities_HK(), row.first_key).flatten() for row in rows])
+
     def _pooled(self, row_HK: Tensor, first_key: int) -> Tensor:
         if first_key == 0 and self.cell == 1:
             return row_HK
@@ -103,18 +109,48 @@ class RowWatch:
         return row_HK.unflatten(-1, (-1, self.cell)).amax(-1)
 
 
-def last_row(map_: AttentionMap) -> Tensor:
-    """The map's last row, float32 (H, K).
-
-    A token that is read alone sees every key of a causal map, so where a score is a scaled product and nothing more the
-    row is a plain softmax: a tenth of a tile's time, which a model that writes would spend once a site and token.
+@dataclass(frozen=True)
+class _Row:
+    """The last row of a map. A token that is read alone sees every key of a causal map, so where a score is a scaled
+    product and nothing more, the row is a plain softmax of few products: a tenth of a tile's time.
     """
-    spec = map_.spec
-    if map_.queries > 1 or not spec.used <= PLAIN or (spec.window is not None and map_.keys > spec.window):
-        return map_.tile(range(map_.queries - 1, map_.queries))[0, :, 0]
-    q_HD, k_GKD = map_.q_BHQD[0, :, 0], map_.k_BGKD[0]
-    q_GSD = q_HD.unflatten(0, (k_GKD.shape[0], -1))
-    return (q_GSD @ k_GKD.transpose(1, 2) * spec.scale).softmax(-1, dtype=torch.float32).flatten(0, 1)
+
+    site: AttentionSite
+    heads: int
+    keys: int
+    first_key: int
+    scale: float
+    # Before scale and softmax, (G, S, K): S heads share the keys of each of G; None where the map was asked.
+    scores_GSK: Tensor | None
+    row_HK: Tensor | None
+
+    @classmethod
+    def of(cls, map_: AttentionMap) -> _Row:
+        spec, keys = map_.spec, map_.first_key + map_.keys
+        scores = row = None
+        if map_.queries > 1 or not spec.used <= PLAIN or (spec.window is not None and map_.keys > spec.window):
+            row = map_.tile(range(map_.queries - 1, map_.queries))[0, :, 0]
+        else:
+            k_GKD = map_.k_BGKD[0]
+            # One query: (H, 1, D), which is (G, S, D) where no keys are shared.
+            q_GSD = map_.q_BHQD[0] if map_.heads == len(k_GKD) else map_.q_BHQD[0, :, 0].unflatten(0, (len(k_GKD), -1))
+            scores = torch.bmm(q_GSD, k_GKD.transpose(1, 2))
+        return cls(map_.site, map_.heads, keys, map_.first_key, spec.scale, scores, row)
+
+    def is_like(self, other: _Row) -> bool:
+        """Whether both can be one softmax."""
+        if self.scores_GSK is None or other.scores_GSK is None or self.first_key or other.first_key:
+            return False
+        return self.keys == other.keys and self.scale == other.scale
+
+    def probabilities_HK(self) -> Tensor:
+        if self.row_HK is not None:
+            return self.row_HK
+        assert self.scores_GSK is not None
+        return self.softmax(self.scores_GSK.flatten(0, 1))
+
+    def softmax(self, scores_HK: Tensor) -> Tensor:
+        return (scores_HK * self.scale).softmax(-1, dtype=torch.float32)
 
 
 def cell_for(length: int, most: int) -> int:

@@ -14,7 +14,7 @@ from modelcore.analysis.writing import BeamsGrown, Written, write, write_beams
 from modelcore.config import AttentionSite, ModelConfig
 from modelcore.generation.beams import BeamSearch
 from modelcore.generation.error import GenerationError
-from modelcore.generation.row_watch import FULL, MOST_COLUMNS, PromptRows, cell_for, last_row
+from modelcore.generation.row_watch import FULL, MOST_COLUMNS, PromptRows, RowWatch, cell_for
 from modelcore.generation.sampling import Sampling
 from modelcore.generation.steps import Step
 from modelcore.layers.attention_map import AttentionMap
@@ -133,16 +133,18 @@ def test_rows_of_a_long_text_are_pooled_so_that_no_step_grows_large() -> None:
         assert (row_HK - expected).abs().max() <= MAP_ERROR
 
 
-def test_plain_row_is_the_tile_that_it_stands_for() -> None:
-    for name in ("grouped queries", "windows", "sinks", "alibi"):
-        model, maps = build_peaked(DECODERS[name]), []
-        steps = write(model, TraceRequest(ids=draw_ids(9)[0].tolist()), Sampling(max_tokens=2))
-        with torch.inference_mode():
-            model(draw_ids(12), tap=maps.append)
-            for map_ in maps:
-                alone = replace(map_, q_BHQD=map_.q_BHQD[:, :, -1:], lse_BHQ=map_.lse_BHQ[:, :, -1:])
-                assert (last_row(alone) - map_.tile(range(11, 12))[0, :, 0]).abs().max() <= 1e-6
-        steps.close()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", ["grouped queries", "windows", "sinks", "alibi", "softcaps"])
+def test_row_of_a_token_read_alone_is_the_tile_that_it_stands_for(name: str) -> None:
+    model, maps, watch = build_peaked(DECODERS[name]), [], RowWatch(12)
+    with torch.inference_mode():
+        model(draw_ids(12), tap=maps.append)
+        for map_ in maps:
+            keys = range(max(0, 12 - (map_.spec.window or 12)), 12)
+            q_BHQD, lse_BHQ, k_BGKD = map_.q_BHQD[:, :, -1:], map_.lse_BHQ[:, :, -1:], map_.k_BGKD[:, :, keys.start :]
+            watch(replace(map_, q_BHQD=q_BHQD, lse_BHQ=lse_BHQ, k_BGKD=k_BGKD, first_key=keys.start))
+        found = torch.from_numpy(watch.handed_over().values_N / FULL).view(len(maps), -1, 12)
+        for row_HK, map_ in zip(found, maps, strict=True):
+            assert (row_HK - map_.tile(range(11, 12))[0, :, 0]).abs().max() <= MAP_ERROR
 
 
 def test_beams_end_with_the_trace_of_the_best_text() -> None:
