@@ -13,6 +13,8 @@ export type Speed = (typeof SPEEDS)[number];
 
 /** Maps are made anew with each token shown: while tokens come fast, some are shown together. */
 const TOGETHER_MS = 80;
+/** Many heads of a long text take their time; the most of it belongs to whoever points and presses, and to the worker. */
+const REST = 8;
 /** A text that is there already is not played in one instant. */
 const AGAIN_PER_S = 10;
 
@@ -25,6 +27,8 @@ export class Player {
   #hasEnded = false;
   #isAgain = false;
   #lastMs = 0;
+  /** To show the last token. */
+  #took_ms = 0;
   /** The step that the address names. */
   #kept: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -114,8 +118,10 @@ export class Player {
   }
 
   #go(): void {
-    this.#lastMs = Date.now();
+    const began = Date.now();
     this.shown.set(this.#perSecond ? this.shown.value + 1 : this.#arrived);
+    this.#took_ms = Date.now() - began;
+    this.#lastMs = began;
     this.#next();
   }
 
@@ -124,6 +130,6 @@ export class Player {
   }
 
   get #pause_ms(): number {
-    return this.#perSecond ? 1000 / this.#perSecond : TOGETHER_MS;
+    return this.#perSecond ? 1000 / this.#perSecond : Math.max(TOGETHER_MS, REST * this.#took_ms);
   }
 }

@@ -116,14 +116,12 @@ function siteAt(writing: Writing, name: string, count: number): Site | null {
   layPrompt(values, prompt, cell, height, width);
   steps.slice(0, count).forEach((step, index) => {
     const row = Math.floor((prompt.queries - 1 + index) / cell);
-    const own = rowsOf(step, name);
+    const own = bytesOf(step, name);
     const many = own.length / heads;
     for (let head = 0; head < heads; head++) {
       const start = (head * height + row) * width;
-      for (let col = 0; col < many; col++) {
-        const byte = BYTES[own[head * many + col] ?? 0] ?? 0;
-        if (byte > (values[start + col] ?? 0)) values[start + col] = byte;
-      }
+      if (cell === 1) values.set(own.subarray(head * many, (head + 1) * many), start);
+      else for (let col = 0; col < many; col++) values[start + col] = Math.max(values[start + col] ?? 0, own[head * many + col] ?? 0);
     }
   });
   return {
@@ -162,6 +160,21 @@ function layPrompt(values: Uint8Array, prompt: PromptRows, cell: number, height:
         values[to + col] = BYTES[prompt.arrays.rows.values[from + Math.floor(col / many)] ?? 0] ?? 0;
     }
   }
+}
+
+const converted = new WeakMap<Step, Map<string, Uint8Array>>();
+
+/** A step's row of one site in eight bits. Cost: converts it, once. */
+function bytesOf(step: Step, name: string): Uint8Array {
+  const known = converted.get(step) ?? new Map<string, Uint8Array>();
+  converted.set(step, known);
+  const ready = known.get(name);
+  if (ready) return ready;
+  const own = rowsOf(step, name);
+  const bytes = new Uint8Array(own.length);
+  for (let at = 0; at < own.length; at++) bytes[at] = BYTES[own[at] ?? 0] ?? 0;
+  known.set(name, bytes);
+  return bytes;
 }
 
 /** A step's row of one site, head after head. */

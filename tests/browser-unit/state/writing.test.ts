@@ -38,8 +38,8 @@ describe("a run as it was after some of its tokens", () => {
     const expected = [
       [1, 0, 0, 0, 0],
       [0, 1, 0, 0, 0],
-      // The last row of the prompt is told by both; the larger of each weight stands.
-      [0.25, 0, 1, 0, 0],
+      // The prompt's last row is told by both; the step's is finer.
+      [0.25, 0, 0.5, 0, 0],
       [0.25, 0, 0, 0.5, 0],
       [0.25, 0, 0, 0, 0.5],
     ];
