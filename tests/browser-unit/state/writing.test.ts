@@ -55,6 +55,18 @@ describe("a run as it was after some of its tokens", () => {
     expect(weightsAt(run.writing as never, { site: "decoder.self.0", head: 0, rows: [3, 4], cols: [0, 4] })).toBeNull();
   });
 
+  test("spreads a prompt that was pooled over all that its cells cover, above rows that were not", () => {
+    const run = told(stepEvent(3), promptRowsEvent(3, 2), stepEvent(4));
+    const site = runAt(run, 2).sites.get("decoder.self.0");
+    if (!site || !run.writing) throw new Error("no site");
+    expect([site.cell, site.arrays.overview.shape]).toEqual([1, [2, 4, 4]]);
+    const rows = [0, 1].map((row) => [0, 1, 2, 3].map((col) => overviewAt(site, 1, row, col)));
+    expect(rows).toEqual([[1, 1, 0, 0], [1, 1, 0, 0]]);
+    const part = (row: number) => ({ site: "decoder.self.0", head: 1, rows: [row, row + 1] as const, cols: [0, 4] as const });
+    expect(weightsAt(run.writing, part(1))).toBeNull();
+    expect(weightsAt(run.writing, part(3))).toHaveLength(4);
+  });
+
   test("is the finished run itself where nothing is left out", () => {
     const final = told(stepEvent(3), promptRowsEvent(), tokensEvent(["a", " b", " c", " t3"]), siteEvent({ side: 4 }), FINISHED);
     expect(runAt(final, 1)).toBe(final);
