@@ -1,8 +1,8 @@
 """A model of GPT-2-small's shape that writes: watched on the site, unwatched, and by transformers; its first token.
 
 Watched is what a viewer gets: every head's row of every token, encoded, stored, sent through all processes. Unwatched
-is `generate` alone, in a process that waits for its threads as a worker does. They take turns, so that a noisy neighbour
-disturbs all alike.
+is `generate` alone, in a process that waits for its threads as a worker does. They take turns, so that a noisy
+neighbour disturbs all alike.
 
 `python -m tests.benchmarks.watch FOLDER IDS` is that process: a line on stdin for each act, its seconds on stdout.
 """
