@@ -17,11 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from transformers import GPT2LMHeadModel
+from transformers.utils import logging
 
 from modelcore.checkpoints.reader import open_checkpoint
 from modelcore.generation.row_watch import RowWatch
@@ -105,9 +107,8 @@ def _write_tapped(model: Transformer, ids: list[int]) -> float:
 def _in_one_process(unwatched: Unwatched) -> Iterator[Figure]:
     for act in ACTS:
         unwatched.seconds(act)
-    bare_s, tapped_s, whole_s, theirs_s = interleaved(
-        ROUNDS, *(lambda act=act: unwatched.seconds(act) for act in ("write", "watch", "whole", "theirs"))
-    )
+    timed = [partial(unwatched.seconds, act) for act in ("write", "watch", "whole", "theirs")]
+    bare_s, tapped_s, whole_s, theirs_s = interleaved(ROUNDS, *timed)
     yield Figure("watch.unwatched", f"{(WRITTEN - 1) / bare_s:.1f} tokens/s")
     yield Figure("watch.rows_and_alternatives", f"{tapped_s / bare_s:.2f} of unwatched, in one process")
     faster = theirs_s / whole_s
@@ -139,7 +140,7 @@ def _on_the_site(site: RunningSite, unwatched: Unwatched, ids: list[int]) -> Ite
         return seen[-1].writing_s
 
     bare_s, watched_s, forward_s = interleaved(
-        ROUNDS, lambda: unwatched.seconds("write"), writing_s, lambda: unwatched.seconds("forward")
+        ROUNDS, partial(unwatched.seconds, "write"), writing_s, partial(unwatched.seconds, "forward")
     )
     cost = watched_s / bare_s
     yield Figure(
@@ -160,6 +161,7 @@ def _on_the_site(site: RunningSite, unwatched: Unwatched, ids: list[int]) -> Ite
 
 @torch.inference_mode()
 def _serve(folder: str, ids: list[int]) -> None:
+    logging.disable_progress_bar()
     ours = open_checkpoint(Path(folder)).load()
     theirs = GPT2LMHeadModel.from_pretrained(folder, attn_implementation="sdpa").eval()
     ids_1N = torch.tensor([ids])
