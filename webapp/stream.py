@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -105,30 +106,57 @@ def lifecycle_read(entry: str) -> None:
 
 
 def end_run(run: str, attempt: int, ending: Event) -> None:
-    """End a run from here: store its last frame under a new attempt, which shuts out whoever works on an older one.
+    """End a run from here: shut out whoever works on an older attempt, and store its last frame under this one.
+
+    A worker is shut out first: a frame that it sent between the reading of the last seq and the writing of the next
+    took that seq itself, and whoever watched waited for ever for an end that it seemed to have.
 
     Raises: OSError where the frame cannot be stored; then nothing has happened, and it may be tried again.
     """
+    _put_in_force(run, attempt)
     run_folder = archive.folder(settings.DATA, run)
-    last = archive.last(run_folder)
-    seq = (last.seq if last else 0) + 1
-    data = frame.encode(replace(ending, seq=seq))
-    writer = archive.ArchiveWriter(run_folder, attempt)
     try:
-        writer.append(seq, data)
-        writer.sync()
+        seq, data = _store_end(run_folder, attempt, ending)
     except OSError:
-        writer.discard()
+        _put_in_force(run, attempt - 1)
         raise
-    writer.close()
     try:
         with _sync_client().pipeline(transaction=True) as pipe:
-            pipe.set(keys.attempt(run), attempt, ex=86400)
             pipe.xadd(keys.frames(run), {keys.FRAME_FIELD: data}, id=f"{seq}-0")
             pipe.expire(keys.frames(run), keys.ENDED_STREAM_TTL_S)
             pipe.execute()
     except redis.RedisError as error:
         log.warning("run %s: its end is stored but could not be sent: %s", run, error)
+
+
+def _put_in_force(run: str, attempt: int) -> None:
+    try:
+        _sync_client().set(keys.attempt(run), attempt, ex=86400)
+    except redis.RedisError as error:
+        log.warning("run %s: attempt %d could not be put in force: %s", run, attempt, error)
+
+
+def _store_end(run_folder: Path, attempt: int, ending: Event) -> tuple[int, bytes]:
+    """Writes the last frame behind all that was written before it; returns its seq and it.
+
+    A worker writes its file before it asks Redis, so one frame more may have come; then the end moves behind it.
+    """
+    while True:
+        last = archive.last(run_folder)
+        seq = (last.seq if last else 0) + 1
+        data = frame.encode(replace(ending, seq=seq))
+        writer = archive.ArchiveWriter(run_folder, attempt)
+        try:
+            writer.append(seq, data)
+            writer.sync()
+        except OSError:
+            writer.discard()
+            raise
+        overtaken = archive.last(run_folder, before=attempt)
+        if overtaken is None or overtaken.seq < seq:
+            writer.close()
+            return seq, data
+        writer.discard()
 
 
 class _Tail:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import redis
@@ -13,7 +15,7 @@ from tests.webapp.conftest import store
 from tests.workers.golden_frames import GOLDEN
 from webapp import stream
 from webapp.runs.models import Run
-from workers.protocol import frame
+from workers.protocol import archive, frame, keys
 from workers.runtime.feed import Feed, SupersededError
 
 
@@ -42,6 +44,30 @@ def test_worker_of_a_stopped_run_is_refused_its_next_frame(client: Client, run: 
     assert refused
     kept = [frame.decode(stored.frame).event for stored in stream.stored_frames(run.id)]
     assert [(event.type, event.seq) for event in kept] == [("started", 1), ("cancelled", 2)]
+
+
+def test_frame_that_comes_while_a_run_is_stopped_does_not_hide_its_end(
+    client: Client, run: Run, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writing model sends thirty frames a second; whoever had one with the number of the end waited for ever."""
+    feed = Feed.take(broker, settings.DATA, run.id, attempt=1)
+    assert feed is not None
+    feed.publish(*GOLDEN["started"])
+    last, late = archive.last, [GOLDEN["tokens"]]
+
+    def last_before_a_late_frame(*args: Any, **named: Any) -> archive.StoredFrame | None:
+        found = last(*args, **named)
+        while late:
+            with suppress(SupersededError):
+                feed.publish(*late.pop())
+        return found
+
+    monkeypatch.setattr("workers.protocol.archive.last", last_before_a_late_frame)
+    assert stop(client, run) == (200, "cancelled")
+    kept = [frame.decode(stored.frame).event for stored in stream.stored_frames(run.id)]
+    assert [(event.type, event.seq) for event in kept] == [("started", 1), ("tokens", 2), ("cancelled", 3)]
+    sent = [entry for entry, _ in broker.xrange(keys.frames(run.id))]
+    assert sent == [b"1-0", b"3-0"]
 
 
 def test_run_that_has_ended_is_not_stopped(client: Client, run: Run, broker: redis.Redis) -> None:

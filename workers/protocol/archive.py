@@ -74,9 +74,13 @@ def read(run_folder: Path, after: int = 0) -> Iterator[StoredFrame]:
             yield stored
 
 
-def last(run_folder: Path) -> StoredFrame | None:
-    """The newest stored frame, None where nothing is stored. Reads the newest attempt's file only."""
-    attempts = _attempts(run_folder)
+def last(run_folder: Path, before: int | None = None) -> StoredFrame | None:
+    """The newest stored frame, None where nothing is stored. Reads the newest attempt's file only.
+
+    Args:
+        before: look only at what attempts with a smaller number wrote
+    """
+    attempts = [path for path in _attempts(run_folder) if before is None or int(path.stem) < before]
     newest = deque(_read_file(attempts[-1], 0) if attempts else (), maxlen=1)
     return newest[0] if newest else None
 
