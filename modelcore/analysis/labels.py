@@ -8,10 +8,15 @@ the cards of the zoo name, and patterns made by hand (tests/modelcore/test_label
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from modelcore.analysis.measures import Evidence
+
+# P patterns, O others of them, H heads
+Values = npt.NDArray[np.float64]
 
 PATTERNS = ("induction", "previous_token", "next_token", "same", "duplicate_token", "punctuation")
 LABELS = (
@@ -62,16 +67,33 @@ class HeadLabel:
 
 def labels_of(evidence: Evidence) -> list[HeadLabel]:
     """The label of every head of a site."""
-    return [_label(evidence, head) for head in range(len(evidence.awake))]
+    names = [name for name in _offered(evidence) if name in evidence.patterns]
+    parts_PH = np.array([_beyond_chance(evidence, name) for name in names])
+    leads_PH = _leads(parts_PH, np.array([evidence.rows[name] for name in names]))
+    # The pattern that leads most among those that hold enough, or among all.
+    leaders_H = np.where(parts_PH >= FOUND_PART, leads_PH + 2, leads_PH).argmax(axis=0)
+    positional_H = _beyond_chance(evidence, "positional")
+    return [
+        _label(
+            evidence,
+            head,
+            names[leader],
+            part=float(parts_PH[leader, head]),
+            lead=float(leads_PH[leader, head]),
+            positional=float(positional_H[head]),
+            strongest=float(parts_PH[:, head].max()),
+        )
+        for head, leader in enumerate(leaders_H)
+    ]
 
 
-def _label(evidence: Evidence, head: int) -> HeadLabel:
+def _label(
+    evidence: Evidence, head: int, name: str, *, part: float, lead: float, positional: float, strongest: float
+) -> HeadLabel:
+    """Of the pattern `name` that leads most; `strongest` is the largest part that any pattern holds."""
     between = evidence.kind == "cross"
     awake = evidence.awake[head]
-    candidates = list(_candidates(evidence, head))
-    part, lead, name = max(candidates, key=lambda found: (found[0] >= FOUND_PART, found[1]))
-    strongest = max(part for part, _, _ in candidates)
-    broad, positional = evidence.broad[head], _beyond_chance(evidence, "positional", head)
+    broad = evidence.broad[head]
     awake_rows = evidence.rows["same"][head]
     if _is_found(part, lead, awake):
         return _sure(name, lead, evidence.rows[name][head])
@@ -89,26 +111,28 @@ def _label(evidence: Evidence, head: int) -> HeadLabel:
     return HeadLabel("unclear", min(max(lead, 0.0), 1.0))
 
 
-def _candidates(evidence: Evidence, head: int) -> Iterator[tuple[float, float, str]]:
-    """Each pattern with its part of the awake weight, by how much that leads the others, and its name.
+def _offered(evidence: Evidence) -> tuple[str, ...]:
+    return PATTERNS if evidence.kind == "self" else BETWEEN_TEXTS
+
+
+def _leads(parts_PH: Values, rows_PH: Values) -> Values:
+    """By how much each pattern's part of the awake weight leads the others', [P, H].
 
     A pattern that can be said of fewer rows holds less of another's: full stops look back at full stops, and yet a
     head whose every row looks at them has a pattern of its own.
     """
-    offered = PATTERNS if evidence.kind == "self" else BETWEEN_TEXTS
-    names = [name for name in offered if name in evidence.patterns]
-    parts = {name: _beyond_chance(evidence, name, head) for name in names}
-    rows = {name: evidence.rows[name][head] for name in names}
-    for name, part in parts.items():
-        others = (parts[one] * min(1.0, rows[one] / max(rows[name], 1e-6)) for one in names if one != name)
-        yield part, part - max(others), name
+    # Of pattern p, how much weight another one o has.
+    counts_POH = (rows_PH[None] / rows_PH[:, None].clip(min=1e-6)).clip(max=1)
+    others_POH = parts_PH[None] * counts_POH
+    others_POH[np.eye(len(parts_PH), dtype=bool)] = -np.inf
+    return parts_PH - others_POH.max(axis=1)
 
 
-def _beyond_chance(evidence: Evidence, name: str, head: int) -> float:
-    """What a pattern holds beyond an even spread, as a part of all that there is beyond it."""
-    share = evidence.patterns[name][head]
-    chance = evidence.chance[name][head] if name in evidence.chance else 0.0
-    return min(1.0, (share - chance) / max(1 - chance, 1e-6))
+def _beyond_chance(evidence: Evidence, name: str) -> Values:
+    """What a pattern holds beyond an even spread, as a part of all that there is beyond it, [H]."""
+    share_H = np.array(evidence.patterns[name])
+    chance_H = np.array(evidence.chance[name]) if name in evidence.chance else np.zeros_like(share_H)
+    return ((share_H - chance_H) / (1 - chance_H).clip(min=1e-6)).clip(max=1)
 
 
 def _is_found(part: float, lead: float, awake: float) -> bool:

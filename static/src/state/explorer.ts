@@ -2,9 +2,10 @@
  * The explorer's state and the few things a person can do to it. Views read the stores and call the actions;
  * only this file starts runs and opens their streams.
  */
+import { Pace } from "./pace";
 import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { selectedHead } from "./selection";
-import { type HeadRef, isSameHead } from "./sites";
+import { type HeadRef, isSameHead, sitesOfModel } from "./sites";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
 import { Player } from "./player";
@@ -23,7 +24,7 @@ import {
   type RunOrder,
   storePicture,
 } from "../wire/http";
-import { ENDINGS } from "../wire/messages";
+import { ENDINGS, type RunEvent } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
 /** Runs that come first, and workers that live; asked for again while a run waits. */
@@ -83,6 +84,7 @@ export class Explorer {
   lastEventMs = 0;
 
   #socket: RunSocket | null = null;
+  readonly #pace = new Pace(() => this.#show());
   readonly #address: ViewAddress;
   readonly #featuredRun: string | null;
 
@@ -348,22 +350,41 @@ export class Explorer {
       address: address.href,
       onEvent: (event) => {
         this.lastEventMs = Date.now();
-        this.#tell(fold(this.told.value, event), event.type !== "step");
+        this.#receive(event);
         if (this.tree.value && (event.type === "tokens" || ENDINGS.has(event.type))) void this.#readTree();
       },
       onConnection: (connection) => this.connection.set(connection),
     });
   }
 
-  /** What is known of the run now; a token alone changes what is shown when it is played. */
-  #tell(run: Run, isShown = true): void {
+  /** A token alone changes what is shown when it is played; the first layer is shown at once, and the last. */
+  #receive(event: RunEvent): void {
+    this.#learn(fold(this.told.value, event));
+    if (event.type === "step") return;
+    const { sites } = this.told.value;
+    if (event.type !== "site" || sites.size === 1 || sites.size === this.#sitesOfRun()) this.#pace.now();
+    else this.#pace.soon();
+  }
+
+  /** What is known of the run now, and shown. */
+  #tell(run: Run): void {
+    this.#learn(run);
+    this.#pace.now();
+  }
+
+  #learn(run: Run): void {
     this.told.set(run);
     this.player.follow(run);
-    if (isShown) this.#show();
   }
 
   #show(): void {
     this.run.set(runAt(this.told.value, this.player.shown.value));
+  }
+
+  /** How many sites it will have; null where its model is not known. */
+  #sitesOfRun(): number | null {
+    const model = this.models.value?.find(({ id }) => id === this.told.value.model);
+    return model ? sitesOfModel(model).length : null;
   }
 
   async #readTree(): Promise<void> {
