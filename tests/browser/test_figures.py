@@ -30,6 +30,8 @@ PLACES = {
     "picture": ".picture-tools",
     "tokens": ".tokens-tools",
     "heads": ".panel-heads",
+    "chart": ".panel-chart",
+    "inside": ".panel-inside",
 }
 
 
@@ -149,10 +151,12 @@ def test_picked_heads_are_saved_together_as_links(page: Page, site: RunningSite,
     assert "stroke-opacity" in save(page, "map", "svg", tmp_path).read_text()
 
 
-@pytest.mark.parametrize("place", ["next", "measures", "tokens", "heads"])
+@pytest.mark.parametrize("place", ["next", "measures", "tokens", "heads", "chart", "inside"])
 def test_panels_are_saved_with_their_script(page: Page, site: RunningSite, tmp_path: Path, place: str) -> None:
     told = site.traced("prose", TEXT)
-    open_run(page, told["id"], "?site=decoder.self.1&head=0&token=decoder.5")
+    open_run(page, told["id"], "?site=decoder.self.1&head=0&token=decoder.5&key=0")
+    page.locator(".panel-chart summary").click()
+    expect(page.locator(".inside-weight")).to_have_text(re.compile(r"\d"))
     arrays = numbers(save(page, place, "npz", tmp_path))
     made = run_as_it_is(save(page, place, "py", tmp_path))
     assert made

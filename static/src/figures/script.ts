@@ -66,17 +66,50 @@ export function probabilitiesScript(
 /** Measures are Headlight's own: its code computes them. */
 export function measuresScript(origin: Origin, site: string, head: number, names: readonly string[]): string {
   return script(origin, "headlight", [
-    "from modelcore.analysis.trace import SiteTraced, TraceRequest, trace",
-    "from modelcore.opening import open_any",
-    "checkpoint = open_any(Path(CHECKPOINT))",
-    ...requestLines(origin.source),
-    "steps = trace(checkpoint.load(), request, checkpoint.tokenizer)",
+    ...traceLines(origin.source),
     `site = next(step for step in steps if isinstance(step, SiteTraced) and str(step.map.site) == "${site}")`,
     `measures = {name: np.float32(site.measures[name][${head}]) for name in ${JSON.stringify(names)}}`,
     `np.savez("${origin.file}.npz", **measures)`,
     "for name, value in measures.items():",
     '    print(f"{name:20s} {value:.6f}")',
   ]);
+}
+
+/** One measure of every head, an array a site. */
+export function everyHeadScript(origin: Origin, measure: string): string {
+  return script(origin, "headlight", [
+    ...traceLines(origin.source),
+    "sites = [step for step in steps if isinstance(step, SiteTraced)]",
+    `measured = [site for site in sites if "${measure}" in site.measures]`,
+    `values = {str(site.map.site): np.float32(site.measures["${measure}"]) for site in measured}`,
+    `np.savez("${origin.file}.npz", **values)`,
+    "for site, value in values.items():",
+    "    print(site, value)",
+  ]);
+}
+
+/** One weight taken apart, in float64 as Headlight does it. */
+export function pairScript(origin: Origin, site: string, head: number, row: number, col: number): string {
+  return script(origin, "headlight", [
+    "from modelcore.analysis.pair import read_pair",
+    ...traceLines(origin.source),
+    `site = next(step for step in steps if isinstance(step, SiteTraced) and str(step.map.site) == "${site}")`,
+    `pair = read_pair(site.map, head=${head}, row=${row}, col=${col})`,
+    "vectors = dict(query=pair.query_D, key=pair.key_D, products=pair.products_D)",
+    "arrays = {name: vector.float().numpy() for name, vector in vectors.items()}",
+    `np.savez("${origin.file}.npz", weight=np.float32(pair.weight), **arrays)`,
+    'print(f"score {pair.score:.6f}, log-sum-exp {pair.log_sum_exp:.6f}, weight {pair.weight:.6f}")',
+  ]);
+}
+
+function traceLines(source: Source): string[] {
+  return [
+    "from modelcore.analysis.trace import SiteTraced, TraceRequest, trace",
+    "from modelcore.opening import open_any",
+    "checkpoint = open_any(Path(CHECKPOINT))",
+    ...requestLines(source),
+    "steps = trace(checkpoint.load(), request, checkpoint.tokenizer)",
+  ];
 }
 
 function script({ title, file, checkpoint, source }: Origin, needs: "transformers" | "headlight", lines: string[]): string {

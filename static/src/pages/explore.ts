@@ -81,8 +81,8 @@ function openPage(app: HTMLElement): void {
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   mountMeasures(places.measures, explorer);
-  mountInside(places.inside, explorer, new Pairs());
-  mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
+  const shownInside = mountInside(places.inside, explorer, new Pairs());
+  const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   mountFigures(
     {
@@ -92,6 +92,8 @@ function openPage(app: HTMLElement): void {
       tokens: places.tokensTools,
       heads: places.headsTools,
       picture,
+      chart,
+      inside: { tools: places.insideTools, shown: shownInside },
     },
     explorer,
     mapState,

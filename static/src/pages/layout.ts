@@ -26,6 +26,7 @@ export interface Places {
   measuresTools: HTMLElement;
   measuresPanel: HTMLElement;
   inside: HTMLElement;
+  insideTools: HTMLElement;
   insidePanel: HTMLElement;
   chart: HTMLElement;
   chartTools: HTMLElement;
@@ -99,7 +100,8 @@ export function layOutPage(app: HTMLElement): Places {
   const measuresTools = element("div", { class: "panel-tools" });
   const measuresPanel = panel("measures", say("This head"), measures, measuresTools);
   const inside = element("div", { class: "panel-body" });
-  const insidePanel = panel("inside", say("Inside this head"), inside);
+  const insideTools = element("div", { class: "panel-tools" });
+  const insidePanel = panel("inside", say("Inside this head"), inside, insideTools);
 
   const tokens = element("div", {
     class: "tokens-body",
@@ -179,6 +181,7 @@ export function layOutPage(app: HTMLElement): Places {
     measuresTools,
     measuresPanel,
     inside,
+    insideTools,
     insidePanel,
     chart,
     chartTools,

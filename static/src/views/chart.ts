@@ -34,7 +34,7 @@ export function mountChart(
   explorer: Explorer,
   theme: Store<Theme>,
   address: string,
-): void {
+): { tools: HTMLElement; shown(): { measure: MeasureText; dots: Dot[] } } {
   let measure = MEASURES[0] as MeasureText;
   let chosen: MeasureText | null = null;
   let plotly: Plotly | null = null;
@@ -149,6 +149,7 @@ export function mountChart(
     draw();
   });
   watch([explorer.run, explorer.connection, explorer.selection, theme], draw);
+  return { tools, shown: () => ({ measure, dots: dots() }) };
 }
 
 interface Dot extends HeadRef {

@@ -1,7 +1,9 @@
 /** What a figure puts where, before any file is written. */
 import { expect, test } from "vitest";
 import { COLUMN_PT, fit, type PixelsMark, type TextMark } from "../../../static/src/figures/drawing";
+import { drawDots } from "../../../static/src/figures/dots";
 import { drawMatrix } from "../../../static/src/figures/matrix";
+import { drawProducts } from "../../../static/src/figures/products";
 import { rampColour, rampOf } from "../../../static/src/gl/ramp";
 import { FONTS, measure, smallMap } from "./made";
 
@@ -29,6 +31,33 @@ test("a weight has the ramp's colour, a masked one that of the mask", () => {
     ...rampColour(ramp, 0.25),
     ...rampColour(ramp, 0.75),
   ]);
+});
+
+test("dots stand within the plot, the marked one last and larger", () => {
+  const dot = { shape: "square", isMarked: false } as const;
+  const dots = [{ ...dot, x: 0, y: 0.9, isMarked: true }, { ...dot, x: 0, y: 0 }, { ...dot, x: 3, y: 1, shape: "flat" as const }];
+  const { marks, width, height } = drawDots({ title: "entropy", notes: [], dots, xTitle: "layer", topText: "1", top: 1, layers: 4 }, measure);
+  const squares = marks.filter((mark) => mark.kind === "rect");
+  expect(squares).toHaveLength(3);
+  for (const square of squares) {
+    expect(square.x).toBeGreaterThan(0);
+    expect(square.x + square.width).toBeLessThanOrEqual(width);
+    expect(square.y + square.height).toBeLessThan(height);
+  }
+  expect(squares.at(-1)?.width).toBeGreaterThan(squares[0]?.width ?? 0);
+  const ys = squares.map(({ y, height: tall }) => y + tall / 2);
+  expect(ys[1]).toBeLessThan(ys[2] ?? 0);
+});
+
+test("products rise above their line or hang below it, as their sign is", () => {
+  const lines = [{ name: "× scale", operand: ".25", result: "1.2" }];
+  const { marks } = drawProducts({ title: "a weight", notes: [], products: [2, -1, 0.5], endText: "", lines }, measure);
+  const zero = marks.find((mark) => mark.kind === "line")?.y1 ?? 0;
+  const [up, down, half] = marks.filter((mark) => mark.kind === "rect");
+  expect((up?.y ?? 0) + (up?.height ?? 0)).toBeCloseTo(zero);
+  expect(down?.y).toBeCloseTo(zero);
+  expect((half?.height ?? 0) * 4).toBeCloseTo(up?.height ?? 0);
+  expect(texts(marks).map(({ text }) => text)).toContain("= 1.2");
 });
 
 test("of a large map every so-many-th token is named, never two over one another", () => {

@@ -4,8 +4,10 @@ import type { Explorer } from "../../state/explorer";
 import type { MapState } from "../../state/shown";
 import type { Store } from "../../state/store";
 import { measuresFigure, probabilitiesFigure } from "./bars";
+import { chartFigure, type ChartShown } from "./chart";
 import { everyHeadFigure } from "./every_head";
 import { gridFigure } from "./grid";
+import { insideFigure, type InsideShown } from "./inside";
 import { mapFigure } from "./map";
 import { createFigureMenu } from "./menu";
 import { pictureFigure } from "./picture";
@@ -18,6 +20,8 @@ export interface FigurePlaces {
   tokens: HTMLElement;
   heads: HTMLElement;
   picture: { tools: HTMLElement; showsEveryHead(): boolean };
+  chart: { tools: HTMLElement; shown(): ChartShown };
+  inside: { tools: HTMLElement; shown(): InsideShown | null };
 }
 
 export function mountFigures(places: FigurePlaces, explorer: Explorer, state: Store<MapState | null>): void {
@@ -28,6 +32,9 @@ export function mountFigures(places: FigurePlaces, explorer: Explorer, state: St
   ofTokens.classList.add("menu-up");
   places.tokens.append(ofTokens);
   places.heads.append(createFigureMenu(() => gridFigure(explorer)));
+  places.chart.tools.append(createFigureMenu(() => chartFigure(explorer, places.chart.shown())));
+  const pressFirst = say("Press a weight first");
+  places.inside.tools.append(createFigureMenu(() => insideFigure(explorer, places.inside.shown()), pressFirst));
   const { tools, showsEveryHead } = places.picture;
   tools.append(createFigureMenu(() => (showsEveryHead() ? everyHeadFigure(explorer) : pictureFigure(explorer))));
 }

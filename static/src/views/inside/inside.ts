@@ -5,8 +5,9 @@ import { oncePerFrame } from "../../dom/schedule";
 import { say } from "../../language/say";
 import { awaited } from "../../state/awaited";
 import type { Explorer } from "../../state/explorer";
-import { keptPair } from "../../state/pair";
-import { namesOf, sequencesOf } from "../../state/run";
+import { keptPair, type KeptPair } from "../../state/pair";
+import { namesOf, type Run, sequencesOf } from "../../state/run";
+import type { HeadRef } from "../../state/sites";
 import { watch } from "../../state/store";
 import type { PairReading, Pairs } from "../../tiles/pairs";
 import { createBars } from "./bars";
@@ -18,7 +19,8 @@ interface Names {
   of: (key: number) => string;
 }
 
-export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs): void {
+/** Returns what tells which weight is shown, once its numbers are here. */
+export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs) {
   const where = element("p", { class: "where" });
   const weight = element("p", { class: "inside-weight" });
   const state = element("p", { class: "inside-state", role: "status" });
@@ -51,13 +53,7 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
       again.hidden = true;
       return;
     }
-    const site = run.sites.get(place.site);
-    const { rows, columns } = sequencesOf(site ?? { stack: "decoder", kind: "self" });
-    const names: Names = {
-      row: namesOf(run, rows)[kept.row] ?? String(kept.row),
-      col: namesOf(run, columns)[kept.col] ?? String(kept.col),
-      of: (key) => namesOf(run, columns)[key] ?? String(key),
-    };
+    const names = namesAt(run, place);
     where.replaceChildren(token(names.row), " → ", token(names.col), say(" (row {row}, column {col})", { ...kept }));
     const { reading, failure } = pairs;
     again.hidden = failure === null;
@@ -100,9 +96,26 @@ export function mountInside(host: HTMLElement, explorer: Explorer, pairs: Pairs)
     row.replaceChildren(...rowParts(reading, names, rowIndex, col));
   }
 
+  function shown() {
+    const run = explorer.run.value;
+    const selected = explorer.selection.value;
+    const kept = keptPair(run, selected, explorer.view.value);
+    const { reading } = pairs;
+    if (!kept || !selected || !reading) return null;
+    const { row, col } = namesAt(run, { ...selected, ...kept });
+    return { ...selected, ...kept, reading, rowName: row, colName: col, formula: formulaOf(reading) };
+  }
+
   watch([explorer.run, explorer.connection, explorer.choices, explorer.selection], draw);
   pairs.onChange(draw);
   draw();
+  return shown;
+}
+
+function namesAt(run: Run, { site, row, col }: HeadRef & KeptPair): Names {
+  const { rows, columns } = sequencesOf(run.sites.get(site) ?? { stack: "decoder", kind: "self" });
+  const of = (key: number) => namesOf(run, columns)[key] ?? String(key);
+  return { row: namesOf(run, rows)[row] ?? String(row), col: of(col), of };
 }
 
 function originOf({ rule, turned }: PairReading): string {
