@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.test import Client
 
 from webapp.checkpoints.models import Checkpoint
 from webapp.checkpoints.register import register
+from webapp.record.unused import KEPT_S, remove_unused_pictures
 from webapp.runs.models import Run
 from workers.protocol import pictures
 from workers.protocol.jobs import TraceJob
@@ -115,3 +118,21 @@ def test_pictures_on_a_card_are_stored_and_named_by_their_id(
     known = client.get("/api/v1/models").json()["models"][-1]["examples"][0]
     assert known["picture"] == hashlib.sha256(PNG).hexdigest() and known["text"] == ""
     assert pictures.place(settings.DATA, known["picture"]).read_bytes() == PNG
+
+
+def test_picture_is_removed_a_day_after_it_was_last_sent_unless_a_run_names_it(
+    client: Client, seer: Checkpoint
+) -> None:
+    used, unused, fresh = (send(client, PNG + bytes([n])).json()["id"] for n in range(3))
+    assert ask(client, picture=used).status_code == 201
+    folder = settings.DATA / "pictures"
+    broken_off = folder / ".half"
+    broken_off.write_bytes(b"\x89PNG")
+    yesterday = time.time() - KEPT_S - 60
+    for path in (folder / used, folder / unused, folder / fresh, broken_off):
+        os.utime(path, (yesterday, yesterday))
+    send(client, PNG + bytes([2]))
+    assert remove_unused_pictures() == 2
+    assert {path.name for path in folder.iterdir()} >= {used, fresh}
+    assert not (folder / unused).exists() and not broken_off.exists()
+    assert remove_unused_pictures() == 0

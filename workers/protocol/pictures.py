@@ -26,6 +26,7 @@ def store(data: Path, content: bytes) -> str:
     picture = hashlib.sha256(content).hexdigest()
     target = place(data, picture)
     if target.exists():
+        os.utime(target)  # Whoever sends it again is about to use it.
         return picture
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
@@ -37,3 +38,9 @@ def store(data: Path, content: bytes) -> str:
         os.unlink(temporary)
         raise
     return picture
+
+
+def stored_before(data: Path, moment: float) -> list[Path]:
+    """Every file that was last sent before then, in seconds since the epoch; also what was never wholly written."""
+    folder = data / "pictures"
+    return [path for path in folder.iterdir() if path.stat().st_mtime < moment] if folder.is_dir() else []

@@ -12,11 +12,13 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from webapp.record import keeper
+from webapp.record.unused import remove_unused_pictures
 
 log = logging.getLogger(__name__)
 
 BLOCK_S = 1.0
 LOOK_EVERY_S = 2.0
+CLEAR_EVERY_S = 3600.0
 BACK_OFF_S = 2.0
 
 
@@ -27,7 +29,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._running = True
-        looked = 0.0
+        looked = cleared = -CLEAR_EVERY_S
         while self._running:
             try:
                 keeper.record_lifecycle(BLOCK_S)
@@ -36,6 +38,9 @@ class Command(BaseCommand):
                     keeper.send_waiting()
                     keeper.renew_leases()
                     keeper.requeue_lost()
+                if time.monotonic() - cleared >= CLEAR_EVERY_S:
+                    cleared = time.monotonic()
+                    remove_unused_pictures()
             except (redis.RedisError, DatabaseError, OSError) as error:  # OSError: a full disk, a file that is away.
                 log.warning("the recorder waits: %s", error)
                 connection.close()
