@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,48 @@ class StepDone:
     elapsed_s: float
 
 
+class Trainer(Generic[Model, Batch]):
+    """A model on its way: one optimiser step at a time, each on a batch that the caller chooses.
+
+    The model stays in train mode; `state` and `restore` carry what the optimiser remembers from one process to another.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        objective: Objective[Model, Batch],
+        schedule: Schedule,
+        optimisation: Optimisation = Optimisation(),
+    ) -> None:
+        self.model, self.schedule = model, schedule
+        self._objective, self._optimisation = objective, optimisation
+        self._optimiser = _optimiser(model, optimisation)
+        self._parameters = list(model.parameters())
+        self._started = time.monotonic()
+        model.train()
+
+    def step(self, step: int, batch: Batch) -> StepDone:
+        """Step `step`, counted from 1, whose learning rate the schedule tells."""
+        settings = self._optimisation
+        rate = self.schedule(step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        rounds = settings.product_dtype != torch.float32
+        with torch.autocast(self._parameters[0].device.type, settings.product_dtype, enabled=rounds):
+            loss = self._objective(self.model, batch)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.gradient_norm)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        return StepDone(step, loss.item(), rate, norm.item(), time.monotonic() - self._started)
+
+    def state(self) -> dict[str, Any]:
+        return self._optimiser.state_dict()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._optimiser.load_state_dict(state)
+
+
 def train(
     model: Model,
     batches: Iterable[Batch],
@@ -51,22 +93,9 @@ def train(
     optimisation: Optimisation = Optimisation(),
 ) -> Iterator[StepDone]:
     """Trains in place, pausing after every step. The model is in train mode while the generator lives."""
-    optimiser = _optimiser(model, optimisation)
-    parameters = list(model.parameters())
-    device, rounds = parameters[0].device.type, optimisation.product_dtype != torch.float32
-    model.train()
-    started = time.monotonic()
+    trainer = Trainer(model, objective, schedule, optimisation)
     for step, batch in zip(range(1, steps + 1), batches, strict=False):
-        rate = schedule(step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        with torch.autocast(device, optimisation.product_dtype, enabled=rounds):
-            loss = objective(model, batch)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(parameters, optimisation.gradient_norm)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        yield StepDone(step, loss.item(), rate, norm.item(), time.monotonic() - started)
+        yield trainer.step(step, batch)
     model.eval()
 
 

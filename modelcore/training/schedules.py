@@ -34,3 +34,8 @@ def noam(width: int, warmup: int = 4000, factor: float = 1.0) -> Schedule:
         return factor * width**-0.5 * min(step**-0.5, step * warmup**-1.5)
 
     return rate
+
+
+def constant(peak: float, warmup: int) -> Schedule:
+    """A linear rise, and then the same rate for ever."""
+    return lambda step: peak * min(1.0, step / warmup)

@@ -1,0 +1,16 @@
+"""What a plan's model learns: examples by step, the loss, what is measured, and a text to look at heads with."""
+
+from modelcore.training.assignments.assignment import Assignment
+from modelcore.training.assignments.lines import LineAssignment
+from modelcore.training.assignments.pairs import PairAssignment
+from modelcore.training.assignments.text import TextAssignment
+from modelcore.training.plan import PAIRED, TrainingPlan
+
+__all__ = ["Assignment", "assignment_of"]
+
+
+def assignment_of(plan: TrainingPlan) -> Assignment:
+    """Raises: PlanError where what the plan brings cannot be learned."""
+    if plan.assignment in PAIRED:
+        return PairAssignment(plan)
+    return TextAssignment(plan) if plan.assignment == "text" else LineAssignment(plan)

@@ -1,0 +1,115 @@
+"""What a training run is to be, in full: the same plan on the same device gives the same curve."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine
+
+AssignmentName = Literal["copy", "reverse", "sort", "brackets", "repeats", "dates", "numbers", "text"]
+ScheduleName = Literal["cosine", "noam", "constant"]
+ASSIGNMENTS: tuple[AssignmentName, ...] = get_args(AssignmentName)
+PAIRED: frozenset[str] = frozenset({"dates", "numbers"})
+"""Those that an encoder-decoder learns; the others a decoder."""
+
+
+class PlanError(ValueError):
+    """This cannot be trained as it is planned; the message says why, and what is allowed."""
+
+    def __init__(self, field: str, message: str, limit: float | None = None) -> None:
+        super().__init__(message)
+        self.field, self.message, self.limit = field, message, limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What is learned, by which model, how, and how often it is looked at.
+
+    batch       sequences in one step
+    warmup      steps of a linear rise of the learning rate; "noam" has the paper's rise and fall, and
+                `learning_rate` is then the factor of it (Vaswani et al. 2017, 5.3)
+    every       steps between two looks: held-out metrics, maps of the probe text, a checkpoint
+    """
+
+    assignment: AssignmentName
+    text: str | None = None
+    layers: int = 2
+    heads: int = 4
+    width: int = 64
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    steps: int = 1000
+    batch: int = 32
+    length: int = 32
+    learning_rate: float = 2e-3
+    schedule: ScheduleName = "cosine"
+    warmup: int = 100
+    weight_decay: float = 0.01
+    vocabulary: int = 512
+    seed: int = 0
+    evaluate_every: int = 100
+    snapshot_every: int = 50
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        """Raises: PlanError for the first field that does not fit."""
+        if self.assignment not in ASSIGNMENTS:
+            raise PlanError("assignment", f"There is no task of this name; choose from {', '.join(ASSIGNMENTS)}.")
+        for name, (least, most) in _WHOLE.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                raise PlanError(name, f"{name} is a whole number from {least:,} to {most:,}.", most)
+        for name, (low, high) in _REAL.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+                raise PlanError(name, f"{name} is a number from {low:g} to {high:g}.", high)
+        if self.width % self.heads:
+            raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
+        if self.schedule not in get_args(ScheduleName):
+            raise PlanError("schedule", f"schedule is one of {', '.join(get_args(ScheduleName))}.")
+        if (self.assignment == "text") != (self.text is not None):
+            raise PlanError("text", "The task “text” learns a text of yours: give one; the others make their own.")
+
+    @property
+    def rate(self) -> Schedule:
+        match self.schedule:
+            case "noam":
+                return noam(self.width, self.warmup, self.learning_rate)
+            case "constant":
+                return constant(self.learning_rate, self.warmup)
+            case _:
+                return warmup_cosine(self.learning_rate, self.warmup, self.steps, floor=0.02)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plan: dict[str, Any]) -> TrainingPlan:
+        """Raises: PlanError, also for a field that there is not."""
+        unknown = plan.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise PlanError(min(unknown), f"A plan has no field {min(unknown)[:40]!r}.")
+        return cls(**plan)
+
+
+_WHOLE = {
+    "layers": (1, 24),
+    "heads": (1, 32),
+    "width": (16, 1024),
+    "steps": (1, 1_000_000),
+    "batch": (1, 1024),
+    "length": (8, 1024),
+    "warmup": (1, 100_000),
+    "vocabulary": (257, 50_000),
+    "seed": (0, 2**31 - 1),
+    "evaluate_every": (1, 1_000_000),
+    "snapshot_every": (1, 1_000_000),
+    "checkpoint_every": (1, 1_000_000),
+}
+_REAL = {
+    "dropout": (0.0, 0.9),
+    "label_smoothing": (0.0, 0.9),
+    "learning_rate": (1e-7, 10.0),
+    "weight_decay": (0.0, 1.0),
+}

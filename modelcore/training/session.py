@@ -1,0 +1,128 @@
+"""A training run that can be cut off at any moment and gone on with: its model, its optimiser, its place."""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modelcore.analysis.trace import SiteTraced, TokensRead, trace
+from modelcore.checkpoints.writer import save_checkpoint, with_temporary
+from modelcore.models.build import build
+from modelcore.training.assignments import assignment_of
+from modelcore.training.loop import Optimisation, StepDone, Trainer
+from modelcore.training.plan import TrainingPlan
+
+LAST = "last.pt"
+# Vaswani et al. 2017, 5.3.
+BETAS, EPSILON = (0.9, 0.98), 1e-9
+
+
+class DivergedError(ArithmeticError):
+    """The loss is no number any more. `step` is where it happened; what was saved before is kept."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"The loss of step {step:,} is no number.")
+        self.step = step
+
+
+class Session:
+    """One plan on its way. The files of `folder` say how far it got; without any it begins.
+
+    A step's batch and its dropout follow from the seed and its number, so that a session which goes on from a
+    checkpoint does what it would have done.
+    """
+
+    def __init__(self, plan: TrainingPlan, folder: Path) -> None:
+        """Raises: PlanError where the plan cannot be trained."""
+        self.plan, self._folder = plan, folder
+        self.assignment = assignment_of(plan)
+        torch.manual_seed(plan.seed)
+        self.model = build(self.assignment.config)
+        optimisation = Optimisation(betas=BETAS, epsilon=EPSILON, weight_decay=plan.weight_decay)
+        self._trainer = Trainer(self.model, self.assignment.loss, self._rate, optimisation)
+        self.rate_factor = 1.0
+        self.step = 0
+        self._restore()
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def is_done(self) -> bool:
+        return self.step >= self.plan.steps
+
+    def advance(self) -> tuple[StepDone, int]:
+        """One step more, and how many tokens it had. Raises: DivergedError."""
+        step = self.step + 1
+        torch.manual_seed(zlib.crc32(f"{self.plan.seed} {step}".encode()))
+        batch = self.assignment.batch(step)
+        done = self._trainer.step(step, batch)
+        if not (math.isfinite(done.loss) and math.isfinite(done.gradient_norm)):
+            raise DivergedError(step)
+        self.step = step
+        return done, self.assignment.tokens_of(batch)
+
+    @torch.inference_mode()
+    def measure(self) -> dict[str, float]:
+        """Held-out metrics, by name."""
+        self.model.eval()
+        try:
+            return self.assignment.measure(self.model)
+        finally:
+            self.model.train()
+
+    def probe(self) -> tuple[list[TokensRead], list[SiteTraced]]:
+        """The probe text, and what every head does with it now."""
+        self.model.eval()
+        try:
+            told = list(trace(self.model, self.assignment.probe, self.assignment.tokenizer))
+        finally:
+            self.model.train()
+        return _of(told, TokensRead), _of(told, SiteTraced)
+
+    def save(self) -> None:
+        """What is needed to go on, whole or not at all. Raises: OSError where the disk is full."""
+        state = {
+            "step": self.step,
+            "rate_factor": self.rate_factor,
+            "model": self.model.state_dict(),
+            "optimiser": self._trainer.state(),
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with_temporary(self._folder / LAST, lambda path: _write(state, path))
+
+    def export(self, folder: Path) -> None:
+        """The weights in Hugging Face's layout."""
+        self.model.eval()
+        try:
+            save_checkpoint(folder, self.model, self.assignment.family, self.assignment.tokenizer)
+        finally:
+            self.model.train()
+
+    def _rate(self, step: int) -> float:
+        return self.plan.rate(step) * self.rate_factor
+
+    def _restore(self) -> None:
+        if not (self._folder / LAST).exists():
+            return
+        state = torch.load(self._folder / LAST, map_location="cpu", weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self._trainer.restore(state["optimiser"])
+        self.step, self.rate_factor = state["step"], state["rate_factor"]
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    with open(path, "wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _of(told: list[Any], kind: type[Any]) -> list[Any]:
+    return [one for one in told if isinstance(one, kind)]
