@@ -37,17 +37,18 @@ def free_port() -> int:
 class RunningSite:
     """`manage.py up` as a child, with its API and sockets at hand."""
 
-    def __init__(self, data: Path, workers: int = 1, **environment: str) -> None:
+    def __init__(self, data: Path, workers: int = 1, trainers: int = 0, **environment: str) -> None:
         self.data, self.port = data, free_port()
         inherited = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
         self._environment = {**inherited, "HEADLIGHT_DATA": str(data), "PYTHONUNBUFFERED": "1", **environment}
-        self._workers = workers
+        self._workers, self._trainers = workers, trainers
         self.log: deque[str] = deque(maxlen=400)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
         self._start()
 
     def _start(self) -> None:
         up = [sys.executable, str(HOUSE / "manage.py"), "up", "--port", str(self.port), "--workers", str(self._workers)]
+        up += ["--trainers", str(self._trainers)]
         self.process = subprocess.Popen(
             up, cwd=HOUSE, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

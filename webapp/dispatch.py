@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from functools import cache
+from typing import Any
 
 import redis
 from asgiref.sync import sync_to_async
@@ -15,7 +17,7 @@ from webapp import stream
 from workers.app import app
 from workers.protocol import jobs, keys
 from workers.protocol.frame import Frame, decode
-from workers.protocol.jobs import FloorsJob, GenerateJob, MapJob, PairJob, TileJob, TotalsJob, TraceJob
+from workers.protocol.jobs import FloorsJob, GenerateJob, MapJob, PairJob, TileJob, TotalsJob, TraceJob, TrainJob
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,19 @@ def _server() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
 
 
-def send(job: TraceJob | GenerateJob) -> bool:
-    """Put a job on the queue. False where the broker is away: the recorder sends it when it is back."""
+def send(job: TraceJob | GenerateJob | TrainJob) -> bool:
+    """Put a job on its queue. False where the broker is away: the recorder sends it when it is back."""
+    if isinstance(job, TrainJob):
+        return _send(jobs.TRAIN, job, jobs.TRAIN_QUEUE)
     return _send(jobs.GENERATE if isinstance(job, GenerateJob) else jobs.TRACE, job)
+
+
+def order(run: str, order: dict[str, Any]) -> None:
+    """Ask something of a training on its way. Raises: redis.RedisError where the broker is away."""
+    with _server().pipeline(transaction=True) as pipe:
+        pipe.rpush(keys.orders(run), json.dumps(order))
+        pipe.expire(keys.orders(run), keys.ORDERS_TTL_S)
+        pipe.execute()
 
 
 async def ask_tile(trace: TraceJob, site: str, head: int, rows: range, cols: range, cell: int) -> Frame:
@@ -69,9 +81,9 @@ async def ask_floors(trace: TraceJob, site: str, head: int, rows: range, mass: f
     return await _ask(jobs.FLOORS, job)
 
 
-def queue_length() -> int:
-    """How many jobs wait for a worker. Raises: redis.RedisError where the broker is away."""
-    return int(_server().llen(jobs.QUEUE))
+def queue_length(queue: str) -> int:
+    """How many jobs wait for a worker of this queue. Raises: redis.RedisError where the broker is away."""
+    return int(_server().llen(queue))
 
 
 def broker_came_back_empty() -> bool:
@@ -93,9 +105,9 @@ async def _ask(task: str, job: MapJob) -> Frame:
     return decode(reply)
 
 
-def _send(task: str, job: TraceJob | GenerateJob | MapJob) -> bool:
+def _send(task: str, job: TraceJob | GenerateJob | MapJob | TrainJob, queue: str = jobs.QUEUE) -> bool:
     try:
-        app.send_task(task, args=[job.to_json()], queue=jobs.QUEUE, retry=False)
+        app.send_task(task, args=[job.to_json()], queue=queue, retry=False)
     except (OperationalError, redis.RedisError, OSError) as error:
         log.warning("the broker is away, %s waits in the database: %s", task, error)
         return False

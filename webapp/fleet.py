@@ -1,13 +1,12 @@
-"""What the living workers say of themselves, read from their heartbeats: how many they are, which models they have."""
+"""What the living interactive workers say of themselves: how many they are, which models they have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-import redis
-
 from webapp import stream
+from workers.protocol.jobs import QUEUE
 
 Residence = Literal["ready", "loading", "cold"]
 
@@ -25,10 +24,7 @@ class Fleet:
 
 def fleet() -> Fleet:
     """The workers that live now; none where the broker is away. Reads Redis."""
-    try:
-        beats = stream.workers()
-    except redis.RedisError:
-        return Fleet(0, {})
+    beats = stream.living(QUEUE)
     models: dict[str, Residence] = {}
     for beat in beats:
         for model, state in beat.get("models", {}).items():

@@ -27,6 +27,7 @@ from django.conf import settings
 from workers.protocol import archive, frame, keys
 from workers.protocol.archive import StoredFrame
 from workers.protocol.events import Event
+from workers.protocol.jobs import QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +83,24 @@ async def reply(token: str, timeout_s: float) -> bytes | None:
     return cast("bytes", popped[1]) if popped else None
 
 
-def workers() -> list[dict[str, Any]]:
-    """The heartbeats of all living workers. Raises: redis.RedisError where Redis is away."""
+def workers(queue: str | None = None) -> list[dict[str, Any]]:
+    """The heartbeats of all living workers, or of those that serve a queue.
+
+    Raises: redis.RedisError where Redis is away.
+    """
     server = _sync_client()
     names = list(server.scan_iter(keys.WORKERS, count=1000))
     beats = cast("list[bytes | None]", server.mget(names)) if names else []
-    return [json.loads(beat) for beat in beats if beat]
+    told = [json.loads(beat) for beat in beats if beat]
+    return [beat for beat in told if queue is None or queue in beat.get("queues", [QUEUE])]  # An older release serves people.
+
+
+def living(queue: str) -> list[dict[str, Any]]:
+    """The heartbeats of the living workers of a queue; none where Redis is away."""
+    try:
+        return workers(queue)
+    except redis.RedisError:
+        return []
 
 
 def lifecycle(block_s: float) -> list[tuple[str, dict[str, Any]]]:

@@ -54,7 +54,7 @@ def test_queued_run_tells_its_place_and_whether_anybody_works(
 
 @pytest.mark.usefixtures("checkpoint")
 def test_models_are_listed_while_the_broker_is_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> None:
+    def away(*_: object) -> None:
         raise redis.ConnectionError
 
     monkeypatch.setattr("webapp.stream.workers", away)

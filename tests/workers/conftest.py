@@ -30,7 +30,6 @@ def random_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def process(broker: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Process:
-    monkeypatch.setattr("workers.tasks.trace.DATA", tmp_path)
     monkeypatch.setattr("workers.app.DATA", tmp_path)
     return Process(
         server=broker,

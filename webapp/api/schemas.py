@@ -140,7 +140,7 @@ class RunErrorAnswer(Schema):
 class RunAnswer(Schema):
     id: str
     kind: str
-    model: str
+    model: str | None = Field(description="Of a training the model that it made; null before it is done.")
     state: Literal["queued", "running", "finished", "failed", "cancelled"]
     text: str | None
     target: str | None

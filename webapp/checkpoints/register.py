@@ -25,8 +25,12 @@ class RefusedError(Exception):
     """This folder cannot be used; the message says why."""
 
 
-def register(folder: Path, card: dict[str, Any] | None = None) -> tuple[Checkpoint, bool]:
+def register(
+    folder: Path, card: dict[str, Any] | None = None, manifest: dict[str, Any] | None = None
+) -> tuple[Checkpoint, bool]:
     """The library's row for a folder, and whether it was read anew; a folder that has not changed is not.
+
+    A worker that made the folder itself tells its `manifest`; any other is described first.
 
     Raises: RefusedError with modelcore's reason.
     """
@@ -38,7 +42,7 @@ def register(folder: Path, card: dict[str, Any] | None = None) -> tuple[Checkpoi
     known = Checkpoint.objects.filter(path=str(folder)).first()
     if known and known.fingerprint == fingerprint:
         return known, False
-    manifest = describe(folder)
+    manifest = manifest or describe(folder)
     checkpoint = known or Checkpoint(id=card.get("id") or _free_id(folder.name), path=str(folder))
     checkpoint.name = card.get("name") or folder.name
     checkpoint.sentence = card.get("sentence", "")

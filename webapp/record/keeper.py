@@ -16,10 +16,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from webapp import dispatch, stream
+from webapp.record.trained import take_trained
 from webapp.runs.models import Run
 from webapp.runs.replay import replay
 from webapp.runs.submit import send
 from workers.protocol.events import Failed
+from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ def record(told: dict[str, Any]) -> None:
                 implementation=told["implementation"],
                 timings=told["timings"],
             )
+            take_trained(told["run"])
         case "failed":
             error = {"code": told["code"], "message": told["message"]}
             row.update(state=Run.State.FAILED, ended_at=now, lease_until=None, error=error)
@@ -89,11 +92,12 @@ def send_waiting() -> None:
     forgotten = dispatch.broker_came_back_empty()
     waiting = Run.objects.filter(state=Run.State.QUEUED)
     late = Q() if forgotten else Q(dispatched_at__lt=timezone.now() - timedelta(seconds=RESEND_AFTER_S))
-    lost = waiting.filter(late, dispatched_at__isnull=False)
-    if lost.exists() and (forgotten or dispatch.queue_length() == 0):
-        for run in lost:
-            if not _ended_unheard(run):
-                _queue_again(run)
+    for queue, theirs in ((QUEUE, Q(plan__isnull=True)), (TRAIN_QUEUE, Q(plan__isnull=False))):
+        lost = waiting.filter(late, theirs, dispatched_at__isnull=False)
+        if lost.exists() and (forgotten or dispatch.queue_length(queue) == 0):
+            for run in lost:
+                if not _ended_unheard(run):
+                    _queue_again(run)
     for run in waiting.filter(dispatched_at=None, created_at__lt=timezone.now() - timedelta(seconds=1)):
         send(run)
     if forgotten:

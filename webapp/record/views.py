@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
 from webapp import stream
+from workers.protocol.jobs import QUEUE
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -15,14 +16,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database, the broker and at least one worker answer; else 503 that says which does not."""
+    """200 when database, broker and at least one interactive worker answer; else 503 that says which does not."""
     parts = {"database": "ok", "broker": "ok", "workers": "ok"}
     try:
         connection.ensure_connection()
     except DatabaseError:
         parts["database"] = "away"
     try:
-        if not stream.workers():
+        if not stream.workers(QUEUE):
             parts["workers"] = "none"
     except redis.RedisError:
         parts["broker"] = parts["workers"] = "away"

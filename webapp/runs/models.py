@@ -9,7 +9,7 @@ from typing import ClassVar
 from django.db import models
 
 from webapp.checkpoints.models import Checkpoint
-from workers.protocol.jobs import Choices, GenerateJob, TraceJob
+from workers.protocol.jobs import Choices, GenerateJob, TraceJob, TrainJob
 
 
 def new_id() -> str:
@@ -35,7 +35,8 @@ class Run(models.Model):
 
     id = models.CharField(primary_key=True, max_length=26, default=new_id)
     kind = models.CharField(max_length=16, default="trace")
-    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="runs")
+    # Of a training the model that it made, none before it is done.
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="runs", null=True)
     text = models.TextField(null=True)
     ids = models.JSONField(null=True)
     target = models.TextField(null=True)
@@ -47,6 +48,8 @@ class Run(models.Model):
     choices = models.JSONField(null=True)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="branches")
     branched_at = models.PositiveIntegerField(null=True)
+    # Of a training: what `modelcore.training.plan` reads.
+    plan = models.JSONField(null=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=1)
@@ -70,20 +73,23 @@ class Run(models.Model):
 
     @property
     def page(self) -> str:
-        return f"/runs/{self.id}"
+        return f"/runs/{self.id}" if self.plan is None else f"/trainings/{self.id}"
 
     @property
     def socket(self) -> str:
         return f"/ws/runs/{self.id}"
 
-    def job(self) -> TraceJob | GenerateJob:
+    def job(self) -> TraceJob | GenerateJob | TrainJob:
         """This run's job as Celery carries it, under its present attempt."""
+        if self.plan is not None:
+            return TrainJob(run=self.id, attempt=self.attempt, submitted_at=self.created_at.timestamp(), plan=self.plan)
         if self.choices is None:
             return self.trace_job()
         return GenerateJob(trace=self.trace_job(), choices=Choices(**self.choices))
 
     def trace_job(self) -> TraceJob:
         """What is read at first: of a run that writes, the text before it."""
+        assert self.checkpoint is not None, "a training reads no text"
         return TraceJob(
             run=self.id,
             attempt=self.attempt,

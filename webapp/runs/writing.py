@@ -39,7 +39,7 @@ def trace_of(run: Run, told: Replay) -> TraceJob:
     if run.choices is None:
         return job
     ids = {name: [token["id"] for token in told.tokens if token["sequence"] == name] for name in ("encoder", "decoder")}
-    if run.checkpoint.encodes:
+    if run.checkpoint and run.checkpoint.encodes:
         return replace(job, text=None, ids=ids["encoder"], target=None, target_ids=ids["decoder"])
     return replace(job, text=None, ids=ids["decoder"])
 

@@ -69,17 +69,8 @@ def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
     """
     return Program(
         name=f"worker{number}",
-        command=[
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"),
-            *("--pool", "threads", "--concurrency", "1", "--queues", "interactive"),
-            *("--hostname", f"interactive{number}@%h", "--without-gossip", "--without-mingle"),
-            *("--loglevel", "INFO"),
-        ],
-        environment={
-            **{name: value for name, value in environment.items() if name not in WEB_SECRETS},
-            # Celery warns of pickled messages under root; ours are JSON.
-            "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
-        },
+        command=_celery("interactive", number),
+        environment=_for_workers(environment),
         ready=lambda: answers(port, "/readyz"),
         welcome="The first worker is ready: runs start at once." if number == 1 else "",
         needed=False,
@@ -87,6 +78,36 @@ def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
         grace_s=1.5,
         remedy="Its last lines above say why. Runs that are done can be read; new ones wait for a worker.",
     )
+
+
+def trainer(number: int, environment: Mapping[str, str]) -> Program:
+    """Trains models, and gives way to every other program while it does."""
+    return Program(
+        name=f"trainer{number}",
+        command=["nice", "-n", "19", *_celery("train", number)],
+        environment=_for_workers(environment),
+        needed=False,
+        stop_rank=1,
+        grace_s=1.5,
+        remedy="Its last lines above say why. Trainings wait for it, and go on from their last checkpoint.",
+    )
+
+
+def _celery(queue: str, number: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"),
+        *("--pool", "threads", "--concurrency", "1", "--queues", queue),
+        *("--hostname", f"{queue}{number}@%h", "--without-gossip", "--without-mingle"),
+        *("--loglevel", "INFO"),
+    ]
+
+
+def _for_workers(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **{name: value for name, value in environment.items() if name not in WEB_SECRETS},
+        # Celery warns of pickled messages under root; ours are JSON.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+    }
 
 
 def environment(data: Path, socket: Path | None) -> dict[str, str]:

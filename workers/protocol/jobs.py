@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 QUEUE = "interactive"
+TRAIN_QUEUE = "train"
 TRACE = "trace"
 GENERATE = "generate"
 TILE = "tile"
 PAIR = "pair"
 TOTALS = "totals"
 FLOORS = "floors"
+TRAIN = "train"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,3 +137,20 @@ class FloorsJob(MapJob):
 
     rows: tuple[int, int]
     mass: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob:
+    """Train a model by a plan, as `modelcore.training.plan` reads it; goes on from the run's last checkpoint."""
+
+    run: str
+    attempt: int
+    submitted_at: float
+    plan: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> TrainJob:
+        return cls(**job)

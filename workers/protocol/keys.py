@@ -7,6 +7,7 @@ STREAM_TTL_S = 3600
 ENDED_STREAM_TTL_S = 20
 """An ended run is on disk; its stream stays only for viewers who are reading it now."""
 REPLY_TTL_S = 60
+ORDERS_TTL_S = 86_400
 HEARTBEAT_EVERY_S = 2.0
 HEARTBEAT_TTL_S = 10
 
@@ -38,3 +39,8 @@ def worker(name: str) -> str:
 def reply(token: str) -> str:
     """A list on which one answer to one request is pushed."""
     return f"reply:{token}"
+
+
+def orders(run: str) -> str:
+    """What people ask of a training on its way: JSON, pushed on the right, taken from the left."""
+    return f"run:{run}:orders"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from modelcore.analysis.picture import PictureRead
 from modelcore.analysis.trace import ClassesScored, NextTokens, SiteTraced, TokensRead
@@ -20,6 +22,7 @@ from workers.protocol.events import (
     Probabilities,
     PromptRows,
     Site,
+    Snapshot,
     Step,
     Tokens,
 )
@@ -41,10 +44,7 @@ def tokens(read: TokensRead) -> Encoded:
 def site(traced: SiteTraced) -> Encoded:
     """The overview as bytes, p = scale * (byte / 255) ** 2 a head, and the measures in the order of their names."""
     attention, overview = traced.map, traced.overview
-    maximum_HRC = overview.maximum
-    scale_H = maximum_HRC.amax(dim=(1, 2))
-    relative_HRC = maximum_HRC / scale_H.clamp_min(torch.finfo(torch.float32).tiny)[:, None, None]
-    overview_HRC = (relative_HRC.sqrt() * 255).round().to(torch.uint8)
+    overview_HRC, scale_H = _as_bytes(overview.maximum)
     event = Site(
         site=str(attention.site),
         stack=attention.site.stack,
@@ -62,12 +62,47 @@ def site(traced: SiteTraced) -> Encoded:
         seconds=traced.seconds,
     )
     return event, {
-        "overview": overview_HRC.cpu().contiguous().numpy(),
-        "scale": scale_H.cpu().numpy(),
-        "measures": np.asarray([traced.measures[name] for name in traced.measures], dtype=np.float32),
+        "overview": overview_HRC,
+        "scale": scale_H,
+        "measures": _measures(traced),
         "margin": np.asarray([label.margin for label in traced.labels], dtype=np.float32),
         "confidence": np.asarray([label.confidence for label in traced.labels], dtype=np.float32),
     }
+
+
+def snapshot(step: int, sites: Sequence[SiteTraced]) -> Encoded:
+    """All sites one after another, each as `site` has it."""
+    maps = [traced.map for traced in sites]
+    pictures = [_as_bytes(traced.overview.maximum) for traced in sites]
+    event = Snapshot(
+        step=step,
+        sites=[str(map_.site) for map_ in maps],
+        heads=[map_.heads for map_ in maps],
+        queries=[map_.queries for map_ in maps],
+        keys=[map_.keys for map_ in maps],
+        cell=[traced.overview.cell for traced in sites],
+        causal=[map_.spec.causal for map_ in maps],
+        measures=[list(traced.measures) for traced in sites],
+        labels=[[label.name for label in traced.labels] for traced in sites],
+    )
+    return event, {
+        "overview": np.concatenate([overview.ravel() for overview, _ in pictures]),
+        "scale": np.concatenate([scale_H for _, scale_H in pictures]),
+        "measures": np.concatenate([_measures(traced).ravel() for traced in sites]),
+    }
+
+
+def _as_bytes(maximum_HRC: Tensor) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """p = scale[h] * (byte / 255) ** 2, which keeps faint weights visible."""
+    scale_H = maximum_HRC.amax(dim=(1, 2))
+    relative_HRC = maximum_HRC / scale_H.clamp_min(torch.finfo(torch.float32).tiny)[:, None, None]
+    bytes_HRC = (relative_HRC.sqrt() * 255).round().to(torch.uint8)
+    return bytes_HRC.cpu().contiguous().numpy(), scale_H.cpu().numpy()
+
+
+def _measures(traced: SiteTraced) -> np.ndarray[Any, Any]:
+    """[measures, heads], in the order of their names."""
+    return np.asarray([traced.measures[name] for name in traced.measures], dtype=np.float32)
 
 
 def probabilities(next_tokens: NextTokens, tokenizer: Tokenizer | None) -> Encoded:

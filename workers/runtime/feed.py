@@ -118,6 +118,18 @@ class Feed:
         if not accepted:
             raise SupersededError(f"run {self.run}: attempt {self.attempt} is void")
 
+    def check(self) -> None:
+        """Nothing is sent; for whoever rests for long between two events.
+
+        Raises: SupersededError when a later attempt has taken over.
+        """
+        try:
+            in_force = cast("bytes | None", self._server.get(keys.attempt(self.run)))
+        except redis.RedisError:
+            return
+        if in_force is not None and int(in_force) > self.attempt:
+            raise SupersededError(f"run {self.run}: attempt {self.attempt} is void")
+
     def _last_streamed(self) -> int:
         newest = cast("list[tuple[bytes, Any]]", self._server.xrevrange(keys.frames(self.run), count=1))
         return int(newest[0][0].split(b"-")[0]) if newest else 0

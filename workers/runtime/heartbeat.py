@@ -10,12 +10,13 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import redis
 
 from workers.protocol import keys
+from workers.protocol.jobs import QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Heartbeat:
         device: str,
         implementation: str,
         models: Callable[[], dict[str, str]] = dict,
+        queues: Sequence[str] = (QUEUE,),
     ) -> None:
         """`models` tells the states of this worker's models, by id: ready or loading."""
         self.name = name
@@ -41,6 +43,7 @@ class Heartbeat:
             "pid": os.getpid(),
             "device": device,
             "implementation": implementation,
+            "queues": list(queues),
         }
         self._running: dict[str, int] = {}
         self._stop = threading.Event()

@@ -11,6 +11,7 @@ from celery.signals import worker_ready, worker_shutdown
 
 from kernels import dispatch
 from workers import app as celery_app
+from workers.protocol.jobs import QUEUE
 from workers.runtime.captures import Captures
 from workers.runtime.engine import Engine
 from workers.runtime.feed import Server, client
@@ -27,7 +28,7 @@ class Process:
 
 
 @cache
-def this_process(name: str = "worker") -> Process:
+def this_process(name: str = "worker", queues: tuple[str, ...] = (QUEUE,)) -> Process:
     """Made on first use and kept. Reads which device and which kernels this machine has."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     implementation = dispatch.chosen(torch.device(device)).implementation
@@ -37,7 +38,7 @@ def this_process(name: str = "worker") -> Process:
         server=server,
         engine=engine,
         captures=Captures(celery_app.DATA / "captures"),
-        heartbeat=Heartbeat(server, name, device, implementation, engine.states),
+        heartbeat=Heartbeat(server, name, device, implementation, engine.states, queues),
         implementation=implementation,
     )
 
@@ -52,7 +53,7 @@ def current() -> Process:
 
 @worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
-    _started.append(this_process(sender.hostname))
+    _started.append(this_process(sender.hostname, tuple(sender.app.amqp.queues.consume_from)))
     _started[0].heartbeat.start()
 
 

@@ -17,10 +17,11 @@ from workers.app import app
 from workers.protocol import jobs
 from workers.protocol.jobs import Choices, GenerateJob, TraceJob
 from workers.runtime import encoding
+from workers.runtime.attempts import run_attempt
 from workers.runtime.engine import Resident
 from workers.runtime.feed import Feed
 from workers.runtime.process import Process, current
-from workers.tasks.trace import finished, run_attempt, started
+from workers.tasks.trace import finished, started
 
 Told = TokensRead | Written | PromptRows | BeamsGrown | SiteTraced | NextTokens
 

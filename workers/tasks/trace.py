@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable
 from typing import Any
-
-import torch
 
 from modelcore.analysis.maps import AttentionMap
 from modelcore.analysis.picture import PictureRead
-from modelcore.analysis.trace import ClassesScored, NextTokens, RequestError, SiteTraced, TokensRead
+from modelcore.analysis.trace import ClassesScored, NextTokens, SiteTraced, TokensRead
 from modelcore.checkpoints.class_names import read_class_names
-from modelcore.checkpoints.reader import CheckpointError
-from modelcore.generation.error import GenerationError
-from workers.app import DATA, app
+from workers.app import app
 from workers.protocol import jobs
-from workers.protocol.events import Failed, Finished, Started
+from workers.protocol.events import Finished, Started
 from workers.protocol.jobs import TraceJob
 from workers.runtime import encoding
-from workers.runtime.feed import Feed, SupersededError
+from workers.runtime.attempts import run_attempt
+from workers.runtime.feed import Feed
 from workers.runtime.process import Process, current
 from workers.runtime.tracing import traced
-
-log = logging.getLogger(__name__)
 
 
 @app.task(name=jobs.TRACE)
@@ -36,48 +29,6 @@ def trace(job: dict[str, Any]) -> None:
 
 def run_trace(job: TraceJob, process: Process) -> None:
     run_attempt(job, process, lambda feed: _publish_trace(job, process, feed))
-
-
-def run_attempt(job: TraceJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
-    """Take the attempt, run it, and end it with exactly one last event; keep the maps that `publish` returns."""
-    feed = Feed.take(process.server, DATA, job.run, job.attempt)
-    if feed is None:
-        log.info("run %s: attempt %d was already taken, or the run has ended", job.run, job.attempt)
-        return
-    with feed, process.heartbeat.working(job.run, job.attempt):
-        try:
-            maps = publish(feed)
-        except SupersededError as void:
-            log.info("%s", void)
-            return
-        except (RequestError, GenerationError) as refused:
-            feed.publish(Failed(code=refused.code, message=refused.message))
-            return
-        except CheckpointError as refused:
-            feed.publish(Failed(code="checkpoint_refused", message=str(refused)))
-            return
-        except (MemoryError, torch.OutOfMemoryError):
-            log.exception("run %s", job.run)
-            feed.publish(
-                Failed(
-                    code="out_of_memory",
-                    message="The worker has too little memory for this run. Try a shorter text or a smaller model.",
-                )
-            )
-            return
-        except Exception:
-            log.exception("run %s", job.run)
-            feed.publish(
-                Failed(
-                    code="internal",
-                    message=f"The worker failed on this run. Its log says why, under run {job.run}.",
-                )
-            )
-            return
-        try:
-            process.captures.keep(job.run, maps)
-        except OSError as error:
-            log.warning("run %s: its capture could not be kept, tiles will trace again: %s", job.run, error)
 
 
 def _publish_trace(job: TraceJob, process: Process, feed: Feed) -> list[AttentionMap]:

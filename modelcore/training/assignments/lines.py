@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import string
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,7 +27,11 @@ from modelcore.training.tasks import HELD_OUT_OF
 
 ASKS = ">"
 SHORTEST = 2
-REARRANGED = {"copy": str, "reverse": lambda word: word[::-1], "sort": lambda word: "".join(sorted(word))}
+REARRANGED: dict[str, Callable[[str], str]] = {
+    "copy": str,
+    "reverse": lambda word: word[::-1],
+    "sort": lambda word: "".join(sorted(word)),
+}
 
 
 @dataclass(frozen=True)

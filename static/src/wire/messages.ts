@@ -272,6 +272,90 @@ export interface Floors {
   };
 }
 
+/** A worker trains, from `step` on: what was told of later steps is void, what was told before stands. */
+export interface Training {
+  readonly type: "training";
+  readonly seq: number;
+  readonly plan: Readonly<Record<string, string>>;
+  readonly step: number;
+  readonly steps: number;
+  readonly parameters: number;
+}
+
+/** Steps that were done since the last of these; of each its loss in nats, before it, and how it was made. */
+export interface Progress {
+  readonly type: "progress";
+  readonly seq: number;
+  readonly tokens_per_s: number;
+  readonly memory_bytes: number;
+  readonly seconds_left: number | null;
+  readonly arrays: {
+    /** [n] */
+    readonly steps: ShapedArray<"i32">;
+    /** [n] */
+    readonly loss: ShapedArray<"f32">;
+    /** [n] */
+    readonly learning_rate: ShapedArray<"f32">;
+    /** [n] */
+    readonly gradient_norm: ShapedArray<"f32">;
+  };
+}
+
+/** What the model could do after a step, on examples that it is never trained on, by name. */
+export interface Evaluated {
+  readonly type: "evaluated";
+  readonly seq: number;
+  readonly step: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** What every head did with the probe text after a step, all sites one after another, each as `site` tells it. */
+export interface Snapshot {
+  readonly type: "snapshot";
+  readonly seq: number;
+  readonly step: number;
+  readonly sites: readonly string[];
+  readonly heads: readonly number[];
+  readonly queries: readonly number[];
+  readonly keys: readonly number[];
+  readonly cell: readonly number[];
+  readonly causal: readonly boolean[];
+  readonly measures: readonly readonly string[][];
+  readonly labels: readonly readonly string[][];
+  readonly arrays: {
+    /** [values] */
+    readonly overview: ShapedArray<"u8">;
+    /** [heads] */
+    readonly scale: ShapedArray<"f32">;
+    /** [values] */
+    readonly measures: ShapedArray<"f32">;
+  };
+}
+
+/** A checkpoint was written: from this step a killed worker's training goes on. */
+export interface Saved {
+  readonly type: "saved";
+  readonly seq: number;
+  readonly step: number;
+}
+
+/** Somebody changed something on the way: what, after which step, and the new factor of the learning rate. */
+export interface Steered {
+  readonly type: "steered";
+  readonly seq: number;
+  readonly action: "pause" | "go_on" | "checkpoint" | "learning_rate";
+  readonly step: number;
+  readonly rate_factor: number;
+}
+
+/** The model is done, or its training was ended early: its weights lie in the trained models' folder. */
+export interface Trained {
+  readonly type: "trained";
+  readonly seq: number;
+  readonly step: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
 /** The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase. */
 export interface Finished {
   readonly type: "finished";
@@ -308,6 +392,13 @@ export type RunEvent =
   | Pair
   | Totals
   | Floors
+  | Training
+  | Progress
+  | Evaluated
+  | Snapshot
+  | Saved
+  | Steered
+  | Trained
   | Finished
   | Failed
   | Cancelled;

@@ -27,12 +27,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=_port, help="port on 127.0.0.1 (default: 8000 or the next free)")
         parser.add_argument("--workers", type=_count, default=1, help="interactive workers (default: 1)")
+        parser.add_argument("--trainers", type=_count, default=1, help="workers that train models (default: 1)")
 
-    def handle(self, *args: Any, port: int | None, workers: int, **options: Any) -> None:
-        names = ["broker", "web", "recorder", *(f"worker{n + 1}" for n in range(workers))]
+    def handle(self, *args: Any, port: int | None, workers: int, trainers: int, **options: Any) -> None:
+        names = ["broker", "web", "recorder", *_numbered("worker", workers), *_numbered("trainer", trainers)]
         console = Console(sys.stdout, names)
         try:
-            code = _run(console, port, workers)
+            code = _run(console, port, workers, trainers)
         except instance.Refused as refusal:
             console.say(str(refusal))
             code = 1
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         os._exit(code)
 
 
-def _run(console: Console, port: int | None, workers: int) -> int:
+def _run(console: Console, port: int | None, workers: int, trainers: int) -> int:
     """Raises: instance.Refused."""
     instance.open_data_folder(settings.DATA)
     lock = instance.InstanceLock(settings.DATA)
@@ -53,13 +54,13 @@ def _run(console: Console, port: int | None, workers: int) -> int:
             console.say(f"Port {instance.DEFAULT_PORT} is in use; Headlight takes {taken}.")
         lock.announce(f"http://{instance.HOST}:{taken}")
         _prepare_database(console)
-        code = asyncio.run(live(_programs(taken, listener.fileno(), workers), console))
+        code = asyncio.run(live(_programs(taken, listener.fileno(), workers, trainers), console))
     lock.release()
     console.say("Every process has ended.")
     return code
 
 
-def _programs(port: int, descriptor: int, workers: int) -> list[Program]:
+def _programs(port: int, descriptor: int, workers: int, trainers: int) -> list[Program]:
     socket = None if os.environ.get("REDIS_URL") else broker.socket_path(settings.DATA)
     environment = roster.environment(settings.DATA, socket)
     return [
@@ -67,7 +68,12 @@ def _programs(port: int, descriptor: int, workers: int) -> list[Program]:
         roster.web(port, descriptor, environment),
         roster.recorder(environment),
         *(roster.worker(n + 1, port, environment) for n in range(workers)),
+        *(roster.trainer(n + 1, environment) for n in range(trainers)),
     ]
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name}{n + 1}" for n in range(count)]
 
 
 def _prepare_database(console: Console) -> None:

@@ -1,0 +1,112 @@
+"""Somebody starts a training, steers it, and finds its model in the library."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from tests.webapp.conftest import MANIFEST
+from webapp.checkpoints.models import Checkpoint
+from webapp.record import keeper
+from webapp.runs.models import Run
+from workers.protocol import keys, trainings
+from workers.protocol.jobs import TrainJob
+
+PLAN = {"assignment": "copy", "steps": 20}
+
+
+def post(client: Client, address: str, body: dict[str, Any]) -> Any:
+    return client.post(f"/api/v1/{address}", body, content_type="application/json")
+
+
+@pytest.fixture
+def training(db: None, broker: redis.Redis) -> Run:
+    return Run.objects.create(kind="train", plan=PLAN)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_training_is_written_down_and_sent_to_those_who_train(
+    client: Client, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[str, Any, str]] = []
+    monkeypatch.setattr("webapp.dispatch._send", lambda task, job, queue="interactive": sent.append((task, job, queue)))
+    answer = post(client, "trainings", PLAN)
+    assert answer.status_code == 201, answer.json()
+    told = answer.json()
+    assert told["page"] == f"/trainings/{told['id']}" and told["plan"]["layers"] == 2 and told["model"] is None
+    ((task, job, queue),) = sent
+    assert (task, queue) == ("train", "train") and isinstance(job, TrainJob) and job.plan["steps"] == 20
+    assert client.get("/api/v1/trainings").json()["trainings"][0]["id"] == told["id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"assignment": "chess"}, "assignment"),
+        ({"heads": 3}, "heads"),
+        ({"layers": 99}, "layers"),
+        ({"learning_rate": -1}, "learning_rate"),
+        ({"assignment": "text"}, "text"),
+        ({"speed": 3}, "speed"),
+    ],
+)
+def test_plan_that_cannot_be_is_refused_by_its_field(
+    client: Client, db: None, changes: dict[str, Any], field: str
+) -> None:
+    answer = post(client, "trainings", {**PLAN, **changes})
+    assert answer.status_code == 422 and answer.json()["error"]["field"] == field
+    assert not Run.objects.exists()
+
+
+def test_orders_wait_where_the_trainer_looks(client: Client, training: Run, broker: redis.Redis) -> None:
+    assert post(client, f"trainings/{training.id}/orders", {"action": "pause"}).status_code == 202
+    assert (
+        post(client, f"trainings/{training.id}/orders", {"action": "learning_rate", "factor": 0.5}).status_code == 202
+    )
+    waiting = [json.loads(order) for order in broker.lrange(keys.orders(training.id), 0, -1)]  # type: ignore[union-attr]
+    assert waiting == [{"action": "pause"}, {"action": "learning_rate", "factor": 0.5}]
+    refused = post(client, f"trainings/{training.id}/orders", {"action": "pause", "factor": 2})
+    assert refused.status_code == 422
+    training.state = "finished"
+    training.save()
+    assert post(client, f"trainings/{training.id}/orders", {"action": "go_on"}).status_code == 409
+
+
+def test_run_that_reads_a_text_is_no_training(client: Client, run: Run) -> None:
+    assert client.get(f"/api/v1/trainings/{run.id}").status_code == 404
+
+
+def test_model_of_a_finished_training_is_in_the_library(client: Client, training: Run) -> None:
+    folder = trainings.model_folder(settings.DATA, training.id)
+    folder.mkdir(parents=True)
+    (folder / trainings.CARD).write_text(json.dumps({"name": "Trained: copy", "sentence": "It copies."}))
+    (folder / trainings.MANIFEST).write_text(json.dumps(MANIFEST))
+    for _ in range(2):
+        keeper.record({"run": training.id, "attempt": 1, "event": "finished", "implementation": "cpu", "timings": {}})
+    checkpoint = Checkpoint.objects.get()
+    assert (checkpoint.name, checkpoint.manifest["heads"]) == ("Trained: copy", 2)
+    assert client.get(f"/api/v1/trainings/{training.id}").json()["model"] == checkpoint.id
+
+
+def test_training_that_waits_for_its_own_queue_is_not_sent_twice(
+    training: Run, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing waited for the interactive workers, a training that did was taken for lost."""
+    Run.objects.update(dispatched_at=timezone.now() - timedelta(seconds=60))
+    keeper.dispatch.broker_came_back_empty()
+    broker.rpush("train", "a job")
+    keeper.send_waiting()
+    training.refresh_from_db()
+    assert training.attempt == 1
+    broker.delete("train")
+    monkeypatch.setattr("webapp.dispatch._send", lambda *_: True)
+    keeper.send_waiting()
+    training.refresh_from_db()
+    assert training.attempt == 2

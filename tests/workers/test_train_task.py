@@ -1,0 +1,136 @@
+"""A worker trains: what it tells, what it keeps, and how it goes on where another one was killed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+
+from modelcore.opening import open_any
+from modelcore.training.session import Session
+from workers.protocol import archive, frame, keys, trainings
+from workers.protocol.events import Snapshot
+from workers.protocol.frame import Frame
+from workers.protocol.jobs import TrainJob
+from workers.runtime.feed import Feed
+from workers.runtime.process import Process
+from workers.tasks import train
+from workers.tasks.train import run_train
+
+PLAN = {
+    **{"assignment": "copy", "layers": 1, "heads": 2, "width": 32, "batch": 8, "length": 16, "warmup": 2},
+    **{"steps": 12, "evaluate_every": 6, "snapshot_every": 6, "checkpoint_every": 4},
+}
+JOB = TrainJob(run="r", attempt=1, submitted_at=0.0, plan=PLAN)
+
+
+def told(tmp_path: Path, run: str = "r") -> list[Frame]:
+    return [frame.decode(stored.frame) for stored in archive.read(archive.folder(tmp_path, run))]
+
+
+def of(frames: list[Frame], kind: str) -> list[Any]:
+    return [one.event for one in frames if one.event.type == kind]
+
+
+def losses(frames: list[Frame]) -> dict[int, float]:
+    """By step; what a later attempt says of a step stands."""
+    curve: dict[int, float] = {}
+    for event, arrays in frames:
+        if event.type == "progress":
+            steps, values = (np.asarray(arrays[name]).tolist() for name in ("steps", "loss"))
+            curve |= dict(zip(steps, values, strict=True))
+    return curve
+
+
+def test_training_tells_its_curve_its_heads_and_what_it_made(process: Process, tmp_path: Path) -> None:
+    run_train(JOB, process)
+    frames = told(tmp_path)
+    assert [one.event.type for one in frames][:3] == ["started", "training", "tokens"]
+    assert [one.event.type for one in frames][-2:] == ["trained", "finished"]
+    assert sorted(losses(frames)) == list(range(1, 13))
+    assert [event.step for event in of(frames, "evaluated")] == [0, 6, 12]
+    assert [event.step for event in of(frames, "snapshot")] == [0, 6, 12]
+    assert [event.step for event in of(frames, "saved")] == [4, 8, 12]
+    event, arrays = next(one for one in frames if one.event.type == "snapshot")
+    assert isinstance(event, Snapshot)
+    sizes = zip(event.heads, event.queries, event.keys, event.cell, strict=True)
+    cells = [heads * -(-queries // cell) * -(-keys // cell) for heads, queries, keys, cell in sizes]
+    assert np.asarray(arrays["overview"]).size == sum(cells)
+    folder = trainings.model_folder(tmp_path, "r")
+    assert open_any(folder).load(device="cpu") is not None
+    assert json.loads((folder / trainings.MANIFEST).read_text())["heads"] == 2
+
+
+def test_worker_that_was_killed_is_followed_by_one_with_the_same_curve(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_train(replace(JOB, run="whole"), process)
+    advance = Session.advance
+
+    def killed_at_ten(session: Session) -> Any:
+        if session.step == 9:
+            raise KeyboardInterrupt
+        return advance(session)
+
+    monkeypatch.setattr(train, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(Session, "advance", killed_at_ten)
+    with pytest.raises(KeyboardInterrupt):
+        run_train(JOB, process)
+    monkeypatch.setattr(Session, "advance", advance)
+    run_train(replace(JOB, attempt=2), process)
+    frames = told(tmp_path)
+    assert [event.step for event in of(frames, "training")] == [0, 8]
+    assert losses(frames) == losses(told(tmp_path, "whole"))
+
+
+def test_run_that_is_stopped_says_nothing_more(process: Process, broker: redis.Redis, tmp_path: Path) -> None:
+    publish = Feed.publish
+
+    def stopped_after_the_first_look(feed: Feed, event: Any, arrays: Any = None) -> None:
+        publish(feed, event, arrays)
+        if event.type == "snapshot":
+            broker.set(keys.attempt("r"), 2)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Feed, "publish", stopped_after_the_first_look)
+        run_train(JOB, process)
+    assert not of(told(tmp_path), "finished") and not of(told(tmp_path), "failed")
+
+
+def test_orders_are_obeyed_before_the_next_step(process: Process, broker: redis.Redis, tmp_path: Path) -> None:
+    for order in (
+        {"action": "learning_rate", "factor": 0.5},
+        {"action": "pause"},
+        {"action": "go_on"},
+        {"action": "checkpoint"},
+    ):
+        broker.rpush(keys.orders("r"), json.dumps(order))
+    run_train(JOB, process)
+    frames = told(tmp_path)
+    assert [event.action for event in of(frames, "steered")] == ["learning_rate", "pause", "go_on", "checkpoint"]
+    rates = np.concatenate([np.asarray(a["learning_rate"]) for e, a in frames if e.type == "progress"])
+    assert rates.max() <= 0.5 * 2e-3 + 1e-9
+    assert of(frames, "finished")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"heads": 3}, "plan_refused", "do not divide"),
+        ({"assignment": "text", "text": "short"}, "plan_refused", "at least"),
+        ({"learning_rate": 10.0, "warmup": 1, "steps": 400, "schedule": "constant", "width": 64}, "diverged", "step"),
+    ],
+)
+def test_training_that_cannot_be_says_why(
+    process: Process, tmp_path: Path, changes: dict[str, Any], code: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if code == "diverged":
+        monkeypatch.setattr("modelcore.training.session.math.isfinite", lambda value: False)
+    run_train(replace(JOB, plan={**PLAN, **changes}), process)
+    (failed,) = of(told(tmp_path), "failed")
+    assert failed.code == code and words in failed.message

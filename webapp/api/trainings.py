@@ -1,0 +1,151 @@
+"""Trainings over HTTP: start one, see how far it is, steer it. Its curve and its heads come over its socket."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+from pydantic import ConfigDict, Field
+
+from webapp import dispatch, stream
+from webapp.api.asking import REFUSALS, find_run
+from webapp.api.errors import ApiError
+from webapp.runs.models import Run
+from webapp.runs.submit import send
+from workers.protocol.jobs import TRAIN_QUEUE
+
+router = Router(tags=["trainings"])
+
+LONGEST_TEXT = 2_000_000
+LISTED = 100
+Action = Literal["pause", "go_on", "checkpoint", "learning_rate"]
+
+
+class PlanRequest(Schema):
+    """What is learned, by which model, how, and how often it is looked at; `modelcore.training.plan` says it all.
+
+    dates and numbers are learned by an encoder–decoder, the others by a decoder. `text` learns a text of yours.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    assignment: Literal["copy", "reverse", "sort", "brackets", "repeats", "dates", "numbers", "text"]
+    text: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    layers: int = Field(2, ge=1, le=24)
+    heads: int = Field(4, ge=1, le=32)
+    width: int = Field(64, ge=16, le=1024)
+    dropout: float = Field(0.0, ge=0, le=0.9)
+    label_smoothing: float = Field(0.0, ge=0, le=0.9)
+    steps: int = Field(1000, ge=1, le=1_000_000)
+    batch: int = Field(32, ge=1, le=1024, description="Sequences in one step.")
+    length: int = Field(32, ge=8, le=1024, description="Tokens of a sequence, of a line, of a window.")
+    learning_rate: float = Field(2e-3, ge=1e-7, le=10, description="At its peak; of noam the factor.")
+    schedule: Literal["cosine", "noam", "constant"] = "cosine"
+    warmup: int = Field(100, ge=1, le=100_000)
+    weight_decay: float = Field(0.01, ge=0, le=1)
+    vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first.")
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    evaluate_every: int = Field(100, ge=1, le=1_000_000)
+    snapshot_every: int = Field(50, ge=1, le=1_000_000)
+    checkpoint_every: int = Field(200, ge=1, le=1_000_000)
+
+
+class OrderRequest(Schema):
+    """`factor` multiplies the planned learning rate from the next step on, and is given with learning_rate alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Action
+    factor: float | None = Field(default=None, gt=0, le=1000)
+
+
+class TrainingAnswer(Schema):
+    """A training; `model` is the library's id of what it made, once it is finished."""
+
+    id: str
+    state: Literal["queued", "running", "finished", "failed", "cancelled"]
+    plan: dict[str, Any]
+    model: str | None
+    error: dict[str, str] | None
+    trainers: int = Field(description="How many workers that train live now.")
+    created_at: datetime
+    socket: str
+    page: str
+
+
+class TrainingsAnswer(Schema):
+    trainings: list[TrainingAnswer]
+
+
+@router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
+def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
+    if payload.width % payload.heads:
+        raise ApiError(
+            422, "plan_refused", f"{payload.heads} heads do not divide a width of {payload.width}.", field="heads"
+        )
+    if (payload.assignment == "text") != (payload.text is not None):
+        raise ApiError(
+            422,
+            "plan_refused",
+            "The task “text” learns a text of yours: give one. The others make their own.",
+            field="text",
+        )
+    run = Run.objects.create(kind="train", plan=payload.model_dump())
+    transaction.on_commit(lambda: send(run))
+    return Status(201, _answer(run))
+
+
+@router.get("/trainings", response={200: TrainingsAnswer, **REFUSALS}, summary="The newest trainings")
+def listed(request: HttpRequest) -> dict[str, Any]:
+    runs = Run.objects.filter(plan__isnull=False)[:LISTED]
+    trainers = len(stream.living(TRAIN_QUEUE))
+    return {"trainings": [_answer(run, trainers) for run in runs]}
+
+
+@router.get("/trainings/{run_id}", response={200: TrainingAnswer, **REFUSALS}, summary="How far a training is")
+def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
+    return _answer(_find(run_id))
+
+
+@router.post(
+    "/trainings/{run_id}/orders",
+    response={202: TrainingAnswer, **REFUSALS},
+    summary="Pause a training, let it go on, save a checkpoint, change its learning rate",
+)
+def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[dict[str, Any]]:
+    """Done before its next step; the socket tells when. To end it: POST /api/v1/runs/{id}/cancel."""
+    run = _find(run_id)
+    if run.state in Run.ENDED:
+        raise ApiError(409, "already_ended", "This training has ended; its model stays as it is.")
+    if (payload.action == "learning_rate") != (payload.factor is not None):
+        raise ApiError(
+            422, "bad_field", "factor goes with the action learning_rate, and with no other.", field="factor"
+        )
+    dispatch.order(run.id, payload.model_dump(exclude_none=True))
+    return Status(202, _answer(run))
+
+
+def _find(run_id: str) -> Run:
+    run = find_run(run_id)
+    if run.plan is None:
+        raise ApiError(404, "unknown_training", "This run trains nothing. GET /api/v1/trainings lists those that do.")
+    return run
+
+
+def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
+    plan = run.plan or {}
+    return {
+        "id": run.id,
+        "state": run.state,
+        # The text may be long, and is asked for by nobody.
+        "plan": {name: value for name, value in plan.items() if name != "text"},
+        "model": run.checkpoint_id,
+        "error": run.error,
+        "trainers": len(stream.living(TRAIN_QUEUE)) if trainers is None else trainers,
+        "created_at": run.created_at,
+        "socket": run.socket,
+        "page": run.page,
+    }

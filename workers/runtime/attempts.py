@@ -1,0 +1,79 @@
+"""One attempt of one run: taken once, ended with exactly one last event, whatever happens on the way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+
+from modelcore.analysis.maps import AttentionMap
+from modelcore.analysis.request import RequestError
+from modelcore.checkpoints.reader import CheckpointError
+from modelcore.generation.error import GenerationError
+from modelcore.training.plan import PlanError
+from modelcore.training.session import DivergedError
+from workers import app as celery_app
+from workers.protocol.events import Failed
+from workers.protocol.jobs import TraceJob, TrainJob
+from workers.runtime.feed import Feed, SupersededError
+from workers.runtime.process import Process
+
+log = logging.getLogger(__name__)
+
+
+def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
+    """Take the attempt, run it, and end it with exactly one last event; keep the maps that `publish` returns."""
+    feed = Feed.take(process.server, celery_app.DATA, job.run, job.attempt)
+    if feed is None:
+        log.info("run %s: attempt %d was already taken, or the run has ended", job.run, job.attempt)
+        return
+    with feed, process.heartbeat.working(job.run, job.attempt):
+        try:
+            maps = publish(feed)
+        except SupersededError as void:
+            log.info("%s", void)
+            return
+        except (RequestError, GenerationError) as refused:
+            feed.publish(Failed(code=refused.code, message=refused.message))
+            return
+        except PlanError as refused:
+            feed.publish(Failed(code="plan_refused", message=refused.message))
+            return
+        except DivergedError as diverged:
+            feed.publish(Failed(code="diverged", message=_diverged(diverged)))
+            return
+        except CheckpointError as refused:
+            feed.publish(Failed(code="checkpoint_refused", message=str(refused)))
+            return
+        except (MemoryError, torch.OutOfMemoryError):
+            log.exception("run %s", job.run)
+            feed.publish(
+                Failed(
+                    code="out_of_memory",
+                    message="The worker has too little memory for this run. Try a shorter text or a smaller model.",
+                )
+            )
+            return
+        except Exception:
+            log.exception("run %s", job.run)
+            feed.publish(
+                Failed(
+                    code="internal",
+                    message=f"The worker failed on this run. Its log says why, under run {job.run}.",
+                )
+            )
+            return
+        if not maps:
+            return
+        try:
+            process.captures.keep(job.run, maps)
+        except OSError as error:
+            log.warning("run %s: its capture could not be kept, tiles will trace again: %s", job.run, error)
+
+
+def _diverged(diverged: DivergedError) -> str:
+    return (
+        f"The loss of step {diverged.step:,} is no number any more; the checkpoint before it is kept. "
+        "Train again with a smaller learning rate or a longer warm-up."
+    )

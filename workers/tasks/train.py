@@ -1,0 +1,205 @@
+"""Train: go through a plan step by step, tell the curve and what heads do, keep what is needed to go on."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from modelcore.analysis.maps import AttentionMap
+from modelcore.checkpoints.writer import write_json
+from modelcore.manifest import describe
+from modelcore.training.loop import StepDone
+from modelcore.training.plan import TrainingPlan
+from modelcore.training.session import Session
+from workers import app as celery_app
+from workers.app import app
+from workers.protocol import jobs, keys, trainings
+from workers.protocol.events import Evaluated, Finished, Progress, Saved, Started, Steered, Trained, Training
+from workers.protocol.jobs import TrainJob
+from workers.runtime import encoding
+from workers.runtime.attempts import run_attempt
+from workers.runtime.feed import Feed
+from workers.runtime.process import Process, current
+
+TELL_EVERY_S = 0.5
+PAUSED_S = 0.2
+
+
+@app.task(name=jobs.TRAIN)
+def train(job: dict[str, Any]) -> None:
+    """Celery's entry."""
+    process = current()
+    run_train(TrainJob.from_json(job), process)
+
+
+def run_train(job: TrainJob, process: Process) -> None:
+    def publish(feed: Feed) -> list[AttentionMap]:
+        _Course(job, process, feed).run()
+        return []
+
+    run_attempt(job, process, publish)
+
+
+@dataclass
+class Untold:
+    """Steps that were done and not yet told."""
+
+    steps: list[StepDone] = field(default_factory=list)
+    tokens: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+
+class _Course:
+    """One attempt at a plan, from `started` to `finished`."""
+
+    def __init__(self, job: TrainJob, process: Process, feed: Feed) -> None:
+        self._job, self._process, self._feed = job, process, feed
+        self._began = time.perf_counter()
+        feed.publish(_started(job, process))
+        plan = TrainingPlan.from_json(job.plan)
+        self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run))
+        self._untold = Untold()
+        self._metrics: dict[str, float] = {}
+        self._saved = self._session.step
+
+    def run(self) -> None:
+        session, plan = self._session, self._session.plan
+        queued_s = max(0.0, time.time() - self._job.submitted_at)
+        self._feed.publish(
+            Training(plan=_readable(plan), step=session.step, steps=plan.steps, parameters=session.parameters)
+        )
+        read, _ = session.probe()
+        for one in read:
+            self._feed.publish(*encoding.tokens(one))
+        if session.step == 0:
+            self._evaluate()
+            self._snapshot()
+        while not session.is_done:
+            self._obey()
+            done, tokens = session.advance()
+            self._untold.steps.append(done)
+            self._untold.tokens += tokens
+            is_last = session.is_done
+            if is_last or time.monotonic() - self._untold.since >= TELL_EVERY_S:
+                self._tell()
+            if is_last or done.step % plan.evaluate_every == 0:
+                self._evaluate()
+            if is_last or done.step % plan.snapshot_every == 0:
+                self._snapshot()
+            if is_last or done.step % plan.checkpoint_every == 0:
+                self._save()
+        self._export()
+        timings = {"queued_s": queued_s, "train_s": time.perf_counter() - self._began}
+        self._feed.publish(Finished(implementation=self._process.implementation, timings=timings))
+
+    def _tell(self) -> None:
+        """The curve since last time, as an increment."""
+        untold, session = self._untold, self._session
+        if not untold.steps:
+            return
+        seconds = max(1e-6, time.monotonic() - untold.since)
+        left = (session.plan.steps - session.step) * seconds / len(untold.steps)
+        columns = {
+            "loss": [done.loss for done in untold.steps],
+            "learning_rate": [done.learning_rate for done in untold.steps],
+            "gradient_norm": [done.gradient_norm for done in untold.steps],
+        }
+        arrays: dict[str, Any] = {name: np.array(column, np.float32) for name, column in columns.items()}
+        arrays["steps"] = np.array([done.step for done in untold.steps], np.int32)
+        event = Progress(tokens_per_s=untold.tokens / seconds, memory_bytes=_memory_bytes(), seconds_left=left)
+        self._feed.publish(event, arrays)
+        self._untold = Untold()
+
+    def _evaluate(self) -> None:
+        self._metrics = self._session.measure()
+        self._feed.publish(Evaluated(step=self._session.step, metrics=self._metrics))
+
+    def _snapshot(self) -> None:
+        _, sites = self._session.probe()
+        self._feed.publish(*encoding.snapshot(self._session.step, sites))
+
+    def _save(self) -> None:
+        if self._saved == self._session.step and self._saved:
+            return
+        self._tell()
+        self._session.save()
+        self._saved = self._session.step
+        self._feed.publish(Saved(step=self._saved))
+
+    def _export(self) -> None:
+        folder = trainings.model_folder(celery_app.DATA, self._job.run)
+        self._session.export(folder)
+        write_json(folder / trainings.CARD, _card(self._job, self._session, self._metrics))
+        # Last: where it stands, everything does.
+        write_json(folder / trainings.MANIFEST, describe(folder))
+        self._feed.publish(Trained(step=self._session.step, metrics=self._metrics))
+
+    def _obey(self) -> None:
+        """Does what people asked for since the last step; while it pauses it waits here, and still hears."""
+        paused = False
+        while True:
+            order = _next_order(self._process, self._job.run)
+            match order:
+                case {"action": "pause"}:
+                    paused = True
+                    self._tell()
+                    self._save()
+                case {"action": "go_on"}:
+                    paused = False
+                case {"action": "checkpoint"}:
+                    self._save()
+                case {"action": "learning_rate", "factor": float() | int() as factor}:
+                    self._session.rate_factor = float(factor)
+            if order:
+                session = self._session
+                self._feed.publish(Steered(action=order["action"], step=session.step, rate_factor=session.rate_factor))
+            elif paused:
+                time.sleep(PAUSED_S)
+                # A run that was stopped while it pauses is told so by its next frame, which nothing else sends.
+                self._feed.check()
+            else:
+                self._untold.since = time.monotonic() if not self._untold.steps else self._untold.since
+                return
+
+
+def _started(job: TrainJob, process: Process) -> Started:
+    return Started(
+        run=job.run,
+        attempt=job.attempt,
+        model="",
+        worker=process.heartbeat.name,
+        device=process.engine.device,
+        dtype="float32",
+        implementation=process.implementation,
+    )
+
+
+def _next_order(process: Process, run: str) -> dict[str, Any] | None:
+    given = cast("bytes | None", process.server.lpop(keys.orders(run)))
+    return None if given is None else json.loads(given)
+
+
+def _readable(plan: TrainingPlan) -> dict[str, str]:
+    """Without the user's text, which may be long, and is the run's."""
+    return {name: f"{value}" for name, value in plan.to_json().items() if name != "text"}
+
+
+def _card(job: TrainJob, session: Session, metrics: dict[str, float]) -> dict[str, Any]:
+    plan = session.plan
+    return {
+        "name": f"Trained: {plan.assignment}",
+        "sentence": f"{plan.layers} layers of {plan.heads} heads, trained here for {session.step:,} steps.",
+        "examples": [],
+        "measured": {"steps": session.step, **metrics},
+        "run": job.run,
+    }
+
+
+def _memory_bytes() -> int:
+    """The most that this process has held; Linux counts it in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
