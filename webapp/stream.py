@@ -92,7 +92,8 @@ def workers(queue: str | None = None) -> list[dict[str, Any]]:
     names = list(server.scan_iter(keys.WORKERS, count=1000))
     beats = cast("list[bytes | None]", server.mget(names)) if names else []
     told = [json.loads(beat) for beat in beats if beat]
-    return [beat for beat in told if queue is None or queue in beat.get("queues", [QUEUE])]  # An older release serves people.
+    # A worker of an older release, which does not say so, serves people.
+    return [beat for beat in told if queue is None or queue in beat.get("queues", [QUEUE])]
 
 
 def living(queue: str) -> list[dict[str, Any]]:
