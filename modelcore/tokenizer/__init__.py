@@ -3,7 +3,7 @@
 from modelcore.tokenizer.error import TokenizerError
 from modelcore.tokenizer.files import TOKENIZER_FILES
 from modelcore.tokenizer.tokenizer import Encoding, Tokenizer
-from modelcore.tokenizer.training import GPT2_END_OF_TEXT, train_byte_level_bpe
+from modelcore.tokenizer.training import GPT2_END_OF_TEXT, train_byte_level_bpe, words_tokenizer
 
 __all__ = [
     "GPT2_END_OF_TEXT",
@@ -12,4 +12,5 @@ __all__ = [
     "Tokenizer",
     "TokenizerError",
     "train_byte_level_bpe",
+    "words_tokenizer",
 ]

@@ -1,4 +1,4 @@
-"""Learns a byte-level vocabulary from texts."""
+"""Makes a vocabulary: byte-level pieces learned from texts, or words that are given."""
 
 from __future__ import annotations
 
@@ -48,4 +48,11 @@ def train_byte_level_bpe(
         inner.post_processor = processors.TemplateProcessing(
             single=f"$A {end_token}", special_tokens=[(end_token, inner.token_to_id(end_token))]
         )
+    return Tokenizer(inner)
+
+
+def words_tokenizer(words: Iterable[str]) -> Tokenizer:
+    """Each word a token, in this order; texts are split at spaces, and nothing but these words is known."""
+    inner = tokenizers.Tokenizer(models.WordLevel({word: id_ for id_, word in enumerate(words)}, unk_token=None))
+    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return Tokenizer(inner)

@@ -7,9 +7,12 @@ from typing import Any, Literal, get_args
 
 from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine
 
-AssignmentName = Literal["copy", "reverse", "sort", "brackets", "repeats", "dates", "numbers", "text"]
+AssignmentName = Literal[
+    "copy", "reverse", "sort", "induction", "brackets", "repeats", "modular", "dates", "numbers", "text"
+]
 ScheduleName = Literal["cosine", "noam", "constant"]
 ASSIGNMENTS: tuple[AssignmentName, ...] = get_args(AssignmentName)
+LINES: frozenset[str] = frozenset({"copy", "reverse", "sort", "induction", "brackets", "repeats"})
 PAIRED: frozenset[str] = frozenset({"dates", "numbers"})
 """Those that an encoder-decoder learns; the others a decoder."""
 
@@ -56,11 +59,11 @@ class TrainingPlan:
         """Raises: PlanError for the first field that does not fit."""
         if self.assignment not in ASSIGNMENTS:
             raise PlanError("assignment", f"There is no task of this name; choose from {', '.join(ASSIGNMENTS)}.")
-        for name, (least, most) in _WHOLE.items():
+        for name, (least, most) in LIMITS_OF_WHOLE.items():
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
                 raise PlanError(name, f"{name} is a whole number from {least:,} to {most:,}.", most)
-        for name, (low, high) in _REAL.items():
+        for name, (low, high) in LIMITS_OF_REAL.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
                 raise PlanError(name, f"{name} is a number from {low:g} to {high:g}.", high)
@@ -93,7 +96,7 @@ class TrainingPlan:
         return cls(**plan)
 
 
-_WHOLE = {
+LIMITS_OF_WHOLE = {
     "layers": (1, 24),
     "heads": (1, 32),
     "width": (16, 1024),
@@ -107,7 +110,7 @@ _WHOLE = {
     "snapshot_every": (1, 1_000_000),
     "checkpoint_every": (1, 1_000_000),
 }
-_REAL = {
+LIMITS_OF_REAL = {
     "dropout": (0.0, 0.9),
     "label_smoothing": (0.0, 0.9),
     "learning_rate": (1e-7, 10.0),

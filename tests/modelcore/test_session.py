@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from modelcore.opening import open_any
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
 from modelcore.training.session import LAST, DivergedError, Session
 
@@ -94,12 +95,16 @@ def test_cut_off_while_it_was_saved_it_keeps_the_checkpoint_before(
     assert (tmp_path / LAST).read_bytes() == kept
 
 
-def test_result_opens_in_transformers(tmp_path: Path) -> None:
-    session = Session(plan(), tmp_path)
+@pytest.mark.parametrize("assignment", ["copy", "modular", "text"])
+def test_result_opens_in_transformers_and_here(assignment: Any, tmp_path: Path) -> None:
+    session = Session(plan(assignment), tmp_path)
     losses(session)
     session.export(tmp_path / "out")
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
-    ids = torch.tensor([session.assignment.probe.ids or session.assignment.tokenizer.encode("ab>ab").ids])
+    opened = open_any(tmp_path / "out")
+    assert opened.tokenizer is not None
+    probe = session.assignment.probe
+    ids = torch.tensor([probe.ids or opened.tokenizer.encode(probe.text or "").ids])
     session.model.eval()
     with torch.inference_mode():
         assert (session.model(ids) - theirs(ids).logits).abs().max() < 1e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,9 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
+from modelcore.training.plan import ASSIGNMENTS, LIMITS_OF_REAL, LIMITS_OF_WHOLE, TrainingPlan
 from tests.webapp.conftest import MANIFEST
+from webapp.api.trainings import PlanRequest
 from webapp.checkpoints.models import Checkpoint
 from webapp.record import keeper
 from webapp.runs.models import Run
@@ -110,3 +113,15 @@ def test_training_that_waits_for_its_own_queue_is_not_sent_twice(
     keeper.send_waiting()
     training.refresh_from_db()
     assert training.attempt == 2
+
+
+def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
+    schema = PlanRequest.model_json_schema()["properties"]
+    fields = {field.name: field for field in dataclasses.fields(TrainingPlan)}
+    assert set(schema) == set(fields)
+    assert tuple(schema["assignment"]["enum"]) == ASSIGNMENTS
+    for name, field in fields.items():
+        if field.default is not dataclasses.MISSING:
+            assert schema[name].get("default") == field.default, name
+    for name, bounds in (LIMITS_OF_WHOLE | LIMITS_OF_REAL).items():
+        assert (schema[name]["minimum"], schema[name]["maximum"]) == bounds, name

@@ -32,7 +32,9 @@ class PlanRequest(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    assignment: Literal["copy", "reverse", "sort", "brackets", "repeats", "dates", "numbers", "text"]
+    assignment: Literal[
+        "copy", "reverse", "sort", "induction", "brackets", "repeats", "modular", "dates", "numbers", "text"
+    ]
     text: str | None = Field(default=None, max_length=LONGEST_TEXT)
     layers: int = Field(2, ge=1, le=24)
     heads: int = Field(4, ge=1, le=32)

@@ -1,4 +1,4 @@
-"""Lines of characters whose later part answers the earlier one: copy, reverse, sort, brackets, repeats."""
+"""Lines of characters whose later part answers the earlier one: copy, reverse, sort, induction, brackets, repeats."""
 
 # B batch, N characters of a line, V vocabulary
 
@@ -57,6 +57,7 @@ class LineAssignment:
     """A decoder that reads a byte a token, and is trained on the answers alone.
 
     word>drow   copy, reverse and sort rearrange what stands before the sign
+    qmbqmbqmb   induction says again what followed the last time (Olsson et al. 2022)
     a(b[cd]e)   brackets and repeats ask at every place (`modelcore.training.patterns`)
     """
 
@@ -125,6 +126,12 @@ def draw_line(assignment: str, generator: random.Random, length: int) -> Line:
     if assignment in ("brackets", "repeats"):
         drawn = (draw_brackets if assignment == "brackets" else draw_repeats)(generator, length)
         return Line(drawn.text, drawn.answers)
+    if assignment == "induction":
+        word = "".join(generator.choices(string.ascii_lowercase, k=generator.randint(SHORTEST + 1, length // 2)))
+        text = (word * length)[:length]
+        return Line(
+            text, tuple(None if place < len(word) - 1 else told for place, told in enumerate([*text[1:], None]))
+        )
     longest = (length - 1) // 2
     word = "".join(generator.choices(string.ascii_lowercase, k=generator.randint(SHORTEST, longest)))
     answer = REARRANGED[assignment](word)
