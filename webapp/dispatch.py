@@ -17,7 +17,19 @@ from webapp import stream
 from workers.app import app
 from workers.protocol import jobs, keys
 from workers.protocol.frame import Frame, decode
-from workers.protocol.jobs import FloorsJob, GenerateJob, MapJob, PairJob, TileJob, TotalsJob, TraceJob, TrainJob
+from workers.protocol.jobs import (
+    CompareJob,
+    DifferenceJob,
+    FloorsJob,
+    GenerateJob,
+    PairJob,
+    ReadingJob,
+    Sequences,
+    TileJob,
+    TotalsJob,
+    TraceJob,
+    TrainJob,
+)
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +93,41 @@ async def ask_floors(trace: TraceJob, site: str, head: int, rows: range, mass: f
     return await _ask(jobs.FLOORS, job)
 
 
+async def ask_comparison(
+    trace: TraceJob, other: TraceJob, sequences: dict[str, Sequences], sites: list[str], most_weights: int
+) -> Frame:
+    """Have a worker compare two runs: a `comparison` frame, or a `failed` one. Raises: as ask_tile."""
+    job = CompareJob(
+        trace=trace, reply=_reply(), other=other, sequences=sequences, sites=sites, most_weights=most_weights
+    )
+    return await _ask(jobs.COMPARE, job)
+
+
+async def ask_difference(
+    trace: TraceJob,
+    other: TraceJob,
+    sequences: dict[str, Sequences],
+    site: str,
+    head: int,
+    rows: range,
+    cols: range,
+    cell: int,
+) -> Frame:
+    """Have a worker take a map from another: a `difference` frame, or a `failed` one. Raises: as ask_tile."""
+    job = DifferenceJob(
+        trace=trace,
+        reply=_reply(),
+        site=site,
+        head=head,
+        other=other,
+        sequences=sequences,
+        rows=(rows.start, rows.stop),
+        cols=(cols.start, cols.stop),
+        cell=cell,
+    )
+    return await _ask(jobs.DIFFERENCE, job)
+
+
 def queue_length(queue: str) -> int:
     """How many jobs wait for a worker of this queue. Raises: redis.RedisError where the broker is away."""
     return int(_server().llen(queue))
@@ -96,7 +143,7 @@ def _reply() -> str:
     return secrets.token_hex(16)
 
 
-async def _ask(task: str, job: MapJob) -> Frame:
+async def _ask(task: str, job: ReadingJob) -> Frame:
     if not await sync_to_async(_send, thread_sensitive=False)(task, job):
         raise WorkersAwayError
     reply = await stream.reply(job.reply, settings.TILE_WAIT_S)
@@ -105,7 +152,7 @@ async def _ask(task: str, job: MapJob) -> Frame:
     return decode(reply)
 
 
-def _send(task: str, job: TraceJob | GenerateJob | MapJob | TrainJob, queue: str = jobs.QUEUE) -> bool:
+def _send(task: str, job: TraceJob | GenerateJob | ReadingJob | TrainJob, queue: str = jobs.QUEUE) -> bool:
     try:
         app.send_task(task, args=[job.to_json()], queue=queue, retry=False)
     except (OperationalError, redis.RedisError, OSError) as error:

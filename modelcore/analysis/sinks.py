@@ -53,11 +53,9 @@ class Sight:
     def of(cls, map_: AttentionMap, keys: KeyTokens) -> Sight:
         spec, device = map_.spec, map_.lse_BHQ.device
         special_K = keys.special_K.to(device)
-        start = 0 if spec.key_starts is None else int(spec.key_starts[0])
+        start = _start(map_)
         first = start if map_.site.kind == "self" else None
-        sinks_K = special_K.clone()
-        if first is not None:
-            sinks_K[first : first + 1] = True
+        sinks_K = sink_keys(map_, special_K)
         marks_K = keys.punctuation_K.to(device) & ~sinks_K
 
         position_Q1 = torch.arange(map_.queries, device=device)[:, None]
@@ -74,6 +72,18 @@ class Sight:
         near_Q = torch.minimum(near_QO.sum(-1), seen_Q)
         kinds = (torch.ones_like(free_Q), seen_Q > 0, recurring_Q, marks_Q / free_Q, near_Q / free_Q, free_Q.log())
         return cls(first, sinks_K, special_K, marks_K, near_QO, torch.stack([kind.float() for kind in kinds], 1))
+
+
+def sink_keys(map_: AttentionMap, special_K: Tensor) -> Tensor:
+    """Which keys are sinks: special tokens, and of a sequence that looks at itself the first one."""
+    sinks_K = special_K.clone()
+    if map_.site.kind == "self":
+        sinks_K[_start(map_) : _start(map_) + 1] = True
+    return sinks_K
+
+
+def _start(map_: AttentionMap) -> int:
+    return 0 if map_.spec.key_starts is None else int(map_.spec.key_starts[0])
 
 
 def _seen(map_: AttentionMap, position_Q: Tensor, start: int, of_NK: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.parser import Parser
 
-from webapp.api import checkpoints, errors, pictures, readings, runs, trainings
+from webapp.api import checkpoints, comparisons, errors, pictures, readings, runs, trainings
 from webapp.api.errors import ApiError
 
 
@@ -43,3 +43,4 @@ api.add_router("", runs.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", trainings.router)
+api.add_router("", comparisons.router)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
@@ -15,6 +13,7 @@ from webapp import dispatch
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
+from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
 from webapp.checkpoints.models import Checkpoint
 from webapp.fleet import fleet
@@ -26,8 +25,6 @@ from webapp.runs.submit import submit_trace
 from webapp.runs.writing import tree_of
 
 router = Router(tags=["runs"])
-
-NPY = "application/x-npy"
 
 
 @router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text or a picture")
@@ -129,19 +126,10 @@ async def read_map(
 ) -> HttpResponse:
     """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. Every full row sums to 1."""
     trace, shape = await sync_to_async(find_head)(run_id, site, head)
-    if cell < 1 or cell & (cell - 1):
-        raise ApiError(422, "bad_cell", "cell is a power of two: 1, 2, 4 and so on.", field="cell")
+    check_cell(cell)
     row_range = span("rows", rows, shape["queries"], cell)
     col_range = span("cols", cols, shape["keys"], cell)
-    values = -(-len(row_range) // cell) * -(-len(col_range) // cell)
-    if values > settings.MAP_LIMIT_VALUES:
-        raise ApiError(
-            413,
-            "rectangle_too_large",
-            f"This rectangle has {values:,} values; one answer holds {settings.MAP_LIMIT_VALUES:,}. "
-            "Ask for fewer rows and columns, or for a larger cell.",
-            limit=settings.MAP_LIMIT_VALUES,
-        )
+    check_rectangle(row_range, col_range, cell)
     tile, arrays = await answered(dispatch.ask_tile(trace, site, head, row_range, col_range, cell))
     return _map(request, tile, np.asarray(arrays["weights"]))
 
@@ -182,10 +170,8 @@ def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, to
 
 
 def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> HttpResponse:
-    if (request.accepts(NPY) and not request.accepts("application/json")) or request.headers.get("Accept") == NPY:
-        buffer = io.BytesIO()
-        np.save(buffer, weights, allow_pickle=False)
-        response = HttpResponse(buffer.getvalue(), content_type=NPY)
+    if wants_npy(request):
+        response = npy(weights)
     else:
         answer = MapAnswer(
             site=tile.site,

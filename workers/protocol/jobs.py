@@ -14,6 +14,8 @@ PAIR = "pair"
 TOTALS = "totals"
 FLOORS = "floors"
 TRAIN = "train"
+COMPARE = "compare"
+DIFFERENCE = "difference"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +88,14 @@ class GenerateJob:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapJob:
-    """Read something off one head's map, and answer on `reply`.
+class ReadingJob:
+    """Read something off a run's maps, and answer on `reply`.
 
-    Carries the trace that made the map: where q, k and the log-sum-exp are gone, the worker traces again.
+    Carries the trace that made the maps: where q, k and the log-sum-exp are gone, the worker traces again.
     """
 
     trace: TraceJob
     reply: str
-    site: str
-    head: int
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -105,6 +105,14 @@ class MapJob:
         """Spans of rows and columns are tuples, which JSON has not."""
         spans: dict[str, Any] = {name: tuple(job[name]) for name in ("rows", "cols") if name in job}
         return cls(**{**job, **spans, "trace": TraceJob.from_json(job["trace"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapJob(ReadingJob):
+    """Read something off one head's map."""
+
+    site: str
+    head: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,3 +162,56 @@ class TrainJob:
     @classmethod
     def from_json(cls, job: dict[str, Any]) -> TrainJob:
         return cls(**job)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequences:
+    """What two runs read in one sequence: of each token what it is known by, the same in both runs where it is the
+    same token, and whether it is special; and the pairs of places that somebody made by hand.
+    """
+
+    a: list[str]
+    b: list[str]
+    special_a: list[bool]
+    special_b: list[bool]
+    by_hand: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareJob(ReadingJob):
+    """Compare two runs over all heads of some sites; `trace` made the first run's maps, `other` the second's.
+
+    At most `most_weights` weights of each site are read.
+    """
+
+    other: TraceJob
+    sequences: dict[str, Sequences]
+    sites: list[str]
+    most_weights: int
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> Self:
+        return super().from_json({**job, **_compared(job)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceJob(MapJob):
+    """Take a rectangle of the first run's map from the same of the second's; as CompareJob and TileJob."""
+
+    other: TraceJob
+    sequences: dict[str, Sequences]
+    rows: tuple[int, int]
+    cols: tuple[int, int]
+    cell: int = 1
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> Self:
+        return super().from_json({**job, **_compared(job)})
+
+
+def _compared(job: dict[str, Any]) -> dict[str, Any]:
+    sequences = {
+        name: Sequences(**{**told, "by_hand": [tuple(pair) for pair in told["by_hand"]]})
+        for name, told in job["sequences"].items()
+    }
+    return {"other": TraceJob.from_json(job["other"]), "sequences": sequences}

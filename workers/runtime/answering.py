@@ -10,7 +10,7 @@ from modelcore.analysis.trace import RequestError, SiteTraced
 from modelcore.checkpoints.reader import CheckpointError
 from workers.protocol import frame
 from workers.protocol.events import Failed
-from workers.protocol.jobs import MapJob
+from workers.protocol.jobs import MapJob, ReadingJob, TraceJob
 from workers.runtime.feed import answer
 from workers.runtime.process import Process
 from workers.runtime.tracing import traced
@@ -18,7 +18,7 @@ from workers.runtime.tracing import traced
 log = logging.getLogger(__name__)
 
 
-def answer_always(job: MapJob, process: Process, make: Callable[[], bytes]) -> None:
+def answer_always(job: ReadingJob, process: Process, make: Callable[[], bytes]) -> None:
     """Answers with the frame that is made, or with the reason why there is none: nobody waits in vain."""
     try:
         reply = make()
@@ -31,12 +31,15 @@ def answer_always(job: MapJob, process: Process, make: Callable[[], bytes]) -> N
 
 
 def map_of(job: MapJob, process: Process) -> AttentionMap:
-    """The map as kept, or traced again after it was evicted, which nobody sees but in the waiting."""
-    run = job.trace.run
-    kept = process.captures.open(run)
+    return maps_of(job.trace, process)[job.site]
+
+
+def maps_of(trace: TraceJob, process: Process) -> dict[str, AttentionMap]:
+    """A run's maps by site as kept, or traced again after they were evicted, which nobody sees but in the waiting."""
+    kept = process.captures.open(trace.run)
     if kept is not None:
-        return kept[job.site]
-    resident, _ = process.engine.model(job.trace.source)
-    maps = [step.map for step in traced(job.trace, resident) if isinstance(step, SiteTraced)]
-    process.captures.keep(run, maps)
-    return {str(attention.site): attention for attention in maps}[job.site]
+        return kept
+    resident, _ = process.engine.model(trace.source)
+    maps = [step.map for step in traced(trace, resident) if isinstance(step, SiteTraced)]
+    process.captures.keep(trace.run, maps)
+    return {str(attention.site): attention for attention in maps}

@@ -110,6 +110,8 @@ export function fold(run: Run, event: RunEvent): Run {
     case "pair":
     case "totals":
     case "floors":
+    case "comparison":
+    case "difference":
       return run;
   }
 }

@@ -356,6 +356,53 @@ export interface Trained {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** Two runs compared over the sites that both have: how far each head changed from the first to the second. */
+export interface Comparison {
+  readonly type: "comparison";
+  readonly seq: number;
+  readonly sites: readonly string[];
+  readonly heads: readonly number[];
+  readonly rows_read: readonly number[];
+  readonly rows_shared: readonly number[];
+  readonly implementation: string;
+  readonly arrays: {
+    /** [heads] */
+    readonly distance: ShapedArray<"f32">;
+    /** [heads, k] */
+    readonly row: ShapedArray<"i32">;
+    /** [heads, k] */
+    readonly row_distance: ShapedArray<"f32">;
+    /** [heads, k] */
+    readonly key_a: ShapedArray<"i32">;
+    /** [heads, k] */
+    readonly weight_a: ShapedArray<"f32">;
+    /** [heads, k] */
+    readonly key_b: ShapedArray<"i32">;
+    /** [heads, k] */
+    readonly weight_b: ShapedArray<"f32">;
+    /** [n, 2] */
+    readonly encoder_pairs: ShapedArray<"i32">;
+    /** [n, 2] */
+    readonly decoder_pairs: ShapedArray<"i32">;
+  };
+}
+
+/** Weights of a second run's map less those of the first's, on a rectangle of the first; NaN where a row or a key has no partner in the second. With cell > 1 the value furthest from 0 of every cell x cell tokens. */
+export interface Difference {
+  readonly type: "difference";
+  readonly seq: number;
+  readonly site: string;
+  readonly head: number;
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+  readonly cell: number;
+  readonly implementation: string;
+  readonly arrays: {
+    /** [rows, cols] */
+    readonly weights: ShapedArray<"f32">;
+  };
+}
+
 /** The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase. */
 export interface Finished {
   readonly type: "finished";
@@ -399,6 +446,8 @@ export type RunEvent =
   | Saved
   | Steered
   | Trained
+  | Comparison
+  | Difference
   | Finished
   | Failed
   | Cancelled;
