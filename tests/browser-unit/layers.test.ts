@@ -11,8 +11,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   gl: [],
   state: ["wire", "language"],
   tiles: ["wire", "gl"],
+  plot: ["dom", "state", "tiles", "gl", "language", "wire"],
   figures: ["gl"],
-  views: ["dom", "state", "tiles", "gl", "figures", "language"],
+  views: ["plot", "dom", "state", "tiles", "gl", "figures", "language"],
   pages: ["views", "dom", "state", "tiles", "gl", "language", "css", "icon.svg"],
 };
 

@@ -272,9 +272,9 @@ def _has_something_in_common(both: Sequences) -> bool:
 
 
 def _head(told: dict[str, list[Any]], site: str, head: int, place: int) -> ChangedHead:
-    columns = ("row", "row_distance", "key_a", "weight_a", "key_b", "weight_b")
-    of_head = (told[name][place] for name in columns)
     partners = dict(told[f"{site.partition('.')[0]}_pairs"])
+    names = ("row", "row_distance", "key_a", "weight_a", "key_b", "weight_b")
+    changed = zip(*(told[name][place] for name in names), strict=True)
     rows = [
         ChangedRow(
             row=row,
@@ -283,9 +283,7 @@ def _head(told: dict[str, list[Any]], site: str, head: int, place: int) -> Chang
             a=StrongestKey(key=key_a, weight=weight_a),
             b=StrongestKey(key=key_b, weight=weight_b),
         )
-        for row, distance, key_a, weight_a, key_b, weight_b in zip(
-            *(told[name][place] for name in columns), strict=True
-        )
+        for row, distance, key_a, weight_a, key_b, weight_b in changed
         if row >= 0
     ]
     return ChangedHead(site=site, head=head, distance=_or_null(told["distance"][place]), rows=rows)

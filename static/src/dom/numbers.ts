@@ -9,7 +9,14 @@ export function share(value: number): string {
   return value.toFixed(value < 0.0995 ? 3 : 2).slice(1);
 }
 
-/** The same with every digit that a float32 can tell, for a hover that must be exact. */
+/** A difference of two shares, with its sign: "+.12", "−.003", "0". */
+export function signedShare(value: number): string {
+  const size = share(Math.abs(value));
+  if (size === "0") return size;
+  return `${value < 0 ? "−" : "+"}${size}`;
+}
+
+/** A probability with every digit that a float32 can tell, for a hover that must be exact. */
 export function exactShare(value: number): string {
   if (value === 0) return "0";
   if (value < 1e-4) return value.toExponential(2).replace("e-", "e−");

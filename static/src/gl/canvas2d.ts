@@ -1,5 +1,5 @@
 /** The surface without WebGL2: the same pixels, worked out one by one. */
-import { rampShare } from "./scale";
+import { rampShare, signedRampColour } from "./scale";
 import type { Picture, Quad, Surface } from "./surface";
 
 export function openCanvasSurface(canvas: HTMLCanvasElement): Surface {
@@ -65,7 +65,7 @@ function colourOf(
   quad: Quad,
   [top, bottom]: [number, number],
   [left, right]: [number, number],
-  { ramp, scale }: Picture,
+  { ramp, scale, signed = false }: Picture,
 ) {
   const { sheet, layer, cell, origin, reach, floors } = quad;
   const firstKey = (origin[0] + left) * cell;
@@ -77,10 +77,11 @@ function colourOf(
     const floor = floors?.values[y] ?? 0;
     for (let x = left; x <= right; x++) {
       const value = sheet.values[start + x] ?? 0;
-      if (value > most && value >= floor) most = value;
+      if (signed ? Math.abs(value) > Math.abs(most) : value > most && value >= floor) most = value;
     }
   }
   const weight = sheet.values instanceof Uint8Array ? quad.gain * (most / 255) ** 2 : most;
+  if (signed) return signedRampColour(ramp, weight, quad.top, scale);
   const step = Math.round(rampShare(weight, quad.top, scale) * 255) * 4;
   return ramp.bytes.subarray(step, step + 3);
 }

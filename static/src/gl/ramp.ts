@@ -1,6 +1,7 @@
 /**
  * The sequential ramp for weights, monotone in lightness: paper to deep indigo on light, black over ember to pale
- * yellow on dark. Mixed in OKLab, so that equal steps of weight look like equal steps.
+ * yellow on dark. The diverging ramp for differences: blue for less, what is behind the maps for equal, orange for
+ * more, which people tell apart who see no red or no green. Mixed in OKLab, so that equal steps of weight look like equal steps.
  * Source: OKLab, Björn Ottosson 2020, "A perceptual color space for image processing".
  */
 export type Rgb = readonly [number, number, number];
@@ -18,19 +19,35 @@ const STOPS = {
   light: ["#fbfaf7", "#dcdcf2", "#a9aee2", "#6f78cb", "#4146a8", "#231f73", "#120a3f"],
   dark: ["#0a0908", "#2e1410", "#5e2113", "#98380f", "#cf6314", "#f0a43c", "#fbe6a2"],
 };
+const DIVERGING = {
+  light: ["#0b2f6e", "#2166b5", "#6fa8dc", "#c3dbef", "#fbfaf7", "#f7d3ab", "#e89a4c", "#b8600f", "#6e3303"],
+  dark: ["#cfe6ff", "#7db8f5", "#3a7fcb", "#1c4473", "#0a0908", "#6b3a0c", "#b9680f", "#f0a043", "#ffe3bd"],
+};
 const MASKED = { light: "#efece5", dark: "#1d1b19" };
 const PAPER = { light: "#fbfaf7", dark: "#141311" };
 
+/** On a diverging ramp the step of 0; as many steps lie below it as above, and the last of the 256 is not used. */
+export const ZERO_STEP = 127;
+
 export function rampOf(theme: "light" | "dark"): Ramp {
-  const stops = STOPS[theme].map((hex) => toOklab(parseHex(hex)));
+  return { bytes: mixed(STOPS[theme], 255), masked: parseHex(MASKED[theme]), paper: parseHex(PAPER[theme]) };
+}
+
+export function divergingRampOf(theme: "light" | "dark"): Ramp {
+  const bytes = mixed(DIVERGING[theme], 2 * ZERO_STEP);
+  return { bytes, masked: parseHex(MASKED[theme]), paper: parseHex(PAPER[theme]) };
+}
+
+function mixed(hexes: readonly string[], last: number): Uint8Array<ArrayBuffer> {
+  const stops = hexes.map((hex) => toOklab(parseHex(hex)));
   const bytes = new Uint8Array(256 * 4);
   for (let step = 0; step < 256; step++) {
-    const place = (step / 255) * (stops.length - 1);
+    const place = (Math.min(step, last) / last) * (stops.length - 1);
     const lower = Math.min(stops.length - 2, Math.floor(place));
     const colour = fromOklab(mix(stops[lower] as Rgb, stops[lower + 1] as Rgb, place - lower));
     bytes.set([...colour, 255], step * 4);
   }
-  return { bytes, masked: parseHex(MASKED[theme]), paper: parseHex(PAPER[theme]) };
+  return bytes;
 }
 
 /** Relative luminance of a ramp step. Source: WCAG 2.2, "relative luminance". */

@@ -1,4 +1,6 @@
 /** From a weight to a share of the colour ramp. The shader in shaders.ts says the same in GLSL. */
+import { type Ramp, type Rgb, ZERO_STEP } from "./ramp";
+
 export type ScaleName = "linear" | "sqrt" | "log";
 
 /** The log scale shows this many powers of ten below its top. */
@@ -16,4 +18,11 @@ export function weightAt(share: number, top: number, scale: ScaleName): number {
   if (scale === "sqrt") return top * share * share;
   if (scale === "log") return top * 10 ** ((share - 1) * LOG_DECADES);
   return top * share;
+}
+
+/** The colour of a difference: `top` and `-top` take the ends of a diverging ramp. */
+export function signedRampColour(ramp: Ramp, difference: number, top: number, scale: ScaleName): Rgb {
+  const share = Math.sign(difference) * rampShare(Math.abs(difference), top, scale);
+  const step = Math.round((1 + share) * ZERO_STEP) * 4;
+  return [ramp.bytes[step] ?? 0, ramp.bytes[step + 1] ?? 0, ramp.bytes[step + 2] ?? 0];
 }

@@ -1,4 +1,5 @@
 /** The one program: a quad of values, coloured. Names follow Quad in surface.ts. */
+import { ZERO_STEP } from "./ramp";
 import { LOG_DECADES } from "./scale";
 
 export const SCALE_CODES = { linear: 0, sqrt: 1, log: 2 } as const;
@@ -40,6 +41,7 @@ uniform sampler2D floors;
 uniform bool has_floors;
 uniform int scale;
 uniform bool squared;
+uniform bool is_signed;
 uniform vec3 masked;
 in vec2 at;
 flat in vec4 the_part;
@@ -49,6 +51,7 @@ flat in vec2 footprint;
 out vec4 colour;
 
 // Where a pixel covers several values it shows the largest, as the pooled maps do; of those that reach their floor.
+// Of differences it shows the one that is furthest from 0.
 float largest(ivec2 first, ivec2 last, int layer) {
   float most = 0.0;
   for (int y = 0; y < ${MOST_VALUES_PER_PIXEL}; y++) {
@@ -57,7 +60,7 @@ float largest(ivec2 first, ivec2 last, int layer) {
     for (int x = 0; x < ${MOST_VALUES_PER_PIXEL}; x++) {
       if (first.x + x > last.x) break;
       float value = texelFetch(sheet, ivec3(first + ivec2(x, y), layer), 0).r;
-      if (value >= least) most = max(most, value);
+      if (is_signed ? abs(value) > abs(most) : value >= least && value > most) most = value;
     }
   }
   return most;
@@ -86,7 +89,8 @@ void main() {
   }
   float value = largest(first, last, int(the_level.x));
   float weight = squared ? the_level.y * value * value : value;
-  float share = clamp(weight / max(the_level.z, 1e-12), 0.0, 1.0);
-  float place_on_ramp = clamp(ramp_share(share), 0.0, 1.0) * 255.0;
+  float share = clamp(abs(weight) / max(the_level.z, 1e-12), 0.0, 1.0);
+  float part = clamp(ramp_share(share), 0.0, 1.0);
+  float place_on_ramp = is_signed ? (1.0 + sign(weight) * part) * ${ZERO_STEP.toFixed(1)} : part * 255.0;
   colour = texelFetch(ramp, ivec2(int(place_on_ramp + 0.5), 0), 0);
 }`;

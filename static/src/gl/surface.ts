@@ -62,6 +62,8 @@ export interface Picture {
   quads: readonly Quad[];
   scale: ScaleName;
   ramp: Ramp;
+  /** Values are differences: the middle of the ramp is 0, and of several in one pixel the furthest from 0 is shown. */
+  signed?: boolean;
 }
 
 export interface Surface {

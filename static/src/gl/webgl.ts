@@ -7,7 +7,18 @@ import { linkProgram } from "./program";
 
 const TEXTURE_BYTES = 64 * 2 ** 20;
 const NO_LIMIT = 1e9;
-const UNIFORMS = ["canvas_size", "shift", "sheet", "ramp", "scale", "squared", "masked", "floors", "has_floors"] as const;
+const UNIFORMS = [
+  "canvas_size",
+  "shift",
+  "sheet",
+  "ramp",
+  "scale",
+  "squared",
+  "is_signed",
+  "masked",
+  "floors",
+  "has_floors",
+] as const;
 
 interface Program {
   handle: WebGLProgram;
@@ -68,7 +79,7 @@ class WebglSurface implements Surface {
     this.canvas.height = height;
   }
 
-  draw({ quads, batches = [], shift = 0, scale, ramp }: Picture): void {
+  draw({ quads, batches = [], shift = 0, scale, ramp, signed = false }: Picture): void {
     const { gl } = this;
     const program = this.#program;
     if (!program || gl.isContextLost()) return;
@@ -79,6 +90,7 @@ class WebglSurface implements Surface {
     gl.useProgram(program.handle);
     gl.uniform2f(program.uniforms.canvas_size, width, height);
     gl.uniform1i(program.uniforms.scale, SCALE_CODES[scale]);
+    gl.uniform1i(program.uniforms.is_signed, signed ? 1 : 0);
     gl.uniform3f(program.uniforms.masked, ramp.masked[0] / 255, ramp.masked[1] / 255, ramp.masked[2] / 255);
     this.#bindRamp(program, ramp);
     gl.uniform1f(program.uniforms.shift, shift);

@@ -3,9 +3,10 @@ import "../css/index.css";
 import { setText } from "../dom/element";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
-import { type Ramp, rampOf } from "../gl/ramp";
+import { divergingRampOf, type Ramp, rampOf } from "../gl/ramp";
 import { shorten } from "../language/letters";
 import { say } from "../language/say";
+import { Comparison } from "../state/compare";
 import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
 import { nextTitle } from "../state/next";
@@ -17,6 +18,8 @@ import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
 import { Totals } from "../tiles/totals";
 import { mountChart } from "../views/chart";
+import { mountCompareChoice } from "../views/compare/choose";
+import { mountComparison } from "../views/compare/compare";
 import { mountFigures } from "../views/figures/figures";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
@@ -46,9 +49,11 @@ const LONGEST_TITLE = 48;
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
   const ramp = new Store<Ramp>(rampOf(theme.value));
+  const diverging = new Store<Ramp>(divergingRampOf(theme.value));
   theme.subscribe((name) => {
     forgetColours();
     ramp.set(rampOf(name));
+    diverging.set(divergingRampOf(name));
   });
   const explorer = new Explorer(window, app.dataset.run || null);
   const rectangles = new Rectangles(undefined, undefined, (map, area) => explorer.weightsOf(map, area));
@@ -98,6 +103,12 @@ function openPage(app: HTMLElement): void {
     explorer,
     mapState,
   );
+  const comparison = new Comparison(explorer, window);
+  const showComparison = () => app.classList.toggle("comparing", comparison.isOn.value);
+  comparison.isOn.subscribe(showComparison);
+  showComparison();
+  mountCompareChoice(places.tools, places.prompt, explorer, comparison);
+  mountComparison(places.comparison, explorer, comparison, { rectangles, floors }, ramp, diverging);
   mountStatus(places.status, explorer);
   const sheets = mountSheets(places.tabs, [
     { label: say("Heads"), panel: places.headsPanel },
@@ -125,7 +136,10 @@ function openPage(app: HTMLElement): void {
   findHeadsFromAnywhere(search, () => sheets.open(places.headsPanel));
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.
-  void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));
+  void document.fonts.ready.then(() => {
+    ramp.set({ ...ramp.value });
+    diverging.set({ ...diverging.value });
+  });
 }
 
 const app = document.getElementById("app");

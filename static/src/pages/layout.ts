@@ -18,6 +18,7 @@ export interface Places {
   links: HTMLElement;
   mapPanel: HTMLElement;
   mapFoot: HTMLElement;
+  comparison: HTMLElement;
   next: HTMLElement;
   nextTitle: HTMLElement;
   nextTools: HTMLElement;
@@ -120,6 +121,8 @@ export function layOutPage(app: HTMLElement): Places {
   const status = element("footer", { class: "status" });
   const tabs = element("nav", { class: "tabs", "aria-label": say("Panels") });
 
+  const comparison = element("section", { class: "comparison", "aria-label": say("Comparison"), hidden: true });
+
   const bench = element(
     "div",
     { class: "bench" },
@@ -140,6 +143,7 @@ export function layOutPage(app: HTMLElement): Places {
       measuresPanel,
       insidePanel,
     ),
+    comparison,
   );
   const tokensDivider = divider({
     property: "--tokens-height",
@@ -173,6 +177,7 @@ export function layOutPage(app: HTMLElement): Places {
     links,
     mapPanel: mapPlace,
     mapFoot,
+    comparison,
     next,
     nextTitle,
     nextTools,

@@ -52,6 +52,9 @@ export const GREEDY: Choices = {
   length_penalty: null,
 };
 
+/** What a view of another run has not: places in the old text, and what that was compared with. */
+const ELSEWHERE = { token: null, key: null, frame: null, step: null, with: null, pairs: "" } as const;
+
 export class Explorer {
   readonly models = new Store<Model[] | null>(null);
   /** How many workers lived when the models were asked for; null before. */
@@ -188,7 +191,7 @@ export class Explorer {
 
   /** Shows another run of the tree. */
   walkTo(run: { id: string; page: string }): void {
-    this.#address.enter(run.page, { ...this.view.value, token: null, key: null, frame: null, step: null });
+    this.#address.enter(run.page, { ...this.view.value, ...ELSEWHERE });
     this.#openAddress();
   }
 
@@ -201,7 +204,7 @@ export class Explorer {
       const { site, head } = show ?? ((isSameModel && this.selection.value) || { site: null, head: 0 });
       this.hover.set(null);
       const { kind, model, text = null, target = null, text_pair = null, picture = null } = order;
-      const view = { ...this.view.value, site, head, token: null, key: null, frame: null, step: null };
+      const view = { ...this.view.value, ...ELSEWHERE, site, head };
       this.#address.enter(created.page, view);
       this.#follow({ id: created.id, kind, model, text, target, text_pair, picture }, created.socket);
       return true;

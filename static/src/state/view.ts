@@ -50,6 +50,10 @@ export interface View {
   words: boolean;
   /** Of a run that writes: after how many of its tokens it is shown, at rest. null: as it goes. */
   step: number | null;
+  /** The run that this one is compared with. */
+  with: string | null;
+  /** Tokens that were paired by hand for it, as the API takes them: "decoder.3.4,decoder.5.6". */
+  pairs: string;
 }
 
 export const DEFAULT_VIEW: View = {
@@ -68,6 +72,8 @@ export const DEFAULT_VIEW: View = {
   most: null,
   words: false,
   step: null,
+  with: null,
+  pairs: "",
 };
 
 /** Browsers refuse an address that changes with every movement; it follows when the hand rests. */
@@ -97,6 +103,8 @@ export function readView(search: string): View {
     most: wholeNumber(query.get("most")) || null,
     words: query.get("words") === "whole",
     step: wholeNumber(query.get("step")),
+    with: /^[a-z0-9]{1,26}$/.exec(query.get("with") ?? "")?.[0] ?? null,
+    pairs: /^(?:(?:^|,)(?:en|de)coder\.\d{1,7}\.\d{1,7})*$/.exec(query.get("pairs") ?? "")?.[0] ?? "",
   };
 }
 
@@ -123,6 +131,8 @@ export function writeView(view: View): string {
   if (view.most !== null) query.set("most", String(view.most));
   if (view.words) query.set("words", "whole");
   if (view.step !== null) query.set("step", String(view.step));
+  if (view.with) query.set("with", view.with);
+  if (view.with && view.pairs) query.set("pairs", view.pairs);
   const text = query.toString();
   return text ? `?${text}` : "";
 }
@@ -171,6 +181,8 @@ function isChoice(before: View, after: View): boolean {
   const headChanged = before.site !== after.site || before.head !== after.head;
   const tokenChanged = before.token?.index !== after.token?.index || before.token?.sequence !== after.token?.sequence;
   const orderChanged = before.sort !== after.sort || before.most !== after.most;
+  const comparisonChanged = before.with !== after.with || before.pairs !== after.pairs;
+  if (comparisonChanged) return true;
   return headChanged || tokenChanged || orderChanged || before.key !== after.key || before.drawing !== after.drawing;
 }
 

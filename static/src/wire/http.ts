@@ -168,6 +168,46 @@ export interface FloorsReading {
   floors: number[];
 }
 
+/** Two runs, and the tokens that were paired by hand. */
+export interface Compared {
+  a: string;
+  b: string;
+  pairs: string;
+}
+
+export interface StrongestKey {
+  key: number;
+  weight: number;
+}
+
+export interface ChangedRow {
+  /** Of the first run; `partner` is its place in the second. */
+  row: number;
+  partner: number;
+  distance: number;
+  a: StrongestKey;
+  b: StrongestKey;
+}
+
+export interface ChangedHead {
+  site: string;
+  head: number;
+  /** null where no row says anything. */
+  distance: number | null;
+  rows: ChangedRow[];
+}
+
+/** Heads begin with the one that changed most. */
+export interface ComparisonReading {
+  a: string;
+  b: string;
+  alignment: Partial<Record<"encoder" | "decoder", [number, number][]>>;
+  heads: ChangedHead[];
+  sites: string[];
+  rows_read: number[];
+  rows_shared: number[];
+}
+
 export class ApiError extends Error {
   override name = "ApiError";
   constructor(
@@ -255,6 +295,26 @@ export function readFloors(
   const address = `/api/v1/runs/${encodeURIComponent(map.run)}/maps/${map.site}/${map.head}/floors`;
   const query = new URLSearchParams({ mass: String(mass), rows: rows.join(":") });
   return json<FloorsReading>(`${address}?${query}`, { signal: signal ?? null });
+}
+
+export function readComparison({ a, b, pairs }: Compared, signal?: AbortSignal): Promise<ComparisonReading> {
+  return json(`${comparisonOf(a, b)}${pairs ? `?${new URLSearchParams({ alignment: pairs })}` : ""}`, {
+    signal: signal ?? null,
+  });
+}
+
+/** NaN where a row or a column of the first run has no partner in the second. */
+export async function readDifference(compared: Compared, area: Rectangle, signal?: AbortSignal): Promise<Matrix> {
+  const query = new URLSearchParams({ rows: area.rows.join(":"), cols: area.cols.join(":") });
+  if (area.cell > 1) query.set("cell", String(area.cell));
+  if (compared.pairs) query.set("alignment", compared.pairs);
+  const address = `${comparisonOf(compared.a, compared.b)}/maps/${area.site}/${area.head}?${query}`;
+  const response = await request(address, { headers: { Accept: "application/x-npy" }, signal: signal ?? null });
+  return readNpy(await response.arrayBuffer());
+}
+
+function comparisonOf(a: string, b: string): string {
+  return `/api/v1/comparisons/${encodeURIComponent(a)}/${encodeURIComponent(b)}`;
 }
 
 async function json<T>(address: string, init: RequestInit = {}): Promise<T> {

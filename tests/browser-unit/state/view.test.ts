@@ -20,6 +20,8 @@ const full: View = {
   most: 12,
   words: true,
   step: 17,
+  with: "k3v5",
+  pairs: "decoder.3.4,encoder.0.1",
 };
 
 function fakeWindow(address: string) {

@@ -10,7 +10,7 @@ import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { isUnderWay, namesOf, type Run, sequencesOf, type Site } from "../../state/run";
+import { isUnderWay, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
 import type { MapSize } from "../../tiles/cover";
@@ -18,12 +18,12 @@ import type { Floors } from "../../tiles/floors";
 import type { HeadMap, Rectangles } from "../../tiles/rectangles";
 import { isSink, topsOf } from "../../tiles/tops";
 import type { Totals } from "../../tiles/totals";
-import { type AxisLabels, drawAxes, guttersFor } from "./axes";
-import { drawCrosshair, drawNumbers } from "./crosshair";
-import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "./geometry";
-import { listenToGestures } from "./gestures";
-import { pictureOf } from "./picture";
-import { readWeight } from "./reading";
+import { type AxisLabels, axisLabels, drawAxes, guttersFor } from "../../plot/axes";
+import { drawCrosshair, drawNumbers } from "../../plot/crosshair";
+import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "../../plot/geometry";
+import { listenToGestures } from "../../plot/gestures";
+import { pictureOf } from "../../plot/picture";
+import { readWeight } from "../../plot/reading";
 import { BAND_PX, barUnder, drawTotals, wordsOf } from "./totals";
 
 interface Shown {
@@ -105,7 +105,7 @@ export function mountMap(
     const site = selected && run.sites.get(selected.site);
     if (!site || !run.id || selected.head >= site.heads || box.width === 0) return null;
     const size = { rows: site.queries, cols: site.keys };
-    const labels = labelsOf(run, site);
+    const labels = axisLabels(run, site);
     const gutters = guttersFor(labels, box, BAND_PX);
     const plot = placePlot(explorer.view.value.frame, size, box, gutters);
     return { site, map: { run: run.id, ...selected }, size, labels, gutters, plot };
@@ -203,15 +203,4 @@ export function mountMap(
   rectangles.onArrival(draw);
   floors.onArrival(draw);
   totals.onChange(draw);
-}
-
-/**
- * The newest token of a text that is being written has no row yet. A sequence that is shorter than its map, which
- * should not happen, is numbered rather than named wrongly.
- */
-function labelsOf(run: Run, site: Site): AxisLabels {
-  const { rows, columns } = sequencesOf(site);
-  const side = (names: readonly string[], length: number) =>
-    names.length >= length ? names.slice(0, length) : Array.from({ length }, (_, index) => String(index));
-  return { rows: side(namesOf(run, rows), site.queries), cols: side(namesOf(run, columns), site.keys) };
 }

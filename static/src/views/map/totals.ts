@@ -7,8 +7,8 @@ import { cssColour } from "../../dom/ink";
 import { count } from "../../dom/numbers";
 import { say } from "../../language/say";
 import type { Margins } from "../../tiles/totals";
-import type { AxisLabels, AxisMarks } from "./axes";
-import type { Plot } from "./geometry";
+import type { AxisLabels, AxisMarks } from "../../plot/axes";
+import type { Plot } from "../../plot/geometry";
 
 const BAR_PX = 22;
 const GAP_PX = 4;

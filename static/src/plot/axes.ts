@@ -1,7 +1,8 @@
 /** The tokens along the map: rows on the left, columns on top, thinned until none touches its neighbour. */
-import { cssColour, FONT } from "../../dom/ink";
-import { writeToken } from "../../dom/token_text";
-import { LONGEST_NAME } from "../../state/text";
+import { cssColour, FONT } from "../dom/ink";
+import { writeToken } from "../dom/token_text";
+import { namesOf, type Run, sequencesOf, type Site } from "../state/run";
+import { LONGEST_NAME } from "../state/text";
 import type { Box, Gutters, Plot } from "./geometry";
 
 export interface AxisLabels {
@@ -105,4 +106,15 @@ function stepFor(cell_px: number): number {
   for (let power = 1; ; power *= 10) {
     for (const step of [power, 2 * power, 5 * power]) if (step * cell_px >= LINE_PX) return step;
   }
+}
+
+/**
+ * The newest token of a text that is being written has no row yet. A sequence that is shorter than its map, which
+ * should not happen, is numbered rather than named wrongly.
+ */
+export function axisLabels(run: Run, site: Site): AxisLabels {
+  const { rows, columns } = sequencesOf(site);
+  const side = (names: readonly string[], length: number) =>
+    names.length >= length ? names.slice(0, length) : Array.from({ length }, (_, index) => String(index));
+  return { rows: side(namesOf(run, rows), site.queries), cols: side(namesOf(run, columns), site.keys) };
 }

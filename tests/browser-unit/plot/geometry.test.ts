@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { areaInSight, fitCell, panBy, placePlot, weightUnder, zoomAt } from "../../../static/src/views/map/geometry";
+import { areaInSight, fitCell, panBy, placePlot, weightUnder, zoomAt } from "../../../static/src/plot/geometry";
 
 const box = { width: 700, height: 600 };
 const gutters = { left: 80, top: 60, right: 26 };

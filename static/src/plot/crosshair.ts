@@ -1,9 +1,9 @@
 /** What lies over the map's colours: the pointed row and column, and the numbers once a weight is wide enough. */
-import { FONT, cssColour } from "../../dom/ink";
-import { share } from "../../dom/numbers";
-import { luminance, type Ramp, rampColour } from "../../gl/ramp";
-import { rampShare, type ScaleName } from "../../gl/scale";
-import type { Site } from "../../state/run";
+import { FONT, cssColour } from "../dom/ink";
+import { share } from "../dom/numbers";
+import { luminance, type Ramp, rampColour } from "../gl/ramp";
+import { rampShare, type ScaleName } from "../gl/scale";
+import type { Site } from "../state/run";
 import { areaInSight, type Plot } from "./geometry";
 import type { AxisMarks } from "./axes";
 import type { Reading } from "./reading";

@@ -6,8 +6,8 @@
  *   rows'│      plot       │ rows'
  *  tokens│                 │ totals
  */
-import type { Frame } from "../../state/view";
-import type { MapArea, MapSize } from "../../tiles/cover";
+import type { Frame } from "../state/view";
+import type { MapArea, MapSize } from "../tiles/cover";
 
 export interface Box {
   width: number;

@@ -1,11 +1,11 @@
 /** One weight as the map can tell it now: exact, or the largest of a pooled cell. */
-import { exactShare, share } from "../../dom/numbers";
-import type { Site } from "../../state/run";
-import { say } from "../../language/say";
-import type { Floors } from "../../tiles/floors";
-import { rowOf, wholeMap, overviewAt } from "../../tiles/links";
-import { coveringTiles } from "../../tiles/cover";
-import type { HeadMap, Rectangles } from "../../tiles/rectangles";
+import { exactShare, share } from "../dom/numbers";
+import type { Site } from "../state/run";
+import { say } from "../language/say";
+import type { Floors } from "../tiles/floors";
+import { rowOf, wholeMap, overviewAt } from "../tiles/links";
+import { coveringTiles } from "../tiles/cover";
+import type { HeadMap, Rectangles } from "../tiles/rectangles";
 
 export interface Reading {
   weight: number;

@@ -1,11 +1,11 @@
 /** What the map's canvas shows now: the overview beneath, sharper tiles above it as they arrive. */
-import type { Quad } from "../../gl/surface";
-import { cellFor, coveringTiles, type MapSize } from "../../tiles/cover";
-import type { HeadMap, Rectangles } from "../../tiles/rectangles";
-import type { Floors } from "../../tiles/floors";
-import { wholeMap } from "../../tiles/links";
-import { overviewSheet, weightsSheet } from "../../tiles/sheets";
-import type { Site } from "../../state/run";
+import type { Quad } from "../gl/surface";
+import { cellFor, coveringTiles, type MapSize } from "../tiles/cover";
+import type { HeadMap, Rectangles } from "../tiles/rectangles";
+import type { Floors } from "../tiles/floors";
+import { wholeMap } from "../tiles/links";
+import { overviewSheet, weightsSheet } from "../tiles/sheets";
+import type { Site } from "../state/run";
 import { areaInSight, type Plot } from "./geometry";
 
 export interface MapPicture {
@@ -48,7 +48,7 @@ export function pictureOf(
     quads.push({
       ...common,
       sheet: weightsSheet(map, weights),
-      ...clipped(rows[0], cols[0], weights.height, weights.width, weights.cell),
+      ...clippedQuad(plot, size, ratio, weights),
       origin: [cols[0] / weights.cell, rows[0] / weights.cell],
       cell: weights.cell,
       floors: mass < 1 ? floors.of(site, map, rows, mass, weights.cell) : null,
@@ -63,34 +63,42 @@ export function pictureOf(
       sheet: overviewSheet(map.run, site),
       layer: map.head,
       gain: site.arrays.scale.values[map.head] ?? 0,
-      ...clipped(0, 0, height, width, site.cell),
+      ...clippedQuad(plot, size, ratio, { rows: [0], cols: [0], height, width, cell: site.cell }),
       origin: [0, 0],
       cell: site.cell,
     };
   }
+}
 
-  /** The part of a sheet that lies inside the plot, and its place in device pixels. */
-  function clipped(
-    row: number,
-    col: number,
-    height: number,
-    width: number,
-    sheetCell: number,
-  ): Pick<Quad, "place" | "part"> {
-    const bottomRow = plot.row + plot.height / plot.cell_px;
-    const rightCol = plot.col + plot.width / plot.cell_px;
-    const [top_, left] = [Math.max(row, plot.row), Math.max(col, plot.col)];
-    const bottom = Math.min(row + height * sheetCell, bottomRow, site.queries);
-    const right = Math.min(col + width * sheetCell, rightCol, site.keys);
-    const px = plot.cell_px * ratio;
-    return {
-      place: [
-        plot.x * ratio + (left - plot.col) * px,
-        plot.y * ratio + (top_ - plot.row) * px,
-        (right - left) * px,
-        (bottom - top_) * px,
-      ],
-      part: [(left - col) / sheetCell, (top_ - row) / sheetCell, (right - col) / sheetCell, (bottom - row) / sheetCell],
-    };
-  }
+interface Placed {
+  /** Where it begins. */
+  rows: readonly [number, ...unknown[]];
+  cols: readonly [number, ...unknown[]];
+  height: number;
+  width: number;
+  cell: number;
+}
+
+/** The part of a sheet that lies inside the plot, and its place in device pixels. */
+export function clippedQuad(
+  plot: Plot,
+  size: MapSize,
+  ratio: number,
+  { rows: [row], cols: [col], height, width, cell }: Placed,
+): Pick<Quad, "place" | "part"> {
+  const bottomRow = plot.row + plot.height / plot.cell_px;
+  const rightCol = plot.col + plot.width / plot.cell_px;
+  const [top, left] = [Math.max(row, plot.row), Math.max(col, plot.col)];
+  const bottom = Math.min(row + height * cell, bottomRow, size.rows);
+  const right = Math.min(col + width * cell, rightCol, size.cols);
+  const px = plot.cell_px * ratio;
+  return {
+    place: [
+      plot.x * ratio + (left - plot.col) * px,
+      plot.y * ratio + (top - plot.row) * px,
+      (right - left) * px,
+      (bottom - top) * px,
+    ],
+    part: [(left - col) / cell, (top - row) / cell, (right - col) / cell, (bottom - row) / cell],
+  };
 }

@@ -1,0 +1,153 @@
+/**
+ * Two runs side by side, in the place of the one map and its panels: the chosen head in both, what changed between
+ * them, the heads by how far they changed, and both texts.
+ */
+import { button, element, setText } from "../../dom/element";
+import { signedShare } from "../../dom/numbers";
+import type { Ramp } from "../../gl/ramp";
+import { weightAt } from "../../gl/scale";
+import { shorten } from "../../language/letters";
+import { say } from "../../language/say";
+import type { Comparison, Side } from "../../state/compare";
+import type { Explorer } from "../../state/explorer";
+import { isUnderWay } from "../../state/run";
+import { headName } from "../../state/sites";
+import { type Store, watch } from "../../state/store";
+import { mountChangedHeads } from "./heads";
+import { mountComparePlot, type PlotName } from "./plot";
+import { type OfRun, Readings } from "./readings";
+import { mountChangedRows } from "./rows";
+import { mountBothTexts } from "./tokens";
+
+const LONGEST_TEXT = 60;
+
+export function mountComparison(
+  host: HTMLElement,
+  explorer: Explorer,
+  comparison: Comparison,
+  first: OfRun,
+  ramp: Store<Ramp>,
+  diverging: Store<Ramp>,
+): void {
+  const readings = new Readings(comparison, first);
+  const name = element("h2", { class: "compare-name" });
+  const distance = element("span", { class: "compare-distance" });
+  const swap = button(say("Swap"), { class: "quiet", title: say("The second run becomes the first") }, () => comparison.swap());
+  const leave = button(say("Leave comparison"), { class: "quiet compare-leave" }, () => comparison.leave());
+  const note = element("p", { class: "compare-note", role: "status" });
+  const head = element("header", { class: "compare-head" }, name, distance, element("span", { class: "spring" }), swap, leave);
+
+  const a = mapPlace("a", say("A"), say("Attention map of the first run"));
+  const b = mapPlace("b", say("B"), say("Attention map of the second run"));
+  const difference = mapPlace("difference", say("Difference, B − A"), say("What changed between the two maps"));
+  const legend = mountLegend();
+  difference.figure.append(legend.root);
+  const rows = element("section", { class: "compare-rows", "aria-label": say("Rows that changed most") });
+  const heads = element("section", { class: "compare-heads", "aria-label": say("Heads by change") });
+  const texts = element("section", { class: "compare-texts", "aria-label": say("Both texts") });
+  host.append(
+    head,
+    note,
+    element("div", { class: "compare-maps" }, a.figure, b.figure, difference.figure, rows),
+    heads,
+    texts,
+  );
+  mountComparePlot(a.plot, "a", explorer, comparison, readings, ramp);
+  mountComparePlot(b.plot, "b", explorer, comparison, readings, ramp);
+  mountComparePlot(difference.plot, "difference", explorer, comparison, readings, diverging);
+  mountChangedRows(rows, explorer, comparison);
+  mountChangedHeads(heads, explorer, comparison);
+  mountBothTexts(texts, explorer, comparison);
+
+  function show(): void {
+    host.hidden = !comparison.isOn.value;
+    if (host.hidden) return;
+    const chosen = explorer.selection.value;
+    setText(name, chosen ? headName(chosen.site, chosen.head) : say("Comparison"));
+    const found = comparison.head;
+    setText(distance, found && found.distance !== null ? say("changed by {distance}", { distance: found.distance.toFixed(3) }) : "");
+    distance.title = say(
+      "Mean Jensen–Shannon distance of its rows in the two runs, 0 to 1, over the tokens that both have; sinks left out.",
+    );
+    for (const [side, place] of [["a", a], ["b", b]] as const) setText(place.title, titleOf(side));
+    const words = noteNow();
+    setText(note, words);
+    note.hidden = words === "";
+    note.classList.toggle("map-trouble", comparison.problem.value !== null);
+  }
+
+  function titleOf(side: Side): string {
+    const run = comparison.runOf(side);
+    const model = explorer.models.value?.find(({ id }) => id === run.model)?.name ?? run.model ?? "";
+    const text = run.picture ? say("A picture") : shorten(run.text ?? "", LONGEST_TEXT);
+    const isSameModel = comparison.first.model === comparison.other.value.model;
+    return `${side.toUpperCase()} · ${isSameModel ? text : `${model} · ${text}`}`;
+  }
+
+  function noteNow(): string {
+    const { problem, other, found } = comparison;
+    if (problem.value) return problem.value;
+    if (other.value.failure) return say("The second run failed: {reason}", { reason: other.value.failure.message });
+    if (isUnderWay(other.value)) return say("The second run is under way; its maps light up as they come.");
+    if (isUnderWay(comparison.first)) return say("The first run is under way.");
+    if (!found.value) return say("Comparing every head …");
+    const place = found.value.sites.indexOf(explorer.selection.value?.site ?? "");
+    const [read, shared] = [found.value.rows_read[place], found.value.rows_shared[place]];
+    if (place < 0) return say("The second run has no such site.");
+    if (read !== undefined && shared !== undefined && read < shared)
+      return say("Changes are read from {read} of {shared} rows, spread evenly.", { read, shared });
+    return "";
+  }
+
+  function mountLegend() {
+    const bar = element("canvas", { class: "legend-bar", width: 255, height: 1, "aria-hidden": "true" });
+    const [less, half, none, most, more] = Array.from({ length: 5 }, () => element("span")) as [
+      HTMLElement,
+      HTMLElement,
+      HTMLElement,
+      HTMLElement,
+      HTMLElement,
+    ];
+    const words = element("div", { class: "compare-ends" }, element("span", {}, say("less in B")), element("span", {}, say("more in B")));
+    const root = element(
+      "div",
+      { class: "compare-legend" },
+      bar,
+      element("div", { class: "legend-ticks" }, less, half, none, most, more),
+      words,
+    );
+    const paint = () =>
+      bar.getContext("2d")?.putImageData(new ImageData(new Uint8ClampedArray(diverging.value.bytes.slice(0, 255 * 4)), 255, 1), 0, 0);
+    const label = () => {
+      const top = readings.top.value;
+      const middle = weightAt(0.5, top, explorer.view.value.scale);
+      for (const [tick, value] of [[less, -top], [half, -middle], [none, 0], [most, middle], [more, top]] as const)
+        setText(tick, signedShare(value));
+    };
+    watch([readings.top, explorer.view], label);
+    diverging.subscribe(paint);
+    paint();
+    label();
+    return { root };
+  }
+
+  watch([comparison.other, comparison.found, comparison.problem, comparison.isOn, explorer.run, explorer.selection, explorer.models], show);
+  show();
+}
+
+function mapPlace(name: PlotName, title: string, label: string) {
+  const heading = element("h3", { class: "compare-title" }, title);
+  const plot = element("div", {
+    class: "compare-plot map-body",
+    tabindex: 0,
+    role: "application",
+    "aria-label": `${label}: ${say("arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the pair")}`,
+  });
+  const figure = element(
+    "div",
+    { class: `compare-map compare-${name}` },
+    heading,
+    element("div", { class: "compare-place" }, plot),
+  );
+  return { figure, title: heading, plot };
+}
