@@ -153,9 +153,9 @@ def _some(pairs: list[tuple[int, int]], most: int | None) -> list[tuple[int, int
     """At most so many of them, spread evenly, in small runs that are read together."""
     if most is None or len(pairs) <= most:
         return pairs
-    runs = max(1, most // ROWS_TOGETHER)
-    starts = np.linspace(0, len(pairs) - ROWS_TOGETHER, runs).astype(int).tolist()
-    places = sorted({place for start in starts for place in range(start, start + ROWS_TOGETHER)})
+    together = max(1, min(ROWS_TOGETHER, most))
+    starts = np.linspace(0, len(pairs) - together, max(1, most // together)).astype(int).tolist()
+    places = sorted({place for start in starts for place in range(start, start + together)})
     return [pairs[place] for place in places]
 
 

@@ -1,6 +1,6 @@
 /** The explorer: makes the stores, lays the page out and puts each view in its place. */
 import "../css/index.css";
-import { setText } from "../dom/element";
+import { element, setText } from "../dom/element";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
 import { divergingRampOf, type Ramp, rampOf } from "../gl/ramp";
@@ -74,7 +74,10 @@ function openPage(app: HTMLElement): void {
     mountHelp(document.body),
     themeButton(theme),
   );
-  mountPrompt(places.prompt, explorer);
+  const comparison = new Comparison(explorer, window);
+  const choice = element("div");
+  mountPrompt(places.prompt, explorer, mountCompareChoice(choice, explorer, comparison));
+  places.prompt.append(choice);
   mountSampling(places.prompt, explorer);
   mountWriting(places.writing, explorer);
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
@@ -103,11 +106,9 @@ function openPage(app: HTMLElement): void {
     explorer,
     mapState,
   );
-  const comparison = new Comparison(explorer, window);
   const showComparison = () => app.classList.toggle("comparing", comparison.isOn.value);
   comparison.isOn.subscribe(showComparison);
   showComparison();
-  mountCompareChoice(places.tools, places.prompt, explorer, comparison);
   mountComparison(places.comparison, explorer, comparison, { rectangles, floors }, ramp, diverging);
   mountStatus(places.status, explorer);
   const sheets = mountSheets(places.tabs, [

@@ -8,7 +8,8 @@ import { watch } from "../state/store";
 import { writesText } from "../state/writing";
 import { mountPictureChoice } from "./prompt/picture";
 
-export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
+/** `beside` are buttons of other views that stand with its own. */
+export function mountPrompt(host: HTMLElement, explorer: Explorer, ...beside: HTMLElement[]): void {
   const text = field("prompt-text", say("Text"), say("Type a text and press Enter"));
   const second = field("prompt-second", say("Target, optional"), "");
   const run = element(
@@ -29,6 +30,7 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer): void {
     fields,
     run,
     write,
+    ...beside,
     examples.root,
   );
   host.append(form, problem);

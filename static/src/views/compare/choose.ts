@@ -6,13 +6,13 @@ import type { Comparison } from "../../state/compare";
 import type { Explorer } from "../../state/explorer";
 import { watch } from "../../state/store";
 
-export function mountCompareChoice(tools: HTMLElement, host: HTMLElement, explorer: Explorer, comparison: Comparison): void {
+/** Gives the button that opens it, which stands beside those that run a text. */
+export function mountCompareChoice(host: HTMLElement, explorer: Explorer, comparison: Comparison): HTMLElement {
   const open = button(
     say("Compare"),
     { class: "quiet compare-open", "aria-expanded": "false", title: say("Put a second run beside this one") },
     () => show(Boolean(form.hidden)),
   );
-  tools.prepend(open);
   const text = element("input", {
     type: "text",
     class: "compare-field",
@@ -87,4 +87,5 @@ export function mountCompareChoice(tools: HTMLElement, host: HTMLElement, explor
 
   watch([explorer.models, explorer.run], showModels);
   showModels();
+  return open;
 }

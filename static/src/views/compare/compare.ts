@@ -4,8 +4,7 @@
  */
 import { button, element, setText } from "../../dom/element";
 import { signedShare } from "../../dom/numbers";
-import type { Ramp } from "../../gl/ramp";
-import { weightAt } from "../../gl/scale";
+import { type Ramp, ZERO_STEP } from "../../gl/ramp";
 import { shorten } from "../../language/letters";
 import { say } from "../../language/say";
 import type { Comparison, Side } from "../../state/compare";
@@ -41,7 +40,7 @@ export function mountComparison(
   const b = mapPlace("b", say("B"), say("Attention map of the second run"));
   const difference = mapPlace("difference", say("Difference, B − A"), say("What changed between the two maps"));
   const legend = mountLegend();
-  difference.figure.append(legend.root);
+  difference.title.after(legend);
   const rows = element("section", { class: "compare-rows", "aria-label": say("Rows that changed most") });
   const heads = element("section", { class: "compare-heads", "aria-label": say("Heads by change") });
   const texts = element("section", { class: "compare-texts", "aria-label": say("Both texts") });
@@ -99,36 +98,22 @@ export function mountComparison(
     return "";
   }
 
-  function mountLegend() {
-    const bar = element("canvas", { class: "legend-bar", width: 255, height: 1, "aria-hidden": "true" });
-    const [less, half, none, most, more] = Array.from({ length: 5 }, () => element("span")) as [
-      HTMLElement,
-      HTMLElement,
-      HTMLElement,
-      HTMLElement,
-      HTMLElement,
-    ];
-    const words = element("div", { class: "compare-ends" }, element("span", {}, say("less in B")), element("span", {}, say("more in B")));
-    const root = element(
-      "div",
-      { class: "compare-legend" },
-      bar,
-      element("div", { class: "legend-ticks" }, less, half, none, most, more),
-      words,
-    );
-    const paint = () =>
-      bar.getContext("2d")?.putImageData(new ImageData(new Uint8ClampedArray(diverging.value.bytes.slice(0, 255 * 4)), 255, 1), 0, 0);
-    const label = () => {
-      const top = readings.top.value;
-      const middle = weightAt(0.5, top, explorer.view.value.scale);
-      for (const [tick, value] of [[less, -top], [half, -middle], [none, 0], [most, middle], [more, top]] as const)
-        setText(tick, signedShare(value));
+  function mountLegend(): HTMLElement {
+    const bar = element("canvas", { class: "legend-bar", width: 2 * ZERO_STEP + 1, height: 1, "aria-hidden": "true" });
+    const [less, more] = [element("span"), element("span")];
+    const paint = () => {
+      const bytes = new Uint8ClampedArray(diverging.value.bytes.subarray(0, bar.width * 4));
+      bar.getContext("2d")?.putImageData(new ImageData(bytes, bar.width, 1), 0, 0);
     };
-    watch([readings.top, explorer.view], label);
+    const label = () => {
+      setText(less, say("less in B {difference}", { difference: signedShare(-readings.top.value) }));
+      setText(more, say("{difference} more in B", { difference: signedShare(readings.top.value) }));
+    };
+    readings.top.subscribe(label);
     diverging.subscribe(paint);
     paint();
     label();
-    return { root };
+    return element("div", { class: "compare-legend" }, less, bar, more);
   }
 
   watch([comparison.other, comparison.found, comparison.problem, comparison.isOn, explorer.run, explorer.selection, explorer.models], show);

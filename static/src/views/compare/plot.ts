@@ -98,10 +98,19 @@ export function mountComparePlot(
     if (!id) return null;
     const size = { rows: site.queries, cols: site.keys };
     const labels = axisLabels(run, site);
-    const gutters = guttersFor(labels, box, 0);
+    const gutters = guttersFor(widest(site.site) ?? labels, box, 0);
     const { frame } = explorer.view.value;
     const plot = placePlot(side === "b" ? moved(frame, site, "a") : frame, size, box, gutters);
     return { site, map: { run: id, ...selected }, size, labels, gutters, plot };
+  }
+
+  /** The tokens of both runs: with gutters for the longest, maps of as many tokens are equally large. */
+  function widest(name: string): AxisLabels | null {
+    const [a, b] = (["a", "b"] as const).map((either) => {
+      const known = comparison.runOf(either).sites.get(name);
+      return known && axisLabels(comparison.runOf(either), known);
+    });
+    return a && b ? { rows: [...a.rows, ...b.rows], cols: [...a.cols, ...b.cols] } : null;
   }
 
   function moved(frame: Frame | null, site: Site, from: Side): Frame | null {
