@@ -20,9 +20,9 @@ from webapp import dispatch
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs.models import Run
 from workers.protocol import archive, frame, keys
-from workers.protocol.jobs import QUEUE, MapJob, TileJob, TraceJob
+from workers.protocol.jobs import QUEUE, ReadingJob, TileJob, TraceJob
 
-Job = TypeVar("Job", bound=MapJob)
+Job = TypeVar("Job", bound=ReadingJob)
 
 MANIFEST = {
     "family": "gpt2",

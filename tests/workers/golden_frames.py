@@ -203,6 +203,26 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
     "saved": (events.Saved(seq=15, step=200), {}),
     "steered": (events.Steered(seq=16, action="learning_rate", step=210, rate_factor=0.5), {}),
     "trained": (events.Trained(seq=17, step=1000, metrics={"exact": 1.0}), {}),
+    "comparison": (
+        events.Comparison(
+            seq=6, sites=["decoder.self.0"], heads=[2], rows_read=[3], rows_shared=[3], implementation="cpu"
+        ),
+        {
+            "distance": np.array([0.125, 0.5], np.float32),
+            "row": np.array([[2, 1], [1, -1]], np.int32),
+            "row_distance": np.array([[0.25, 0.0], [0.5, -1.0]], np.float32),
+            "key_a": np.array([[1, 1], [1, -1]], np.int32),
+            "weight_a": np.array([[0.5, 0.75], [1.0, -1.0]], np.float32),
+            "key_b": np.array([[2, 1], [1, -1]], np.int32),
+            "weight_b": np.array([[0.625, 0.75], [0.5, -1.0]], np.float32),
+            "encoder_pairs": np.zeros((0, 2), np.int32),
+            "decoder_pairs": np.array([[0, 0], [1, 1], [2, 2]], np.int32),
+        },
+    ),
+    "difference": (
+        events.Difference(seq=6, site="decoder.self.0", head=1, rows=[0, 2], cols=[1, 3], cell=1, implementation="cpu"),
+        {"weights": np.array([[0.5, -0.25], [0.0, -1.0]], np.float32)},
+    ),
     "finished": (events.Finished(seq=6, implementation="cpu", timings={"queued_s": 0.5, "trace_s": 0.125}), {}),
     "failed": (events.Failed(seq=6, code="text_too_long", message="This text has 312 tokens; 256 fit."), {}),
     "cancelled": (events.Cancelled(seq=6), {}),
