@@ -3,10 +3,12 @@
  * here. What a worker says of their difference comes when both have finished.
  */
 import type { Explorer } from "./explorer";
+import { CHANGE, changeKey } from "./heads";
 import { NOBODY, type Partners, partnersOf } from "./partners";
 import { EMPTY_RUN, fold, hasMapsToAskFor, queuedRun, type Run, type SequenceName, sequencesOf, type Site } from "./run";
 import { isSameHead } from "./sites";
-import { derive, Store, watch } from "./store";
+import { derive, Store } from "./store";
+import { DEFAULT_VIEW } from "./view";
 import {
   ApiError,
   type ChangedHead,
@@ -53,6 +55,9 @@ export class Comparison {
     id.subscribe((other) => this.#follow(other));
     this.compared = derive([view, run, this.other], () => this.#comparedNow());
     this.compared.subscribe((compared) => void this.#compare(compared));
+    this.found.subscribe((found) =>
+      explorer.change.set(found && new Map(found.heads.map((head) => [changeKey(head), head.distance]))),
+    );
     this.#follow(id.value);
   }
 
@@ -107,7 +112,12 @@ export class Comparison {
   }
 
   leave(): void {
-    this.explorer.view.update((view) => ({ ...view, with: null, pairs: "" }));
+    this.explorer.view.update((view) => ({
+      ...view,
+      with: null,
+      pairs: "",
+      sort: view.sort === CHANGE ? DEFAULT_VIEW.sort : view.sort,
+    }));
   }
 
   /** The first becomes the second. */
@@ -204,9 +214,4 @@ export class Comparison {
       this.problem.set(error.message);
     }
   }
-}
-
-/** Called whenever what is compared, or how, has changed. */
-export function watchComparison(comparison: Comparison, explorer: Explorer, listener: () => void): void {
-  watch([comparison.other, comparison.found, comparison.problem, comparison.isOn, explorer.run, explorer.selection], listener);
 }

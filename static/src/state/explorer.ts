@@ -2,6 +2,7 @@
  * The explorer's state and the few things a person can do to it. Views read the stores and call the actions;
  * only this file starts runs and opens their streams.
  */
+import type { Changes } from "./heads";
 import { Pace } from "./pace";
 import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { selectedHead } from "./selection";
@@ -81,6 +82,8 @@ export class Explorer {
   readonly active: Store<TokenRef | null>;
   /** Where the run stands in the queue, while it waits. */
   readonly queue = new Store<QueuePlace | null>(null);
+  /** While two runs are compared: how far each head changed, by `changeKey`. */
+  readonly change = new Store<Changes | null>(null);
   /** What went wrong last, in words, until the next action. */
   readonly problem = new Store<ApiError | null>(null);
   /** When the last event of the run arrived. */

@@ -24,7 +24,22 @@ export interface HeadList {
   reason: string | null;
 }
 
-export function listHeads(all: readonly ListedHead[], sites: Sites, query: HeadQuery): HeadList {
+/** How far heads changed between two runs, by `changeKey`; null where nothing could be compared. */
+export type Changes = ReadonlyMap<string, number | null>;
+
+/** What a grid is sorted by that is no measure of one run. */
+export const CHANGE = "change";
+
+export function changeKey({ site, head }: HeadRef): string {
+  return `${site}.${head}`;
+}
+
+export function listHeads(
+  all: readonly ListedHead[],
+  sites: Sites,
+  query: HeadQuery,
+  changes: Changes | null = null,
+): HeadList {
   const terms = readFind(query.find, labelTitles(sites));
   const isSorted = query.sort !== "layer";
   if (terms.length === 0 && !isSorted && query.most === null)
@@ -33,6 +48,8 @@ export function listHeads(all: readonly ListedHead[], sites: Sites, query: HeadQ
     .filter((ref) => terms.length === 0 || matches(ref, sites.get(ref.site), terms, query.picked))
     .map(({ site: name, head }) => {
       const site = sites.get(name);
+      const change = changes?.get(changeKey({ site: name, head }));
+      if (query.sort === CHANGE) return { site: name, head, value: change ?? null };
       const value = site ? (isSorted ? valueOf(site, head, query.sort) : labelsOf(site)[head]?.value) : null;
       return { site: name, head, value: value ?? null };
     });

@@ -10,10 +10,10 @@ export interface Listing extends HeadList {
 }
 
 /** Follows the run and the view; it changes with each site that arrives only where that changes the list. */
-export function openListing({ run, view, models, model }: Explorer): Store<Listing> {
+export function openListing({ run, view, models, model, change }: Explorer): Store<Listing> {
   let grid = gridNow();
   let listed = inputs();
-  const listing = new Store<Listing>({ ...grid, ...listHeads(grid.everyHead, run.value.sites, view.value) });
+  const listing = new Store<Listing>({ ...grid, ...listHeads(grid.everyHead, run.value.sites, view.value, change.value) });
 
   function gridNow() {
     const ofRun = models.value?.find(({ id }) => id === run.value.model);
@@ -31,16 +31,16 @@ export function openListing({ run, view, models, model }: Explorer): Store<Listi
 
   function inputs(): unknown[] {
     const { sort, find, most, picked } = view.value;
-    return [sort, find, most, picked, grid, run.value.sites];
+    return [sort, find, most, picked, grid, run.value.sites, change.value];
   }
 
-  watch([run, view, models, model], () => {
+  watch([run, view, models, model, change], () => {
     const next = gridNow();
     if (next.signature !== grid.signature) grid = next;
     const now = inputs();
     if (now.every((input, place) => Object.is(input, listed[place]))) return;
     listed = now;
-    const list = listHeads(grid.everyHead, run.value.sites, view.value);
+    const list = listHeads(grid.everyHead, run.value.sites, view.value, change.value);
     // The whole grid keeps its places while layers arrive.
     if (list.isWhole && list.heads === listing.value.heads) return;
     listing.set({ ...grid, ...list });

@@ -36,8 +36,8 @@ export function mountComparison(
   const note = element("p", { class: "compare-note", role: "status" });
   const head = element("header", { class: "compare-head" }, name, distance, element("span", { class: "spring" }), swap, leave);
 
-  const a = mapPlace("a", say("A"), say("Attention map of the first run"));
-  const b = mapPlace("b", say("B"), say("Attention map of the second run"));
+  const a = mapPlace("a", "A", say("Attention map of the first run"));
+  const b = mapPlace("b", "B", say("Attention map of the second run"));
   const difference = mapPlace("difference", say("Difference, B − A"), say("What changed between the two maps"));
   const legend = mountLegend();
   difference.title.after(legend);

@@ -5,7 +5,7 @@ import { createMenu } from "../../dom/menu";
 import { announce } from "../../dom/tooltip";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { isJump, sortableBy } from "../../state/heads";
+import { CHANGE, isJump, sortableBy } from "../../state/heads";
 import { MEASURES } from "../../state/labels";
 import type { Listing } from "../../state/listing";
 import { DEFAULT_VIEW } from "../../state/view";
@@ -85,11 +85,15 @@ export function mountGridTools(
     sort.setChoices(
       [
         { value: "layer", label: say("by layer"), detail: say("A row for each layer, a column for each head.") },
+        ...(explorer.change.value || order === CHANGE
+          ? [{ value: CHANGE, label: say("change"), detail: say("How far its rows are apart in the two runs.") }]
+          : []),
         ...measures.map(({ name, title, meaning }) => ({ value: name, label: title, detail: meaning })),
       ],
       order,
     );
-    sort.setLabel(order === "layer" ? say("by layer") : (MEASURES.find(({ name }) => name === order)?.title ?? order));
+    if (order === CHANGE) sort.setLabel(say("change"));
+    else sort.setLabel(order === "layer" ? say("by layer") : (MEASURES.find(({ name }) => name === order)?.title ?? order));
     const counts = limit === null || MOST.includes(limit) ? MOST : [...MOST, limit].sort((a, b) => a - b);
     most.setChoices(
       [
@@ -104,7 +108,7 @@ export function mountGridTools(
     setText(count, countInWords());
   }
 
-  watch([view, run, listing], show);
+  watch([view, run, listing, explorer.change], show);
   let query = queryNow();
   view.subscribe(() => {
     const next = queryNow();
