@@ -154,6 +154,7 @@ def _find_both(a: str, b: str, alignment: str) -> _Both:
             "picture_and_text",
             "One of these runs reads a picture and the other a text. Compare two texts, or two pictures.",
         )
+    sites = _common_sites(told)
     sequences = _sequences(runs, told)
     for name, sequence, place, partner in _by_hand(alignment):
         _add_pair(sequences, name, sequence, place, partner)
@@ -166,7 +167,7 @@ def _find_both(a: str, b: str, alignment: str) -> _Both:
             field="alignment",
         )
     traces = (trace_of(runs[0], told[0]), trace_of(runs[1], told[1]))
-    return _Both(traces, told, sequences, _common_sites(told))
+    return _Both(traces, told, sequences, sites)
 
 
 def _check_finished(name: str, run: Run, told: Replay) -> None:

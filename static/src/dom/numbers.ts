@@ -9,11 +9,11 @@ export function share(value: number): string {
   return value.toFixed(value < 0.0995 ? 3 : 2).slice(1);
 }
 
-/** A difference of two shares, with its sign: "+.12", "−.003", "0". */
+/** A difference of two shares, with its sign: "+.12", "−.003", "0"; "≈0" where rounding may have made the sign. */
 export function signedShare(value: number): string {
-  const size = share(Math.abs(value));
-  if (size === "0") return size;
-  return `${value < 0 ? "−" : "+"}${size}`;
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  return size < SMALLEST_SHARE ? "≈0" : `${value < 0 ? "−" : "+"}${share(size)}`;
 }
 
 /** A probability with every digit that a float32 can tell, for a hover that must be exact. */
