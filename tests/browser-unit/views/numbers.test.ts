@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { counted, duration, exactShare, share } from "../../../static/src/dom/numbers";
+import { counted, duration, exactShare, share, signedShare } from "../../../static/src/dom/numbers";
 import { shades } from "../../../static/src/views/strip/shading";
 import { strongest } from "../../../static/src/views/strip/caption";
 
@@ -13,6 +13,10 @@ test("a probability has no nought before its point and no more digits than it ne
     "1.00",
     "1.00",
   ]);
+});
+
+test("a difference carries its sign, but for one that rounding may have made", () => {
+  expect([0.061, -0.25, 1, -0.0001, 0].map(signedShare)).toEqual(["+.061", "−.25", "+1.00", "≈0", "0"]);
 });
 
 test("a hover shows the digits that a float32 can tell", () => {
