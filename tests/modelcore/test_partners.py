@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from random import Random
 
 import pytest
 
+from modelcore.analysis import partners as partners_
 from modelcore.analysis.partners import NOBODY, find_partners
 
 
@@ -42,8 +44,35 @@ def test_pair_that_cannot_be_is_refused(by_hand: list[tuple[int, int]]) -> None:
         partners("a b c", "a b c", by_hand)
 
 
-def test_long_texts_of_few_tokens_are_aligned_around_what_was_put_in() -> None:
+def test_text_that_repeats_itself_is_not_paired_with_its_own_echo() -> None:
+    """The longest stretch that both have stands once at the beginning and once, shifted, further on."""
+    verse = ["and", "he", "said", "unto", "him", "arise", "and", "go"]
+    a = [*verse, *verse, *verse, *verse, "down"]
+    b = [*verse[:-1], "now", "go", *verse, *verse, *verse, "up", "down"]
+    found = find_partners(a, b).of_N.tolist()
+    assert found == [*range(7), *range(8, 33), 34]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_as_many_equal_tokens_pair_up_as_can_keep_their_order(seed: int) -> None:
+    """Against the table that textbooks fill, on texts of few tokens, where ties abound."""
+    random = Random(seed)
+    a, b = (random.choices("abcd", k=random.randint(0, 40)) for _ in range(2))
+    longest = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, one in enumerate(a):
+        for j, two in enumerate(b):
+            longest[i + 1][j + 1] = longest[i][j] + 1 if one == two else max(longest[i][j + 1], longest[i + 1][j])
+    pairs = find_partners(a, b).pairs
+    assert sum(a[place] == b[partner] for place, partner in pairs) == longest[-1][-1]
+    assert all(before < after for side in zip(*pairs, strict=True) for before, after in pairwise(side))
+
+
+@pytest.mark.parametrize("long", [partners_.LONG, 500])
+def test_long_texts_of_few_tokens_are_aligned_around_what_was_put_in(
+    long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Single letters occur too often to say where a text of thousands goes on."""
+    monkeypatch.setattr(partners_, "LONG", long)
     letters = Random(0).choices("abcdefgh", k=6_000)
     longer = [*letters[:1000], *"XYZ", *letters[1000:3000], *"X", *letters[3000:]]
     assert find_partners(letters, longer).of_N.tolist() == [*range(1000), *range(1003, 3003), *range(3004, 6004)]
@@ -51,9 +80,10 @@ def test_long_texts_of_few_tokens_are_aligned_around_what_was_put_in() -> None:
     assert shorter == [*range(1000), *[NOBODY] * 3, *range(1000, 3000), NOBODY, *range(3000, 6000)]
 
 
-def test_unlike_texts_take_no_time_without_end() -> None:
+@pytest.mark.parametrize("length", [8_000, 12_000])
+def test_unlike_texts_take_no_time_without_end(length: int) -> None:
     """Of 8 letters, so that each occurs a thousand times; each partner is found once."""
-    a, b = (Random(seed).choices("abcdefgh", k=8_000) for seed in (1, 2))
+    a, b = (Random(seed).choices("abcdefgh", k=length) for seed in (1, 2))
     began = time.perf_counter()
     pairs = find_partners(a, b).pairs
     assert time.perf_counter() - began < 10
