@@ -45,9 +45,8 @@ async def compare(
     rest on sinks in both runs are not counted; long texts are read in part, and `rows_read` says so.
     """
     both = await sync_to_async(_find_both)(a, b, alignment)
-    event, arrays = await answered(
-        dispatch.ask_comparison(*both.traces, both.sequences, both.sites, settings.COMPARISON_LIMIT_WEIGHTS)
-    )
+    most_weights = settings.COMPARISON_LIMIT_WEIGHTS // len(both.sites)
+    event, arrays = await answered(dispatch.ask_comparison(*both.traces, both.sequences, both.sites, most_weights))
     told = {name: np.asarray(array).tolist() for name, array in arrays.items()}
     starts = [0, *accumulate(event.heads)]
     heads = [
@@ -84,9 +83,7 @@ async def read_difference(
     b: str,
     site: str,
     head: int,
-    rows: str = Query(
-        "", description="a:b, from row a of the first run up to but not including row b; all by default"
-    ),
+    rows: str = Query("", description="a:b, from row a of the first run up to but not including row b; all by default"),
     cols: str = Query("", description="a:b, the same for columns"),
     cell: int = Query(1, description="more than 1: the value furthest from 0 of every cell x cell tokens"),
     alignment: str = Query("", description=BY_HAND),

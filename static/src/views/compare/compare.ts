@@ -40,7 +40,7 @@ export function mountComparison(
   const b = mapPlace("b", "B", say("Attention map of the second run"));
   const difference = mapPlace("difference", say("Difference, B − A"), say("What changed between the two maps"));
   const legend = mountLegend();
-  difference.title.after(legend);
+  difference.heading.append(legend);
   const rows = element("section", { class: "compare-rows", "aria-label": say("Rows that changed most") });
   const heads = element("section", { class: "compare-heads", "aria-label": say("Heads by change") });
   const texts = element("section", { class: "compare-texts", "aria-label": say("Both texts") });
@@ -106,8 +106,8 @@ export function mountComparison(
       bar.getContext("2d")?.putImageData(new ImageData(bytes, bar.width, 1), 0, 0);
     };
     const label = () => {
-      setText(less, say("less in B {difference}", { difference: signedShare(-readings.top.value) }));
-      setText(more, say("{difference} more in B", { difference: signedShare(readings.top.value) }));
+      setText(less, say("less {difference}", { difference: signedShare(-readings.top.value) }));
+      setText(more, say("{difference} more", { difference: signedShare(readings.top.value) }));
     };
     readings.top.subscribe(label);
     diverging.subscribe(paint);
@@ -121,7 +121,8 @@ export function mountComparison(
 }
 
 function mapPlace(name: PlotName, title: string, label: string) {
-  const heading = element("h3", { class: "compare-title" }, title);
+  const words = element("h3", { class: "compare-title" }, title);
+  const heading = element("header", { class: "compare-map-head" }, words);
   const plot = element("div", {
     class: "compare-plot map-body",
     tabindex: 0,
@@ -134,5 +135,5 @@ function mapPlace(name: PlotName, title: string, label: string) {
     heading,
     element("div", { class: "compare-place" }, plot),
   );
-  return { figure, title: heading, plot };
+  return { figure, heading, title: words, plot };
 }

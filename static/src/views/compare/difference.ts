@@ -25,12 +25,13 @@ export function differencePicture(
   plot: Plot,
   ratio: number,
   differences: Differences,
+  isLeftOut: (col: number) => boolean,
 ): { quads: Quad[]; top: number } {
   const size: MapSize = { rows: site.queries, cols: site.keys };
   const tiles = coveringTiles(size, areaInSight(plot, size), cellFor(plot.cell_px * ratio));
   differences.want("difference", map, tiles);
   const arrived = tiles.flatMap((tile) => differences.get(map, tile) ?? []);
-  const top = Math.max(SMALLEST_TOP, ...arrived.map(furthest));
+  const top = Math.max(SMALLEST_TOP, ...arrived.map((weights) => furthest(weights, isLeftOut)));
   const reach = site.causal ? site.keys - site.queries : null;
   const quads = arrived.map((weights): Quad => ({
     layer: 0,
@@ -45,13 +46,13 @@ export function differencePicture(
   return { quads, top };
 }
 
-const known = new WeakMap<Weights, number>();
-
-function furthest(weights: Weights): number {
-  const ready = known.get(weights);
-  if (ready !== undefined) return ready;
-  const most = weights.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  known.set(weights, most);
+/** Of a rectangle, but for columns that are left out of the scale; a pooled column counts by its first token. */
+function furthest({ values, width, cols, cell }: Weights, isLeftOut: (col: number) => boolean): number {
+  let most = 0;
+  for (let col = 0; col < width; col++) {
+    if (isLeftOut(cols[0] + col * cell)) continue;
+    for (let at = col; at < values.length; at += width) most = Math.max(most, Math.abs(values[at] ?? 0));
+  }
   return most;
 }
 

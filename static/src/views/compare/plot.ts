@@ -22,7 +22,7 @@ import { type Store, watch } from "../../state/store";
 import type { Frame } from "../../state/view";
 import type { MapSize } from "../../tiles/cover";
 import type { HeadMap } from "../../tiles/rectangles";
-import { topsOf } from "../../tiles/tops";
+import { isSink, topsOf } from "../../tiles/tops";
 import { differencePicture, drawDifferences } from "./difference";
 import { drawAlone } from "./alone";
 import type { Readings } from "./readings";
@@ -70,7 +70,9 @@ export function mountComparePlot(
     const { scale } = explorer.view.value;
     const marks = marksNow();
     if (name === "difference") {
-      const { quads, top } = differencePicture(site, map, plot, box.ratio, readings.differences);
+      const keys = comparison.first.sequences[sequencesOf(site).columns];
+      const isLeftOut = (col: number) => !explorer.view.value.sink && isSink(site, keys, col);
+      const { quads, top } = differencePicture(site, map, plot, box.ratio, readings.differences, isLeftOut);
       readings.top.set(top);
       surface.draw({ quads, scale, ramp: ramp.value, signed: true });
       drawDifferences(context, plot, size, ramp.value, top, scale, (row, col) => readings.difference(map, site, row, col));
