@@ -1,6 +1,6 @@
 /** A map with its tokens along both sides and the legend of its colours, for one column of a paper. */
 import { type Ramp, rampColour } from "../gl/ramp";
-import { rampShare, type ScaleName, weightAt } from "../gl/scale";
+import { rampShare, type ScaleName, signedRampColour, weightAt } from "../gl/scale";
 import { COLUMN_PT, type Drawing, fit, heading, INK, MARGIN_PT, type Mark, type Measure } from "./drawing";
 
 export interface MatrixFigure {
@@ -19,6 +19,8 @@ export interface MatrixFigure {
   top: number;
   legend: string;
   format(value: number): string;
+  /** Values are differences: the middle of the ramp is 0. */
+  signed?: boolean;
 }
 
 const NOTE_PT = 6.5;
@@ -50,13 +52,14 @@ export function drawMatrix(figure: MatrixFigure, measure: Measure): Drawing {
   return { title: figure.title, width: COLUMN_PT, height: Math.ceil(y + 18), marks };
 }
 
-function paint({ values, rows, cols, isMasked, ramp, scale, top }: MatrixFigure): Uint8Array {
+function paint({ values, rows, cols, isMasked, ramp, scale, top, signed = false }: MatrixFigure): Uint8Array {
   const bytes = new Uint8Array(3 * rows.length * cols.length);
   for (let row = 0; row < rows.length; row++)
     for (let col = 0; col < cols.length; col++) {
       const place = row * cols.length + col;
-      const colour = isMasked(row, col) ? ramp.masked : rampColour(ramp, rampShare(values[place] ?? 0, top, scale));
-      bytes.set(colour, 3 * place);
+      const value = values[place] ?? 0;
+      const colour = signed ? signedRampColour(ramp, value, top, scale) : rampColour(ramp, rampShare(value, top, scale));
+      bytes.set(isMasked(row, col) ? ramp.masked : colour, 3 * place);
     }
   return bytes;
 }
@@ -103,7 +106,10 @@ function frame(x: number, y: number, width: number, height: number): Mark[] {
 
 /** The colours with the values that they stand for. */
 export function legendMarks(
-  { ramp, scale, top, legend, format }: Pick<MatrixFigure, "ramp" | "scale" | "top" | "legend" | "format">,
+  { ramp, scale, top, legend, format, signed = false }: Pick<
+    MatrixFigure,
+    "ramp" | "scale" | "top" | "legend" | "format" | "signed"
+  >,
   x: number,
   y: number,
 ): Mark[] {
@@ -121,8 +127,8 @@ export function legendMarks(
   });
   return [
     { kind: "pixels", x, y, width: LEGEND_PT, height: 4, cols: 64, rows: 1, bytes },
-    text(scale === "log" ? format(weightAt(0, top, "log")) : "0", x, "start"),
-    text(format(weightAt(0.5, top, scale)), x + LEGEND_PT / 2, "middle"),
+    text(signed ? format(-top) : scale === "log" ? format(weightAt(0, top, "log")) : "0", x, "start"),
+    text(signed ? "0" : format(weightAt(0.5, top, scale)), x + LEGEND_PT / 2, "middle"),
     text(format(top), x + LEGEND_PT, "end"),
     { kind: "text", text: legend, x: x + LEGEND_PT + 8, y: y + 5, anchor: "start", font: "sans", size: NOTE_PT, colour: INK.faint },
   ];

@@ -44,6 +44,43 @@ export function mapScript(origin: Origin, part: MapPart): string {
   return script(origin, origin.source.kind === "pair" ? "headlight" : "transformers", picked);
 }
 
+export interface DifferencePart {
+  site: string;
+  head: number;
+  rows: readonly [number, number];
+  cols: readonly [number, number];
+  cell: number;
+  /** For each token of the first run its partner's place in the second, -1 where it has none. */
+  ofRows: readonly number[];
+  ofCols: readonly number[];
+}
+
+/** Two runs' maps read as the site reads them, and the second's weights less the first's. */
+export function differenceScript(first: Origin, second: Origin, part: DifferencePart): string {
+  const { site, head, rows, cols, cell } = part;
+  const siteOf = (name: string) => `${name} = next(s.map for s in steps if isinstance(s, SiteTraced) and str(s.map.site) == "${site}")`;
+  return script(first, "headlight", [
+    "from modelcore.analysis.difference import read_difference",
+    "from modelcore.analysis.partners import Partners",
+    ...traceLines(first.source),
+    siteOf("first"),
+    "",
+    `CHECKPOINT = sys.argv[2] if len(sys.argv) > 2 else ${second.checkpoint === first.checkpoint ? "CHECKPOINT" : pythonText(second.checkpoint)}`,
+    ...traceLines(second.source).filter((line) => !line.startsWith("from ")),
+    siteOf("second"),
+    "",
+    "# For each token of the first run its partner in the second, -1 where it has none.",
+    ...listLines("OF_ROWS", part.ofRows),
+    ...listLines("OF_COLS", part.ofCols),
+    "weights = read_difference(",
+    `    first, second, ${head}, range(${rows[0]}, ${rows[1]}), range(${cols[0]}, ${cols[1]}),`,
+    `    Partners(np.array(OF_ROWS)), Partners(np.array(OF_COLS)), cell=${cell},`,
+    ")",
+    `np.savez("${first.file}.npz", difference=weights)`,
+    `print("${first.file}.npz:", weights.shape, "furthest from 0", float(np.nanmax(np.abs(weights))))`,
+  ]);
+}
+
 /** The likeliest tokens or classes: `kind` names the class of transformers. */
 export function probabilitiesScript(
   origin: Origin,

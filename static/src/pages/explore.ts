@@ -92,6 +92,7 @@ function openPage(app: HTMLElement): void {
   const shownInside = mountInside(places.inside, explorer, new Pairs());
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
+  const compared = mountComparison(places.comparison, explorer, comparison, { rectangles, floors }, ramp, diverging);
   mountFigures(
     {
       map: places.mapHead,
@@ -102,14 +103,15 @@ function openPage(app: HTMLElement): void {
       picture,
       chart,
       inside: { tools: places.insideTools, shown: shownInside },
+      comparison: compared,
     },
     explorer,
     mapState,
+    comparison,
   );
   const showComparison = () => app.classList.toggle("comparing", comparison.isOn.value);
   comparison.isOn.subscribe(showComparison);
   showComparison();
-  mountComparison(places.comparison, explorer, comparison, { rectangles, floors }, ramp, diverging);
   mountStatus(places.status, explorer);
   const sheets = mountSheets(places.tabs, [
     { label: say("Heads"), panel: places.headsPanel },

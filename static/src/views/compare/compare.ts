@@ -12,6 +12,7 @@ import type { Explorer } from "../../state/explorer";
 import { isUnderWay } from "../../state/run";
 import { headName } from "../../state/sites";
 import { type Store, watch } from "../../state/store";
+import type { MapArea } from "../../tiles/cover";
 import { mountChangedHeads } from "./heads";
 import { mountComparePlot, type PlotName } from "./plot";
 import { type OfRun, Readings } from "./readings";
@@ -27,14 +28,15 @@ export function mountComparison(
   first: OfRun,
   ramp: Store<Ramp>,
   diverging: Store<Ramp>,
-): void {
+): { tools: HTMLElement; shown(): (MapArea & { top: number }) | null } {
   const readings = new Readings(comparison, first);
   const name = element("h2", { class: "compare-name" });
   const distance = element("span", { class: "compare-distance" });
   const swap = button(say("Swap"), { class: "quiet", title: say("The second run becomes the first") }, () => comparison.swap());
   const leave = button(say("Leave comparison"), { class: "quiet compare-leave" }, () => comparison.leave());
+  const tools = element("div", { class: "compare-tools" });
   const note = element("p", { class: "compare-note", role: "status" });
-  const head = element("header", { class: "compare-head" }, name, distance, element("span", { class: "spring" }), swap, leave);
+  const head = element("header", { class: "compare-head" }, name, distance, element("span", { class: "spring" }), tools, swap, leave);
 
   const a = mapPlace("a", "A", say("Attention map of the first run"));
   const b = mapPlace("b", "B", say("Attention map of the second run"));
@@ -118,6 +120,7 @@ export function mountComparison(
 
   watch([comparison.other, comparison.found, comparison.problem, comparison.isOn, explorer.run, explorer.selection, explorer.models], show);
   show();
+  return { tools, shown: () => readings.sight && { ...readings.sight, top: readings.top.value } };
 }
 
 function mapPlace(name: PlotName, title: string, label: string) {

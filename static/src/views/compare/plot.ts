@@ -10,7 +10,7 @@ import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import { type AxisLabels, axisLabels, drawAxes, guttersFor } from "../../plot/axes";
 import { drawCrosshair, drawNumbers } from "../../plot/crosshair";
-import { fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "../../plot/geometry";
+import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "../../plot/geometry";
 import { listenToGestures } from "../../plot/gestures";
 import { pictureOf } from "../../plot/picture";
 import { readWeight } from "../../plot/reading";
@@ -74,6 +74,7 @@ export function mountComparePlot(
       const isLeftOut = (col: number) => !explorer.view.value.sink && isSink(site, keys, col);
       const { quads, top } = differencePicture(site, map, plot, box.ratio, readings.differences, isLeftOut);
       readings.top.set(top);
+      readings.sight = areaInSight(plot, size);
       surface.draw({ quads, scale, ramp: ramp.value, signed: true });
       drawDifferences(context, plot, size, ramp.value, top, scale, (row, col) => readings.difference(map, site, row, col));
     } else {

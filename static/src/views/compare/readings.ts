@@ -2,7 +2,7 @@
 import type { Comparison, Side } from "../../state/compare";
 import { hasMapsToAskFor, type Site } from "../../state/run";
 import { derive, Store } from "../../state/store";
-import { coveringTiles } from "../../tiles/cover";
+import { coveringTiles, type MapArea } from "../../tiles/cover";
 import { comparedKey, Differences } from "../../tiles/differences";
 import { Floors } from "../../tiles/floors";
 import { type HeadMap, Rectangles } from "../../tiles/rectangles";
@@ -18,6 +18,8 @@ export class Readings {
   readonly compared: Store<string | null>;
   /** The difference that takes the last colour. */
   readonly top = new Store(1);
+  /** The part of the difference that is in sight, in the first run's rows and columns. */
+  sight: MapArea | null = null;
   readonly #second: OfRun;
 
   constructor(

@@ -4,9 +4,13 @@ import { pngOf } from "../../figures/png_file";
 import type { Explorer } from "../../state/explorer";
 import type { Picture, Run } from "../../state/run";
 
-export async function originOf(explorer: Explorer, title: string, about: string): Promise<Origin> {
-  const run = explorer.run.value;
-  const model = explorer.modelOfRun;
+export function originOf(explorer: Explorer, title: string, about: string): Promise<Origin> {
+  return originOfRun(explorer.run.value, explorer, title, about);
+}
+
+/** The same of any run. */
+export async function originOfRun(run: Run, explorer: Explorer, title: string, about: string): Promise<Origin> {
+  const model = explorer.models.value?.find(({ id }) => id === run.model);
   const file = ["headlight", run.model ?? "", about].join("-").toLowerCase().replace(/[^a-z0-9]+/g, "-");
   return { title, file, checkpoint: model?.folder ?? run.model ?? "", source: await sourceOf(run) };
 }
