@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
+import time
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from scipy.spatial.distance import jensenshannon
 from transformers import GPT2LMHeadModel
 
-from tests.browser.conftest import NARROW
+from tests.browser.conftest import NARROW, TIMEOUT_MS
 from tests.running import HOUSE, RunningSite
 
 pytestmark = pytest.mark.browser
@@ -178,3 +181,27 @@ def test_narrow_window_stacks_the_maps(page: Page, site: RunningSite) -> None:
     tops = [plot(page, name).bounding_box() for name in ("first run", "second run", "What changed")]
     assert all(tops) and tops[0]["y"] < tops[1]["y"] < tops[2]["y"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("context", [{"color_scheme": name} for name in ("light", "dark")], indirect=True)
+def test_difference_is_orange_where_there_is_more_and_blue_where_there_is_less(page: Page, site: RunningSite) -> None:
+    """The colours on the screen, told by what the page says of the weight under them."""
+    first, second = site.traced("prose", TEXT), site.traced("prose", OTHER)
+    page.goto(f"/runs/{first['id']}?with={second['id']}&site=decoder.self.{LAYER}&head={HEAD}")
+    expect(ranked(page).first).to_be_visible()
+    difference = plot(page, "What changed")
+    for sign, of in (("+", 1), ("−", -1)):
+        page.mouse.move(0, 0)
+        deadline = time.monotonic() + TIMEOUT_MS / 1000
+        while True:
+            with Image.open(io.BytesIO(difference.screenshot())) as shown:
+                pixels = np.asarray(shown.convert("RGB")).astype(int)
+            redness = of * (pixels[..., 0] - pixels[..., 2])
+            if redness.max() > 60 or time.monotonic() > deadline:
+                break
+        y, x = np.unravel_index(redness.argmax(), redness.shape)
+        assert redness[y, x] > 60, "no colour has come"
+        box = difference.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + float(x) + 1, box["y"] + float(y) + 1)
+        expect(page.locator(".tooltip-first")).to_have_text(re.compile(rf"^{re.escape(sign)}\d?\.\d+$"))

@@ -71,6 +71,7 @@ export function mountComparison(
       "Mean Jensen–Shannon distance of its rows in the two runs, 0 to 1, over the tokens that both have; sinks left out.",
     );
     for (const [side, place] of [["a", a], ["b", b]] as const) setText(place.title, titleOf(side));
+    legend.hidden = comparison.found.value === null;
     const words = noteNow();
     setText(note, words);
     note.hidden = words === "";

@@ -26,13 +26,15 @@ export function differencePicture(
   ratio: number,
   differences: Differences,
   isLeftOut: (col: number) => boolean,
+  mayCross: boolean,
 ): { quads: Quad[]; top: number } {
   const size: MapSize = { rows: site.queries, cols: site.keys };
   const tiles = coveringTiles(size, areaInSight(plot, size), cellFor(plot.cell_px * ratio));
   differences.want("difference", map, tiles);
   const arrived = tiles.flatMap((tile) => differences.get(map, tile) ?? []);
   const top = Math.max(SMALLEST_TOP, ...arrived.map((weights) => furthest(weights, isLeftOut)));
-  const reach = site.causal ? site.keys - site.queries : null;
+  // Where pairs cross, a key that comes later in the first run may be seen in the second.
+  const reach = site.causal && !mayCross ? site.keys - site.queries : null;
   const quads = arrived.map((weights): Quad => ({
     layer: 0,
     gain: 1,

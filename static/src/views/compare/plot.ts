@@ -72,7 +72,8 @@ export function mountComparePlot(
     if (name === "difference") {
       const keys = comparison.first.sequences[sequencesOf(site).columns];
       const isLeftOut = (col: number) => !explorer.view.value.sink && isSink(site, keys, col);
-      const { quads, top } = differencePicture(site, map, plot, box.ratio, readings.differences, isLeftOut);
+      const mayCross = explorer.view.value.pairs !== "";
+      const { quads, top } = differencePicture(site, map, plot, box.ratio, readings.differences, isLeftOut, mayCross);
       readings.top.set(top);
       readings.sight = areaInSight(plot, size);
       surface.draw({ quads, scale, ramp: ramp.value, signed: true });

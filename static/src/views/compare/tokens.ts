@@ -2,7 +2,7 @@
  * Both texts, one above the other: a token without a partner is dashed. Hovering marks the row in the maps. By hand, a
  * token of A is pressed and then the token of B that it belongs to.
  */
-import { button, element, setText } from "../../dom/element";
+import { button, element, setAttributes, setText } from "../../dom/element";
 import { announce } from "../../dom/tooltip";
 import { say } from "../../language/say";
 import type { Comparison, Side } from "../../state/compare";
@@ -22,6 +22,7 @@ export function mountBothTexts(host: HTMLElement, explorer: Explorer, comparison
   host.append(element("header", { class: "compare-texts-head" }, element("h3", {}, say("Both texts")), byHand, guide, made), lines.a, lines.b);
   let isPairing = false;
   let picked: { sequence: SequenceName; index: number } | null = null;
+  let drawn: unknown[] = [];
 
   function pairByHand(on: boolean): void {
     isPairing = on;
@@ -48,11 +49,24 @@ export function mountBothTexts(host: HTMLElement, explorer: Explorer, comparison
     if (!comparison.isOn.value) return;
     const site = explorer.selection.value && comparison.first.sites.get(explorer.selection.value.site);
     const sequences = site ? [...new Set(Object.values(sequencesOf(site)))] : [];
-    for (const side of ["a", "b"] as const) lines[side].replaceChildren(...lineOf(side, sequences));
+    // Each layer that arrives is told, too; thousands of tokens are made anew only where they change.
+    const tokens = (["a", "b"] as const).flatMap((side) => sequences.map((name) => comparison.runOf(side).sequences[name]));
+    const now = [comparison.found.value, ...tokens];
+    if (now.length !== drawn.length || now.some((part, place) => part !== drawn[place]))
+      for (const side of ["a", "b"] as const) redraw(side, sequences);
+    drawn = now;
     byHand.setAttribute("aria-pressed", String(isPairing));
     setText(guide, guideNow());
     showMade();
     mark();
+  }
+
+  /** The focus stays on its token. */
+  function redraw(side: Side, sequences: SequenceName[]): void {
+    const line = lines[side];
+    const focused = line.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.place : undefined;
+    line.replaceChildren(...lineOf(side, sequences));
+    if (focused) line.querySelector<HTMLElement>(`[data-place="${focused}"]`)?.focus();
   }
 
   function lineOf(side: Side, sequences: SequenceName[]): Node[] {
@@ -70,7 +84,6 @@ export function mountBothTexts(host: HTMLElement, explorer: Explorer, comparison
               dir: "auto",
               title: isAlone ? say("No partner in the other run") : null,
               "aria-label": isAlone ? say("{token}, no partner", { token: name }) : null,
-              "aria-pressed": isPairing && side === "a" ? String(picked?.sequence === sequence && picked.index === index) : null,
             },
             () => press(side, sequence, index),
           );
@@ -98,6 +111,8 @@ export function mountBothTexts(host: HTMLElement, explorer: Explorer, comparison
         const isIn = (place: number | null | undefined, of: SequenceName) => sequence === of && String(place) === index;
         token.classList.toggle("compare-row", Boolean(site && isIn(pointed?.row[side], sequencesOf(site).rows)));
         token.classList.toggle("compare-col", Boolean(site && isIn(pointed?.col[side], sequencesOf(site).columns)));
+        const isPicked = isPairing && side === "a" ? String(picked !== null && isIn(picked.index, picked.sequence)) : null;
+        setAttributes(token, { "aria-pressed": isPicked });
       }
     }
   }

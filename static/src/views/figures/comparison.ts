@@ -42,10 +42,11 @@ export async function differenceFigure(
   const rowNames = namesIn(names.rows, rows);
   const colNames = namesIn(names.columns, cols);
   const { scale } = explorer.view.value;
-  const title = `${modelName(explorer)}, ${headNameInWords(site.site, selected.head)}: ${say("Difference, B − A")}`;
+  const title = `${modelName(explorer)}, ${headNameInWords(site.site, selected.head)}`;
   const first = await originOf(explorer, title, `${site.site}-${selected.head}-difference`);
   const second = await originOfRun(comparison.other.value, explorer, title, "second");
-  const reach = site.causal ? site.keys - site.queries : Number.POSITIVE_INFINITY;
+  const isMasked = site.causal && !explorer.view.value.pairs;
+  const reach = isMasked ? site.keys - site.queries : Number.POSITIVE_INFINITY;
   const width = colNames.length;
   return {
     file: first.file,
@@ -106,6 +107,7 @@ export async function differenceFigure(
   function notesOf(): string[] {
     const change = comparison.head?.distance;
     return [
+      say("Difference, B − A"),
       `A: ${described(comparison.first)}`,
       `B: ${described(comparison.other.value)}`,
       change == null ? "" : say("changed by {distance}", { distance: change.toFixed(3) }),
