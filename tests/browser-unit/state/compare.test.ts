@@ -89,6 +89,14 @@ test("a second text is run by the same model and named in the address; leaving t
   expect(comparison.other.value.id).toBeNull();
 });
 
+test("swapped, the second run is the page's own and the first is named by the address", async () => {
+  const { explorer, comparison, location } = open(`?with=${B}`);
+  explorer.run.set(finished(A, ["a"]));
+  comparison.other.set(finished(B, ["b"]));
+  comparison.swap();
+  expect(`${location.pathname}${location.search}`).toBe(`/runs/${B}?with=${A}`);
+});
+
 test("pairs made by hand are asked for, and the old answer stays until the new one comes", async () => {
   const { explorer, comparison } = open(`?with=${B}`);
   explorer.run.set(finished(A, ["a", "b", "c"]));
