@@ -60,7 +60,9 @@ def _type(hint: Any) -> str:
     if origin in (Union, UnionType):
         return " | ".join(map(_type, args))
     if origin is list:
-        return f"readonly {_type(args[0])}[]"
+        inner = _type(args[0])
+        # TypeScript has "readonly T[]", but no "readonly readonly T[][]".
+        return f"readonly ({inner})[]" if inner.startswith("readonly ") else f"readonly {inner}[]"
     if origin is dict:
         return f"Readonly<Record<{_type(args[0])}, {_type(args[1])}>>"
     raise TypeError(f"no TypeScript is known for {hint}")

@@ -112,6 +112,13 @@ export function fold(run: Run, event: RunEvent): Run {
     case "floors":
     case "comparison":
     case "difference":
+    case "training":
+    case "progress":
+    case "evaluated":
+    case "snapshot":
+    case "saved":
+    case "steered":
+    case "trained":
       return run;
   }
 }

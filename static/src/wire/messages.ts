@@ -320,8 +320,8 @@ export interface Snapshot {
   readonly keys: readonly number[];
   readonly cell: readonly number[];
   readonly causal: readonly boolean[];
-  readonly measures: readonly readonly string[][];
-  readonly labels: readonly readonly string[][];
+  readonly measures: readonly (readonly string[])[];
+  readonly labels: readonly (readonly string[])[];
   readonly arrays: {
     /** [values] */
     readonly overview: ShapedArray<"u8">;
