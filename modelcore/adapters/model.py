@@ -56,9 +56,11 @@ class AdaptedModel:
 
         Inputs: ids (1, N), of a pair of texts with their types; source and target ids; or pixels (1, C, H, W).
         Raises: CheckpointError if the model cannot read them, or not as it did when it was checked, or if its
-            routing is asked for, which transformers does not tell.
+            routing or its residual stream is asked for, which transformers does not tell.
         """
         tap, edits = instruments.get("tap"), instruments.get("edits")
+        if instruments.get("stream_tap") is not None:
+            raise CheckpointError("This model is run by transformers, which does not hand out its residual stream.")
         if instruments.get("routing_tap") is not None:
             raise CheckpointError("This model is run by transformers, which does not tell where it routes tokens.")
         named = dict(zip(INPUT_NAMES[self.config.architecture], inputs, strict=True))

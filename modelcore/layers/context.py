@@ -4,15 +4,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
 from torch import Tensor
 
+from modelcore.config import StackName
 from modelcore.layers.attention_map import Tap
 from modelcore.layers.cache import Cache
 from modelcore.layers.edits import Edits
 from modelcore.layers.experts import RoutingTap
+
+
+# Of which stack, after how many of its layers (0: as it enters), and the residual stream [B, N, W] there.
+StreamTap = Callable[[StackName, int, Tensor], None]
 
 
 class Instruments(TypedDict, total=False):
@@ -21,11 +27,13 @@ class Instruments(TypedDict, total=False):
     tap          receives the AttentionMap of each site as it is computed
     edits        what to change, by site
     routing_tap  receives the Routing of each mixture of experts
+    stream_tap   receives the residual stream of each stack, as it enters and after each layer
     """
 
     tap: Tap | None
     edits: Edits | None
     routing_tap: RoutingTap | None
+    stream_tap: StreamTap | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +57,7 @@ class Context:
     tap: Tap | None = None
     edits: Edits | None = None
     routing_tap: RoutingTap | None = None
+    stream_tap: StreamTap | None = None
 
     @property
     def read(self) -> int:

@@ -27,6 +27,7 @@ class Stack(nn.Module):
 
     def __init__(self, config: ModelConfig, name: StackName) -> None:
         super().__init__()
+        self.name: StackName = name
         stack = config.stack(name)
         self.blocks = nn.ModuleList(Block(config, name, layer) for layer in range(stack.layers))
         self.windowed = [stack.pattern(layer).window is not None for layer in range(stack.layers)]
@@ -46,9 +47,13 @@ class Stack(nn.Module):
         tokens = x_BNW.shape[1]
         length = context.read + tokens
         angles = [rotary.angles(tokens, length, x_BNW.device, context.starts_B) for rotary in self.rotary]
+        if context.stream_tap is not None:
+            context.stream_tap(self.name, 0, x_BNW)
         for layer, block in enumerate(self.blocks):
             turned = angles[-1 if self.windowed[layer] else 0] if angles else None
             x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
+            if context.stream_tap is not None:
+                context.stream_tap(self.name, layer + 1, x_BNW)
             yield layer
         if context.cache is not None:
             context.cache.advance(tokens)

@@ -1,0 +1,190 @@
+"""The lens: what a model would say if it ended after a layer, read off the residual stream by the model's own head.
+
+Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; Belrose et al. 2023 (arXiv 2303.08112) for the tuned
+lens, whose translators (`modelcore.analysis.tuned_lens`) bring each layer's stream into the last one's coordinates.
+"""
+
+# L what entered the stack, and its layers; N tokens, P positions read, R rows at once, W model width
+# V vocabulary or classes, k likeliest
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from modelcore.analysis.request import RequestError, TraceRequest
+from modelcore.analysis.trace import as_batch, read_sequences, token_types
+from modelcore.config import ModelShape, StackName
+from modelcore.models.build import Transformer
+from modelcore.models.readable import Readable
+from modelcore.models.stack import run_through
+from modelcore.tokenizer import Tokenizer
+
+# Scores that are held at once: 16 MB as float32, of which a softmax needs a few times as much.
+SCORES_AT_ONCE = 1 << 22
+
+# What is guessed at a position: the token after it, the token itself, or what the whole picture shows.
+Guessed = Literal["next", "own", "class"]
+
+# Stands where a position has no true token.
+NONE = -1
+
+# From the residual stream (R, W), as a stack's last layer leaves it, to the scores (R, V).
+Unembedding = Callable[[Tensor], Tensor]
+
+
+class Translators(Protocol):
+    """What brings the stream after each layer into the coordinates of the last one."""
+
+    def translate(self, layer: int, x_RW: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The residual stream of the stack that speaks: as it enters, and after each layer.
+
+    Shapes: x (L, N, W); `ids` are the N tokens of the sequence, the places of a picture.
+    """
+
+    sequence: StackName
+    ids: list[int]
+    x_LNW: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class LensReading:
+    """What each layer would say at some positions. Everything on the CPU.
+
+    Shapes: ids (L, P, k) int32 and probabilities (L, P, k) float32, falling along k. truth (P,) int32: the true token;
+    its probabilities (L, P) float32 and ranks (L, P) int32, 0 for the likeliest. Without a true token NONE, 0 and NONE.
+    """
+
+    guessed: Guessed
+    ids: Tensor
+    probabilities: Tensor
+    truth: Tensor
+    truth_probabilities: Tensor
+    truth_ranks: Tensor
+
+
+@torch.inference_mode()
+def read_stream(model: Readable, request: TraceRequest, tokenizer: Tokenizer | None = None) -> Stream:
+    """Runs the model and keeps the stream of the stack that speaks: the decoder's, where there is one.
+
+    Memory: L × N × W of the model's dtype. Raises: RequestError as `unembedding` and `trace` do.
+    """
+    unembedding(model)
+    inputs, ids, types = [], [], {}
+    for read in read_sequences(model, request, tokenizer):
+        inputs.append(as_batch(read, request, model))
+        types |= token_types(read, model)
+        sequence, ids = read.sequence, read.encoding.ids
+    layers: list[Tensor] = []
+
+    def keep(stack: StackName, _: int, x_BNW: Tensor) -> None:
+        if stack == sequence:
+            layers.append(x_BNW[0])
+
+    run_through(model.layerwise(*inputs, stream_tap=keep, **types))
+    return Stream(sequence, list(ids), torch.stack(layers))
+
+
+def unembedding(model: Readable) -> Unembedding:
+    """The model's own way from its last layer to its scores: final normalisation, the head's transform, output matrix.
+
+    A classifier of pictures reads all places at once and scores them together, (N, W) to (1, V).
+    Raises: RequestError if the model scores no tokens.
+    """
+    if guessed_by(model.config) is None:
+        raise RequestError(
+            "no_lens", "This model has no head that scores tokens, so there is nothing to read its layers with."
+        )
+    if not isinstance(model, Transformer):
+        raise RequestError(
+            "no_lens", "This model is run by transformers, which does not hand out what its layers leave."
+        )
+    norm = model.get_submodule(speaking_stack(model.config)).norm
+    tokens = getattr(model, "tokens", None)
+
+    def unembed(x_RW: Tensor) -> Tensor:
+        scores: Tensor = model.head(norm(x_RW[None]), tokens)
+        return scores.flatten(0, -2)
+
+    return unembed
+
+
+def speaking_stack(config: ModelShape) -> StackName:
+    return "encoder" if config.architecture in ("encoder", "vision") else "decoder"
+
+
+def guessed_by(config: ModelShape) -> Guessed | None:
+    """What the head's scores are of; None where they are of neither tokens nor pictures."""
+    if config.output == "vocabulary":
+        return "own" if config.architecture == "encoder" else "next"
+    return "class" if config.output == "classes" and config.image is not None else None
+
+
+@torch.inference_mode()
+def read_lens(
+    model: Readable, stream: Stream, positions: range, top: int = 5, translators: Translators | None = None
+) -> LensReading:
+    """The likeliest `top` at each layer and position, and how the true token fares there; the last layer's are what
+    the model says.
+
+    Cost: positions × layers products with the output matrix; memory is bounded by SCORES_AT_ONCE.
+    Raises: RequestError as `unembedding` does, or if positions leave the text.
+    """
+    unembed, guessed = unembedding(model), guessed_by(model.config)
+    assert guessed is not None, "an unembedding scores something"
+    truth = truths(stream, guessed)
+    if not (0 <= positions.start < positions.stop <= len(truth) and positions.step == 1):
+        raise RequestError("bad_positions", f"Positions go from 0 to {len(truth)}.")
+    truth_P = torch.tensor(truth[positions.start : positions.stop])
+    last = len(stream.x_LNW) - 1
+    weight = next(model.parameters())
+    rows = len(stream.ids) if guessed == "class" else rows_at_once(model.config.vocabulary)
+    found: list[list[Tensor]] = []
+    for layer in range(last + 1):
+        x_NW = stream.x_LNW[layer]
+        x_PW = x_NW if guessed == "class" else x_NW[positions.start : positions.stop]
+        parts = []
+        for begin in range(0, len(x_PW), rows):
+            x_RW = x_PW[begin : begin + rows].to(weight.device, weight.dtype)
+            if translators is not None and layer < last:
+                x_RW = translators.translate(layer, x_RW)
+            parts.append(_statistics(unembed(x_RW), truth_P[begin : begin + rows], top))
+        found.append([torch.cat(column) for column in zip(*parts, strict=True)])
+    ids, probabilities, truth_probabilities, ranks = (torch.stack(column) for column in zip(*found, strict=True))
+    return LensReading(guessed, ids, probabilities, truth_P.int(), truth_probabilities, ranks)
+
+
+def truths(stream: Stream, guessed: Guessed) -> list[int]:
+    """The true token of each position, NONE where there is none: what a picture shows nobody says."""
+    if guessed == "class":
+        return [NONE]
+    return list(stream.ids) if guessed == "own" else [*stream.ids[1:], NONE]
+
+
+def rows_at_once(vocabulary: int) -> int:
+    return max(1, SCORES_AT_ONCE // vocabulary)
+
+
+def _statistics(scores_RV: Tensor, truth_R: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """ids (R, k), probabilities (R, k), and of the true token its probability (R,) and rank (R,), on the CPU."""
+    scores_RV = scores_RV.float()
+    normaliser_R1 = scores_RV.logsumexp(-1, keepdim=True)
+    best = scores_RV.topk(min(top, scores_RV.shape[-1]))
+    has_truth_R = truth_R != NONE
+    score_R1 = scores_RV.gather(-1, truth_R.clamp_min(0)[:, None].to(scores_RV.device))
+    rank_R = (scores_RV > score_R1).sum(-1).cpu()
+    probability_R = (score_R1 - normaliser_R1).exp()[:, 0].cpu()
+    return (
+        best.indices.int().cpu(),
+        (best.values - normaliser_R1).exp().cpu(),
+        probability_R.where(has_truth_R, torch.zeros(())),
+        rank_R.where(has_truth_R, torch.tensor(NONE)).int(),
+    )
