@@ -16,13 +16,11 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from modelcore.analysis.request import RequestError, TraceRequest
-from modelcore.analysis.trace import as_batch, read_sequences, token_types
+from modelcore.analysis.request import RequestError
+from modelcore.analysis.stream import Stream
 from modelcore.config import ModelShape, StackName
 from modelcore.models.build import Transformer
 from modelcore.models.readable import Readable
-from modelcore.models.stack import run_through
-from modelcore.tokenizer import Tokenizer
 
 # Scores that are held at once: 16 MB as float32, of which a softmax needs a few times as much.
 SCORES_AT_ONCE = 1 << 22
@@ -44,18 +42,6 @@ class Translators(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Stream:
-    """The residual stream of the stack that speaks: as it enters, and after each layer.
-
-    Shapes: x (L, N, W); `ids` are the N tokens of the sequence, the places of a picture.
-    """
-
-    sequence: StackName
-    ids: list[int]
-    x_LNW: Tensor
-
-
-@dataclass(frozen=True, eq=False)
 class LensReading:
     """What each layer would say at some positions. Everything on the CPU.
 
@@ -69,28 +55,6 @@ class LensReading:
     truth: Tensor
     truth_probabilities: Tensor
     truth_ranks: Tensor
-
-
-@torch.inference_mode()
-def read_stream(model: Readable, request: TraceRequest, tokenizer: Tokenizer | None = None) -> Stream:
-    """Runs the model and keeps the stream of the stack that speaks: the decoder's, where there is one.
-
-    Memory: L × N × W of the model's dtype. Raises: RequestError as `unembedding` and `trace` do.
-    """
-    unembedding(model)
-    inputs, ids, types = [], [], {}
-    for read in read_sequences(model, request, tokenizer):
-        inputs.append(as_batch(read, request, model))
-        types |= token_types(read, model)
-        sequence, ids = read.sequence, read.encoding.ids
-    layers: list[Tensor] = []
-
-    def keep(stack: StackName, _: int, x_BNW: Tensor) -> None:
-        if stack == sequence:
-            layers.append(x_BNW[0])
-
-    run_through(model.layerwise(*inputs, stream_tap=keep, **types))
-    return Stream(sequence, list(ids), torch.stack(layers))
 
 
 def unembedding(model: Readable) -> Unembedding:

@@ -9,8 +9,9 @@ import torch
 import transformers
 
 from modelcore.analysis import lens
-from modelcore.analysis.lens import NONE, read_lens, read_stream
+from modelcore.analysis.lens import NONE, read_lens, unembedding
 from modelcore.analysis.request import RequestError, TraceRequest
+from modelcore.analysis.stream import open_stream, read_stream, save_stream
 from modelcore.checkpoints.reader import open_checkpoint
 from modelcore.config import HeadConfig, ImageConfig, ModelConfig, StackConfig
 from modelcore.models.build import build
@@ -187,8 +188,16 @@ def test_positions_that_leave_the_text_are_refused(tmp_path, positions):
 def test_model_without_a_head_is_refused():
     config = ModelConfig(vocabulary=9, positions=9, width=8, encoder=StackConfig(1, 1, 8), head=HeadConfig("hidden"))
     with pytest.raises(RequestError) as refused:
-        read_stream(build(config).eval(), TraceRequest(ids=[1, 2]))
+        unembedding(build(config).eval())
     assert refused.value.code == "no_lens"
+
+
+def test_stored_stream_is_read_as_it_was(tmp_path):
+    *_, stream, found = read("gpt2", tmp_path)
+    save_stream(tmp_path / "stream.safetensors", stream)
+    again = open_stream(tmp_path / "stream.safetensors")
+    assert (again.sequence, again.ids) == (stream.sequence, stream.ids)
+    assert torch.equal(again.x_LNW, stream.x_LNW)
 
 
 def test_nothing_is_kept_of_a_pass_that_nobody_watches(tmp_path):

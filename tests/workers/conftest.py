@@ -16,6 +16,7 @@ from workers.runtime.captures import Captures
 from workers.runtime.engine import Engine
 from workers.runtime.heartbeat import Heartbeat
 from workers.runtime.process import Process
+from workers.runtime.streams import Streams
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,7 @@ def process(broker: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         server=broker,
         engine=Engine("cpu"),
         captures=Captures(tmp_path / "captures"),
+        streams=Streams(tmp_path / "streams"),
         heartbeat=Heartbeat(broker, "test@host", "cpu", "cpu"),
         implementation="cpu",
     )

@@ -163,6 +163,23 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             "entropy": np.array([0.0, 0.5, 1.0], np.float32),
         },
     ),
+    "lens": (
+        events.Lens(
+            seq=6,
+            sequence="decoder",
+            positions=[1, 3],
+            guesses="next",
+            tuned=False,
+            texts={"7": "🙂", "300": " é"},
+        ),
+        {
+            "ids": np.array([[[7, 300], [300, 7]], [[300, 7], [7, 300]]], np.int32),
+            "probabilities": np.array([[[0.5, 0.25], [0.75, 0.125]], [[1.0, 0.0], [0.5, 0.5]]], np.float32),
+            "truth": np.array([300, -1], np.int32),
+            "truth_probabilities": np.array([[0.25, 0.0], [1.0, 0.0]], np.float32),
+            "truth_ranks": np.array([[1, -1], [0, -1]], np.int32),
+        },
+    ),
     "floors": (
         events.Floors(seq=6, site="decoder.self.0", head=1, rows=[0, 3], mass=0.75, implementation="cpu"),
         {"floors": np.array([1.0, 0.5, 0.25], np.float32)},

@@ -430,6 +430,30 @@ class Difference(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lens(Event):
+    """What a model would say at some positions if it ended after a layer; row 0 is before the first, the last is what
+    it says.
+
+    `guesses`: the next token, the token itself (of an encoder), or what a picture shows. `truth` is the true token of
+    each position, -1 where there is none; its ranks count from 0 for the likeliest. `texts` has each token by its id.
+    """
+
+    type = "lens"
+    arrays = {
+        "ids": ArraySpec("i32", ("layers", "positions", "k")),
+        "probabilities": ArraySpec("f32", ("layers", "positions", "k")),
+        "truth": ArraySpec("i32", ("positions",)),
+        "truth_probabilities": ArraySpec("f32", ("layers", "positions")),
+        "truth_ranks": ArraySpec("i32", ("layers", "positions")),
+    }
+    sequence: Stack
+    positions: list[int]
+    guesses: Literal["next", "own", "class"]
+    tuned: bool
+    texts: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finished(Event):
     """The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase."""
 
@@ -482,6 +506,7 @@ EVENTS: dict[str, type[Event]] = {
         Trained,
         Comparison,
         Difference,
+        Lens,
         Finished,
         Failed,
         Cancelled,

@@ -16,6 +16,7 @@ FLOORS = "floors"
 TRAIN = "train"
 COMPARE = "compare"
 DIFFERENCE = "difference"
+LENS = "lens"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +90,9 @@ class GenerateJob:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingJob:
-    """Read something off a run's maps, and answer on `reply`.
+    """Read something off what a run left, and answer on `reply`.
 
-    Carries the trace that made the maps: where q, k and the log-sum-exp are gone, the worker traces again.
+    Carries the trace that made it: where what it left is gone, the worker traces again.
     """
 
     trace: TraceJob
@@ -102,8 +103,8 @@ class ReadingJob:
 
     @classmethod
     def from_json(cls, job: dict[str, Any]) -> Self:
-        """Spans of rows and columns are tuples, which JSON has not."""
-        spans: dict[str, Any] = {name: tuple(job[name]) for name in ("rows", "cols") if name in job}
+        """Spans of rows, columns and positions are tuples, which JSON has not."""
+        spans: dict[str, Any] = {name: tuple(job[name]) for name in ("rows", "cols", "positions") if name in job}
         return cls(**{**job, **spans, "trace": TraceJob.from_json(job["trace"])})
 
 
@@ -215,3 +216,12 @@ def _compared(job: dict[str, Any]) -> dict[str, Any]:
         for name, told in job["sequences"].items()
     }
     return {"other": TraceJob.from_json(job["other"]), "sequences": sequences}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LensJob(ReadingJob):
+    """Say what each layer would guess at some positions, half-open [start, stop); `tuned` by the model's tuned lens."""
+
+    positions: tuple[int, int]
+    top: int = 5
+    tuned: bool = False

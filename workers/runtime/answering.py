@@ -1,4 +1,4 @@
-"""What all readings of a map share: whoever asks is answered, also after the capture was evicted."""
+"""What all readings share: whoever asks is answered, also after the capture was evicted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def answer_always(job: ReadingJob, process: Process, make: Callable[[], bytes]) 
     """Answers with the frame that is made, or with the reason why there is none: nobody waits in vain."""
     try:
         reply = make()
-    except (RequestError, CheckpointError) as refused:
+    except RequestError as refused:
+        reply = frame.encode(Failed(code=refused.code, message=refused.message))
+    except CheckpointError as refused:
         reply = frame.encode(Failed(code="trace_again_refused", message=str(refused)))
     except Exception:
         log.exception("%s of run %s", type(job).__name__, job.trace.run)

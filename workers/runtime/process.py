@@ -16,6 +16,7 @@ from workers.runtime.captures import Captures
 from workers.runtime.engine import Engine
 from workers.runtime.feed import Server, client
 from workers.runtime.heartbeat import Heartbeat
+from workers.runtime.streams import Streams
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Process:
     server: Server
     engine: Engine
     captures: Captures
+    streams: Streams
     heartbeat: Heartbeat
     implementation: str
 
@@ -38,6 +40,7 @@ def this_process(name: str = "worker", queues: tuple[str, ...] = (QUEUE,)) -> Pr
         server=server,
         engine=engine,
         captures=Captures(celery_app.DATA / "captures"),
+        streams=Streams(celery_app.DATA / "streams"),
         heartbeat=Heartbeat(server, name, device, implementation, engine.states, queues),
         implementation=implementation,
     )

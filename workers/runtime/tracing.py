@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modelcore.analysis.picture import PictureRead, read_picture
+from modelcore.analysis.stream import Stream, read_stream
 from modelcore.analysis.trace import (
     ClassesScored,
     NextTokens,
@@ -31,7 +32,17 @@ def traced(
     if job.picture is not None:
         picture = _picture(job.picture, resident)
         yield picture
-    request = TraceRequest(
+    yield from trace(resident.model, request_of(job, picture), resident.checkpoint.tokenizer)
+
+
+def stream_of(job: TraceJob, resident: Resident) -> Stream:
+    """The residual stream of a run: runs the model. Raises: as `traced`."""
+    picture = None if job.picture is None else _picture(job.picture, resident)
+    return read_stream(resident.model, request_of(job, picture), resident.checkpoint.tokenizer)
+
+
+def request_of(job: TraceJob, picture: PictureRead | None) -> TraceRequest:
+    return TraceRequest(
         text=job.text,
         ids=job.ids,
         target=job.target,
@@ -39,7 +50,6 @@ def traced(
         text_pair=job.text_pair,
         pixels=None if picture is None else picture.pixels,
     )
-    yield from trace(resident.model, request, resident.checkpoint.tokenizer)
 
 
 def _picture(id_: str, resident: Resident) -> PictureRead:

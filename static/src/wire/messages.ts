@@ -403,6 +403,29 @@ export interface Difference {
   };
 }
 
+/** What a model would say at some positions if it ended after a layer; row 0 is before the first, the last is what it says. */
+export interface Lens {
+  readonly type: "lens";
+  readonly seq: number;
+  readonly sequence: "encoder" | "decoder";
+  readonly positions: readonly number[];
+  readonly guesses: "next" | "own" | "class";
+  readonly tuned: boolean;
+  readonly texts: Readonly<Record<string, string>>;
+  readonly arrays: {
+    /** [layers, positions, k] */
+    readonly ids: ShapedArray<"i32">;
+    /** [layers, positions, k] */
+    readonly probabilities: ShapedArray<"f32">;
+    /** [positions] */
+    readonly truth: ShapedArray<"i32">;
+    /** [layers, positions] */
+    readonly truth_probabilities: ShapedArray<"f32">;
+    /** [layers, positions] */
+    readonly truth_ranks: ShapedArray<"i32">;
+  };
+}
+
 /** The run is complete and stored. `implementation` names the kernels that ran; timings are in seconds, by phase. */
 export interface Finished {
   readonly type: "finished";
@@ -448,6 +471,7 @@ export type RunEvent =
   | Trained
   | Comparison
   | Difference
+  | Lens
   | Finished
   | Failed
   | Cancelled;

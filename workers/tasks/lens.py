@@ -1,0 +1,75 @@
+"""Lens: say what each layer of a model would guess at some positions, and answer whoever asked."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from modelcore.analysis.lens import NONE, LensReading, read_lens, unembedding
+from modelcore.analysis.stream import Stream
+from modelcore.checkpoints.class_names import read_class_names
+from workers.app import app
+from workers.protocol import frame, jobs
+from workers.protocol.events import Lens
+from workers.protocol.jobs import LensJob
+from workers.runtime.answering import answer_always
+from workers.runtime.engine import Resident
+from workers.runtime.process import Process, current
+from workers.runtime.tracing import stream_of
+
+log = logging.getLogger(__name__)
+
+
+@app.task(name=jobs.LENS)
+def lens(job: dict[str, Any]) -> None:
+    """Celery's entry."""
+    process = current()
+    request = LensJob.from_json(job)
+    answer_always(request, process, lambda: make_lens(request, process))
+
+
+def make_lens(request: LensJob, process: Process) -> bytes:
+    resident, _ = process.engine.model(request.trace.source)
+    unembedding(resident.model)
+    stream = _stream(request, process, resident)
+    found = read_lens(resident.model, stream, range(*request.positions), request.top)
+    event = Lens(
+        sequence=stream.sequence,
+        positions=list(request.positions),
+        guesses=found.guessed,
+        tuned=request.tuned,
+        texts=_texts(found, resident),
+    )
+    arrays = {
+        "ids": found.ids,
+        "probabilities": found.probabilities,
+        "truth": found.truth,
+        "truth_probabilities": found.truth_probabilities,
+        "truth_ranks": found.truth_ranks,
+    }
+    return frame.encode(event, {name: np.ascontiguousarray(array.numpy()) for name, array in arrays.items()})
+
+
+def _stream(request: LensJob, process: Process, resident: Resident) -> Stream:
+    """As kept, or made again by running the model."""
+    run = request.trace.run
+    kept = process.streams.open(run)
+    if kept is not None:
+        return kept
+    stream = stream_of(request.trace, resident)
+    try:
+        process.streams.keep(run, stream)
+    except OSError as error:
+        log.warning("run %s: its stream could not be kept, the lens will run the model again: %s", run, error)
+    return stream
+
+
+def _texts(found: LensReading, resident: Resident) -> dict[str, str]:
+    ids = sorted({*found.ids.unique().tolist(), *found.truth.unique().tolist()} - {NONE})
+    if found.guessed == "class":
+        names = read_class_names(resident.checkpoint.path)
+        return {str(id_): names.get(id_, f"#{id_}") for id_ in ids}
+    tokenizer = resident.checkpoint.tokenizer
+    return {str(id_): tokenizer.readable(id_) if tokenizer else f"#{id_}" for id_ in ids}
