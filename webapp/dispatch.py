@@ -1,4 +1,4 @@
-"""The one door to Celery: hand a job to the workers, ask one for a reading of a map, see how much is waiting."""
+"""The one door to Celery: hand a job to the workers, ask one for a reading of a run, see how much is waiting."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from workers.protocol.jobs import (
     DifferenceJob,
     FloorsJob,
     GenerateJob,
+    LensJob,
     PairJob,
     ReadingJob,
     Sequences,
@@ -126,6 +127,12 @@ async def ask_difference(
         cell=cell,
     )
     return await _ask(jobs.DIFFERENCE, job)
+
+
+async def ask_lens(trace: TraceJob, positions: range, top: int, tuned: bool) -> Frame:
+    """Have a worker say what each layer would guess: a `lens` frame, or a `failed` one. Raises: as ask_tile."""
+    span = (positions.start, positions.stop)
+    return await _ask(jobs.LENS, LensJob(trace=trace, reply=_reply(), positions=span, top=top, tuned=tuned))
 
 
 def queue_length(queue: str) -> int:

@@ -1,6 +1,6 @@
 """The residual stream of the stack that speaks: kept while the model reads, and stored so that it can be read again.
 
-    FILE    a safetensors file: `x` (L, N, W) and `ids` (N), and in its metadata `sequence`
+FILE    a safetensors file: `x` (L, N, W) and `ids` (N), and in its metadata `sequence`
 """
 
 # L what entered the stack, and its layers; B batch, N tokens, W model width

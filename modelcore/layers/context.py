@@ -16,7 +16,6 @@ from modelcore.layers.cache import Cache
 from modelcore.layers.edits import Edits
 from modelcore.layers.experts import RoutingTap
 
-
 # Of which stack, after how many of its layers (0: as it enters), and the residual stream [B, N, W] there.
 StreamTap = Callable[[StackName, int, Tensor], None]
 

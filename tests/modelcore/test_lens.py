@@ -193,7 +193,7 @@ def test_model_without_a_head_is_refused():
 
 
 def test_stored_stream_is_read_as_it_was(tmp_path):
-    *_, stream, found = read("gpt2", tmp_path)
+    *_, stream, _ = read("gpt2", tmp_path)
     save_stream(tmp_path / "stream.safetensors", stream)
     again = open_stream(tmp_path / "stream.safetensors")
     assert (again.sequence, again.ids) == (stream.sequence, stream.ids)

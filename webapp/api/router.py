@@ -9,7 +9,16 @@ from django.http import HttpRequest
 from ninja import NinjaAPI
 from ninja.parser import Parser
 
-from webapp.api import checkpoints, comparisons, errors, pictures, readings, runs, trainings
+from webapp.api import (
+    checkpoints,
+    comparisons,
+    errors,
+    lens,
+    pictures,
+    readings,
+    runs,
+    trainings,
+)
 from webapp.api.errors import ApiError
 
 
@@ -42,5 +51,6 @@ api.add_router("", checkpoints.router)
 api.add_router("", runs.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
+api.add_router("", lens.router)
 api.add_router("", trainings.router)
 api.add_router("", comparisons.router)
