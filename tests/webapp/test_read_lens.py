@@ -48,7 +48,7 @@ def test_layers_are_told_with_their_guesses_and_the_true_token(client: Client, u
     assert told["texts"] == {"7": "🙂", "300": " é"}
     assert told["truth"] == [300, None]
     first, last = told["layers"]
-    assert (first["layer"], last["layer"]) == (0, 1)
+    assert (first["depth"], last["depth"]) == (0, 1)
     assert first["ids"] == [[7, 300], [300, 7]]
     assert last["probabilities"] == [[1.0, 0.0], [0.5, 0.5]]
     assert (first["truth_probabilities"], first["truth_ranks"]) == ([0.25, None], [1, None])

@@ -40,7 +40,7 @@ async def read_lens(
     top: int = Query(5, ge=1, le=MOST_GUESSES, description="how many guesses of each layer and position"),
     tuned: bool = Query(False, description="through the model's tuned lens, which must have been trained"),
 ) -> HttpResponse:
-    """Layer 0 is what enters the first layer; the last says what the model says. A decoder guesses the token that
+    """Depth 0 is what enters the first layer; the last depth says what the model says. A decoder guesses the token that
     follows each position, an encoder the token that stands there; of a picture there is the one position 0, whose
     guesses are classes.
 
@@ -101,13 +101,13 @@ def _answer(lens: Any, found: dict[str, np.ndarray[Any, Any]]) -> LensAnswer:
 
     layers = [
         LensLayer(
-            layer=layer,
+            depth=depth,
             ids=ids.tolist(),
-            probabilities=found["probabilities"][layer].tolist(),
-            truth_probabilities=known_only(found["truth_probabilities"][layer]),
-            truth_ranks=known_only(found["truth_ranks"][layer]),
+            probabilities=found["probabilities"][depth].tolist(),
+            truth_probabilities=known_only(found["truth_probabilities"][depth]),
+            truth_ranks=known_only(found["truth_ranks"][depth]),
         )
-        for layer, ids in enumerate(found["ids"])
+        for depth, ids in enumerate(found["ids"])
     ]
     return LensAnswer(
         sequence=lens.sequence,

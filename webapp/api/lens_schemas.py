@@ -8,9 +8,9 @@ from ninja import Field, Schema
 
 
 class LensLayer(Schema):
-    """What one layer would say at each position; 0 is what enters the first layer."""
+    """What the model would say at each position if it ended after `depth` of its layers."""
 
-    layer: int
+    depth: int = Field(description="How many layers the stream has been through; 0 is what enters the first.")
     ids: list[list[int]] = Field(description="For each position the likeliest tokens, falling.")
     probabilities: list[list[float]] = Field(description="Theirs, by a softmax over the whole vocabulary.")
     truth_probabilities: list[float | None] = Field(description="Of the true token; null where there is none.")

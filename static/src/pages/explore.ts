@@ -14,6 +14,7 @@ import { hasMapsToAskFor } from "../state/run";
 import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
 import { Floors } from "../tiles/floors";
+import { Lenses } from "../tiles/lenses";
 import { Pairs } from "../tiles/pairs";
 import { Rectangles } from "../tiles/rectangles";
 import { Totals } from "../tiles/totals";
@@ -24,6 +25,7 @@ import { mountFigures } from "../views/figures/figures";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
 import { mountInside } from "../views/inside/inside";
+import { mountLens } from "../views/lens/lens";
 import { mountLinks } from "../views/links/links";
 import { mountMapFrame } from "../views/map/frame";
 import { mountMap } from "../views/map/map";
@@ -88,6 +90,7 @@ function openPage(app: HTMLElement): void {
   mountLinks(places.links, explorer, rectangles, floors, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
+  mountLens(places.lensPanel, places.lens, explorer, new Lenses(), ramp);
   mountMeasures(places.measures, explorer);
   const shownInside = mountInside(places.inside, explorer, new Pairs());
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
@@ -116,6 +119,7 @@ function openPage(app: HTMLElement): void {
   const sheets = mountSheets(places.tabs, [
     { label: say("Heads"), panel: places.headsPanel },
     { label: say("Next tokens"), panel: places.nextPanel },
+    { label: say("Lens"), panel: places.lensPanel },
     { label: say("This head"), panel: places.measuresPanel },
     { label: say("Inside"), panel: places.insidePanel },
   ]);

@@ -23,6 +23,9 @@ export interface Places {
   nextTitle: HTMLElement;
   nextTools: HTMLElement;
   nextPanel: HTMLElement;
+  lens: HTMLElement;
+  lensTools: HTMLElement;
+  lensPanel: HTMLDetailsElement;
   measures: HTMLElement;
   measuresTools: HTMLElement;
   measuresPanel: HTMLElement;
@@ -97,6 +100,15 @@ export function layOutPage(app: HTMLElement): Places {
   const nextTools = element("div", { class: "panel-tools" });
   const nextTitle = element("h2", {}, say("Next tokens"));
   const nextPanel = panel("next", nextTitle, next, nextTools);
+  const lens = element("div", { class: "panel-body" });
+  const lensTools = element("div", { class: "panel-tools" });
+  const lensPanel = element(
+    "details",
+    { class: "panel panel-lens" },
+    element("summary", {}, element("h2", {}, say("Lens"))),
+    lensTools,
+    lens,
+  );
   const measures = element("div", { class: "panel-body" });
   const measuresTools = element("div", { class: "panel-tools" });
   const measuresPanel = panel("measures", say("This head"), measures, measuresTools);
@@ -140,6 +152,7 @@ export function layOutPage(app: HTMLElement): Places {
       "div",
       { class: "side", tabindex: 0, role: "group", "aria-label": say("Probabilities and this head") },
       nextPanel,
+      lensPanel,
       measuresPanel,
       insidePanel,
     ),
@@ -182,6 +195,9 @@ export function layOutPage(app: HTMLElement): Places {
     nextTitle,
     nextTools,
     nextPanel,
+    lens,
+    lensTools,
+    lensPanel,
     measures,
     measuresTools,
     measuresPanel,

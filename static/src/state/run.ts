@@ -119,6 +119,7 @@ export function fold(run: Run, event: RunEvent): Run {
     case "saved":
     case "steered":
     case "trained":
+    case "lens":
       return run;
   }
 }

@@ -208,6 +208,36 @@ export interface ComparisonReading {
   rows_shared: number[];
 }
 
+/** Some positions of a run, half-open, through the model's own head or its tuned lens. */
+export interface LensPlace {
+  run: string;
+  positions: readonly [number, number];
+  tuned: boolean;
+}
+
+export interface LensReading {
+  sequence: "encoder" | "decoder";
+  positions: [number, number];
+  guesses: "next" | "own" | "class";
+  tuned: boolean;
+  /** Each token's text by its id. */
+  texts: Record<string, string>;
+  /** The true token of each position; null where there is none. */
+  truth: (number | null)[];
+  /** From what enters the first layer to what the model says. */
+  layers: LensLayer[];
+}
+
+export interface LensLayer {
+  /** How many layers the stream has been through. */
+  depth: number;
+  ids: number[][];
+  probabilities: number[][];
+  truth_probabilities: (number | null)[];
+  /** 0 for the likeliest. */
+  truth_ranks: (number | null)[];
+}
+
 export class ApiError extends Error {
   override name = "ApiError";
   constructor(
@@ -315,6 +345,11 @@ export async function readDifference(compared: Compared, area: Rectangle, signal
 
 function comparisonOf(a: string, b: string): string {
   return `/api/v1/comparisons/${encodeURIComponent(a)}/${encodeURIComponent(b)}`;
+}
+
+export function readLens({ run, positions, tuned }: LensPlace, signal?: AbortSignal): Promise<LensReading> {
+  const query = new URLSearchParams({ positions: positions.join(":"), ...(tuned ? { tuned: "true" } : {}) });
+  return json<LensReading>(`/api/v1/runs/${encodeURIComponent(run)}/lens?${query}`, { signal: signal ?? null });
 }
 
 async function json<T>(address: string, init: RequestInit = {}): Promise<T> {

@@ -1,0 +1,169 @@
+/** What each layer of the model already knows: its own head on what every layer leaves. Asked for when it is in sight. */
+import { button, element, setText } from "../../dom/element";
+import { share } from "../../dom/numbers";
+import { oncePerFrame } from "../../dom/schedule";
+import { hideTooltip, showTooltip } from "../../dom/tooltip";
+import type { Ramp } from "../../gl/ramp";
+import { say } from "../../language/say";
+import { awaited } from "../../state/awaited";
+import type { Explorer } from "../../state/explorer";
+import { besides, type LensCell, lensRange, type LensRange, lensRows } from "../../state/lens";
+import { namesOf } from "../../state/run";
+import { type Store, watch } from "../../state/store";
+import { tokenName } from "../../state/text";
+import type { Lenses, LensReading } from "../../tiles/lenses";
+import { createLensTable, depthInWords, lensLegend, truthInWords } from "./table";
+
+const OPEN = "headlight-lens-open";
+/** A pointer on its way over the text asks for nothing. */
+const REST_MS = 150;
+const NARROW = matchMedia("(max-width: 1023px)");
+
+export function mountLens(
+  panel: HTMLDetailsElement,
+  host: HTMLElement,
+  explorer: Explorer,
+  lenses: Lenses,
+  ramp: Store<Ramp>,
+): void {
+  const where = element("p", { class: "where" });
+  const state = element("p", { class: "lens-state", role: "status" });
+  const again = button(say("Try again"), { class: "quiet", hidden: true }, () => lenses.retry());
+  const detail = element("p", { class: "lens-detail" });
+  const earlier = button("◂", { class: "quiet", "aria-label": say("Earlier positions") }, () => move(-1));
+  const later = button("▸", { class: "quiet", "aria-label": say("Later positions") }, () => move(1));
+  const span = element("span", { class: "lens-span" });
+  const table = createLensTable({ onPoint: point, onKeep: keep });
+  const shownParts = element("div", { hidden: true }, table.root, detail, lensLegend());
+  host.append(where, element("div", { class: "lens-walk" }, earlier, span, later), state, again, shownParts);
+
+  let range: LensRange | null = null;
+  let drawn: LensReading | null = null;
+  let drawnIn: Ramp | null = null;
+  let isInSight = false;
+  let pointed: { cell: LensCell; depth: number } | null = null;
+  let rest: ReturnType<typeof setTimeout> | undefined;
+
+  const draw = oncePerFrame(() => {
+    if (!panel.open || !isInSight || !host.checkVisibility({ visibilityProperty: true })) return;
+    const run = explorer.run.value;
+    const isReady = run.id !== null && run.phase === "finished" && !explorer.isAsWritten;
+    const wished = isReady ? lensRange(run, explorer.active.value, range) : null;
+    if (wished !== range && range && wished && isPassing(wished)) {
+      clearTimeout(rest);
+      rest = setTimeout(() => {
+        range = lensRange(explorer.run.value, explorer.active.value, range);
+        draw();
+      }, REST_MS);
+    } else range = wished;
+    const place = range && run.id ? { run: run.id, positions: range.positions, tuned: false } : null;
+    lenses.want(place);
+    const { reading, failure } = lenses;
+    again.hidden = failure === null;
+    earlier.disabled = !range || besides(range, -1) === null;
+    later.disabled = !range || besides(range, 1) === null;
+    shownParts.classList.toggle("stale", reading === undefined);
+    shownParts.setAttribute("aria-busy", String(reading === undefined && place !== null));
+    if (!range || !place) {
+      drawn = null;
+      shownParts.hidden = true;
+      setText(where, "");
+      setText(span, "");
+      setText(state, whyNone());
+      return;
+    }
+    setText(span, say("positions {a} to {b} of {n}", { a: range.positions[0], b: range.positions[1] - 1, n: range.length }));
+    if (!reading) {
+      setText(state, failure ? failure.message : say("The layers are read."));
+      if (failure) shownParts.hidden = true;
+      return;
+    }
+    setText(state, "");
+    setText(where, WHAT[reading.guesses]);
+    shownParts.hidden = false;
+    if (reading !== drawn || ramp.value !== drawnIn) table.show(lensRows(reading), namesOf(run, range.sequence), ramp.value);
+    [drawn, drawnIn] = [reading, ramp.value];
+    const active = explorer.active.value;
+    table.mark(active?.sequence === range.sequence ? active.index : null);
+    describe();
+  });
+
+  /** Whether only a pointer that may be on its way asks for another window. */
+  function isPassing(wished: LensRange): boolean {
+    const isSameText = wished.sequence === range?.sequence && wished.length === range.length;
+    return isSameText && explorer.view.value.token === null && explorer.hover.value !== null;
+  }
+
+  function whyNone(): string {
+    const { run, connection, isAsWritten } = explorer;
+    if (isAsWritten) return say("Comes when the text is finished.");
+    return awaited(run.value, connection.value, say("Comes after the last layer."), say("This run has no tokens."));
+  }
+
+  function move(direction: -1 | 1): void {
+    const next = range && besides(range, direction);
+    if (!next) return;
+    range = next;
+    // A kept token would bring its own window back.
+    if (explorer.view.value.token) explorer.lock(null);
+    draw();
+  }
+
+  function point(cell: LensCell | null, depth: number, place: DOMRect | null): void {
+    pointed = cell && { cell, depth };
+    if (!cell || !place || !range) {
+      hideTooltip();
+      if (explorer.hover.value !== null) explorer.hover.set(null);
+      describe();
+      return;
+    }
+    explorer.hover.set({ sequence: range.sequence, index: cell.position });
+    showTooltip(place.right, place.top, ...guessLines(cell));
+    describe();
+  }
+
+  function keep(position: number): void {
+    if (!range) return;
+    const kept = explorer.view.value.token;
+    const isKept = kept?.sequence === range.sequence && kept.index === position;
+    explorer.lock(isKept ? null : { sequence: range.sequence, index: position });
+  }
+
+  /** The cell that is pointed at; else what the model says where the shown token stands. */
+  function describe(): void {
+    if (!drawn || !range) return setText(detail, "");
+    const active = explorer.active.value;
+    const position = active?.sequence === range.sequence ? active.index : range.positions[1] - 1;
+    const [last] = lensRows(drawn);
+    const cell = pointed?.cell ?? last?.cells.find((known) => known.position === position);
+    if (!cell) return setText(detail, "");
+    const name = namesOf(explorer.run.value, range.sequence)[cell.position] ?? String(cell.position);
+    const guesses = guessLines(cell).join(" · ");
+    setText(detail, `${depthInWords(pointed?.depth ?? last?.depth ?? 0)}, ${say("at {token}", { token: name })}: ${guesses}`);
+  }
+
+  panel.open = NARROW.matches || window.localStorage.getItem(OPEN) === "yes";
+  NARROW.addEventListener("change", () => (panel.open ||= NARROW.matches));
+  panel.addEventListener("toggle", () => {
+    if (!NARROW.matches) window.localStorage.setItem(OPEN, panel.open ? "yes" : "no");
+    draw();
+  });
+  panel.addEventListener("transitionend", draw);
+  new IntersectionObserver((entries) => {
+    isInSight = entries.at(-1)?.isIntersecting ?? false;
+    draw();
+  }).observe(host);
+  watch([explorer.run, explorer.connection, explorer.active, explorer.player.shown, ramp], draw);
+  lenses.onChange(draw);
+}
+
+const WHAT: Record<LensReading["guesses"], string> = {
+  next: say("the next token, were this layer the last"),
+  own: say("the token in its place, were this layer the last"),
+  class: say("what the picture shows, were this layer the last"),
+};
+
+function guessLines(cell: LensCell): string[] {
+  const lines = cell.guesses.map(({ text, probability }) => `${tokenName(text)} ${share(probability)}`);
+  return cell.truth ? [...lines, truthInWords(cell.truth)] : lines;
+}
