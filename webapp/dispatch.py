@@ -30,6 +30,7 @@ from workers.protocol.jobs import (
     TotalsJob,
     TraceJob,
     TrainJob,
+    TuneJob,
 )
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,11 @@ def order(run: str, order: dict[str, Any]) -> None:
         pipe.rpush(keys.orders(run), json.dumps(order))
         pipe.expire(keys.orders(run), keys.ORDERS_TTL_S)
         pipe.execute()
+
+
+def send_tuning(job: TuneJob) -> bool:
+    """Put a training on the queue. False where the broker is away; nobody sends it again."""
+    return _send(jobs.TUNE, job)
 
 
 async def ask_tile(trace: TraceJob, site: str, head: int, rows: range, cols: range, cell: int) -> Frame:
@@ -159,7 +165,7 @@ async def _ask(task: str, job: ReadingJob) -> Frame:
     return decode(reply)
 
 
-def _send(task: str, job: TraceJob | GenerateJob | ReadingJob | TrainJob, queue: str = jobs.QUEUE) -> bool:
+def _send(task: str, job: TraceJob | GenerateJob | ReadingJob | TrainJob | TuneJob, queue: str = jobs.QUEUE) -> bool:
     try:
         app.send_task(task, args=[job.to_json()], queue=queue, retry=False)
     except (OperationalError, redis.RedisError, OSError) as error:

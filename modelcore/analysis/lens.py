@@ -36,9 +36,9 @@ Unembedding = Callable[[Tensor], Tensor]
 
 
 class Translators(Protocol):
-    """What brings the stream after each layer into the coordinates of the last one."""
+    """What brings the stream at each depth, after so many layers, into the coordinates of the last layer."""
 
-    def translate(self, layer: int, x_RW: Tensor) -> Tensor: ...
+    def translate(self, depth: int, x_RW: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True, eq=False)

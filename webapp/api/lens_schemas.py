@@ -29,3 +29,36 @@ class LensAnswer(Schema):
     texts: dict[str, str] = Field(description="Each token's text by its id.")
     truth: list[int | None] = Field(description="The true token of each position.")
     layers: list[LensLayer]
+
+
+class TrainingRequest(Schema):
+    """What a tuned lens learns from: exactly one of the two."""
+
+    text: str | None = None
+    run: str | None = Field(None, description="A run of this model, whose text is taken.")
+
+
+class TunedAnswer(Schema):
+    """A trained lens. KL(model || lens) at each depth, in nats, on tokens of the text that taught it nothing."""
+
+    trained_at: float = Field(description="Unix time, in seconds.")
+    tokens: int = Field(description="Of the text; seven tenths of them taught.")
+    steps: int
+    before: list[float] = Field(description="Of the logit lens, at depth 0, 1, … but for the last, where it is 0.")
+    after: list[float] = Field(description="Of the tuned lens.")
+
+
+class TrainingError(Schema):
+    code: str
+    message: str
+
+
+class LensStateAnswer(Schema):
+    """The last training of a model's tuned lens, and the lens that there is."""
+
+    state: Literal["none", "waiting", "reading", "training", "finished", "failed", "cancelled"]
+    done: int = Field(description="Steps done.")
+    total: int
+    error: TrainingError | None
+    tuned: TunedAnswer | None
+    least_tokens: int = Field(description="How many tokens a text must have.")

@@ -18,6 +18,7 @@ from webapp.api import (
     readings,
     runs,
     trainings,
+    tuning,
 )
 from webapp.api.errors import ApiError
 
@@ -52,5 +53,6 @@ api.add_router("", runs.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)
+api.add_router("", tuning.router)
 api.add_router("", trainings.router)
 api.add_router("", comparisons.router)

@@ -17,6 +17,7 @@ TRAIN = "train"
 COMPARE = "compare"
 DIFFERENCE = "difference"
 LENS = "lens"
+TUNE = "tune"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,3 +226,23 @@ class LensJob(ReadingJob):
     positions: tuple[int, int]
     top: int = 5
     tuned: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneJob:
+    """Train a model's tuned lens on a text, given as text or as ids, for a while; the worker sends it to itself again.
+
+    `token` fences: only the training whose token is in force is gone on with.
+    """
+
+    source: Source
+    token: str
+    text: str | None = None
+    ids: list[int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, job: dict[str, Any]) -> TuneJob:
+        return cls(**{**job, "source": Source(**job["source"])})

@@ -8,6 +8,8 @@ ENDED_STREAM_TTL_S = 20
 """An ended run is on disk; its stream stays only for viewers who are reading it now."""
 REPLY_TTL_S = 60
 ORDERS_TTL_S = 86_400
+LENS_TTL_S = 600
+"""A training that has told nothing for so long is lost, with its worker or its job."""
 HEARTBEAT_EVERY_S = 2.0
 HEARTBEAT_TTL_S = 10
 
@@ -29,6 +31,16 @@ def frames(run: str) -> str:
 def attempt(run: str) -> str:
     """The highest attempt that a worker took; frames of lower ones are refused."""
     return f"run:{run}:attempt"
+
+
+def lens_training(model: str) -> str:
+    """The token of the one training of a model's tuned lens that is in force; gone when it ended or was stopped."""
+    return f"lens:{model}:training"
+
+
+def lens_told(model: str) -> str:
+    """What the last training of a model's tuned lens told: JSON."""
+    return f"lens:{model}:told"
 
 
 def worker(name: str) -> str:

@@ -9,9 +9,13 @@ import numpy as np
 
 from modelcore.analysis.lens import NONE, LensReading, read_lens, unembedding
 from modelcore.analysis.stream import Stream
+from modelcore.analysis.tuned_lens import TunedLens
+from modelcore.analysis.tuned_lens_file import open_tuned_lens
 from modelcore.checkpoints.class_names import read_class_names
+from modelcore.checkpoints.digest import digest_of
+from workers import app as celery_app
 from workers.app import app
-from workers.protocol import frame, jobs
+from workers.protocol import frame, jobs, lenses
 from workers.protocol.events import Lens
 from workers.protocol.jobs import LensJob
 from workers.runtime.answering import answer_always
@@ -33,8 +37,9 @@ def lens(job: dict[str, Any]) -> None:
 def make_lens(request: LensJob, process: Process) -> bytes:
     resident, _ = process.engine.model(request.trace.source)
     unembedding(resident.model)
+    translators = _tuned_lens(resident, request) if request.tuned else None
     stream = _stream(request, process, resident)
-    found = read_lens(resident.model, stream, range(*request.positions), request.top)
+    found = read_lens(resident.model, stream, range(*request.positions), request.top, translators)
     event = Lens(
         sequence=stream.sequence,
         positions=list(request.positions),
@@ -50,6 +55,12 @@ def make_lens(request: LensJob, process: Process) -> bytes:
         "truth_ranks": found.truth_ranks,
     }
     return frame.encode(event, {name: np.ascontiguousarray(array.numpy()) for name, array in arrays.items()})
+
+
+def _tuned_lens(resident: Resident, request: LensJob) -> TunedLens:
+    """Raises: RequestError."""
+    place = lenses.place(celery_app.DATA, request.trace.source.model)
+    return open_tuned_lens(place, digest_of(resident.checkpoint.path))
 
 
 def _stream(request: LensJob, process: Process, resident: Resident) -> Stream:
