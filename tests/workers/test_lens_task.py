@@ -11,7 +11,10 @@ import redis
 import torch
 from transformers import GPT2LMHeadModel
 
-from workers.protocol import frame, keys
+from modelcore.analysis.tuned_lens import TunedLens
+from modelcore.analysis.tuned_lens_file import AboutLens, save_tuned_lens
+from modelcore.checkpoints.digest import digest_of
+from workers.protocol import frame, keys, lenses
 from workers.protocol.events import Failed, Lens
 from workers.protocol.jobs import LensJob, TraceJob
 from workers.runtime.process import Process
@@ -67,9 +70,26 @@ def test_oldest_streams_make_room(process: Process, job: TraceJob, tmp_path: Pat
     assert [streams.open(run) is not None for run in ("a", "b", "c")] == [False, False, True]
 
 
+def test_tuned_lens_is_looked_through_up_to_the_last_layer(process: Process, job: TraceJob, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    tuned = TunedLens(torch.randn(2, 16, 16), torch.randn(2, 16))
+    digest = digest_of(Path(job.source.path))
+    about = AboutLens(checkpoint=digest, tokens=1, steps=1, before=[], after=[], trained_at=0.0)
+    save_tuned_lens(lenses.place(tmp_path, job.source.model), tuned, about)
+    event, arrays = frame.decode(make_lens(replace(asked(job), tuned=True), process))
+    assert isinstance(event, Lens) and event.tuned
+    plain = frame.decode(make_lens(asked(job), process)).arrays
+    differ = np.abs(np.asarray(arrays["probabilities"]) - np.asarray(plain["probabilities"])).max((1, 2))
+    assert (differ[:2] > 1e-3).all() and differ[2] < 1e-6
+
+
 @pytest.mark.parametrize(
-    ("positions", "path", "code"),
-    [((3, 9), None, "bad_positions"), ((0, 5), "/nowhere", "trace_again_refused")],
+    ("positions", "change", "code"),
+    [
+        ((3, 9), None, "bad_positions"),
+        ((0, 5), "/nowhere", "trace_again_refused"),
+        ((0, 5), "tuned", "no_tuned_lens"),
+    ],
 )
 def test_whoever_asks_is_answered_with_the_reason(
     process: Process,
@@ -77,12 +97,15 @@ def test_whoever_asks_is_answered_with_the_reason(
     broker: redis.Redis,
     monkeypatch: pytest.MonkeyPatch,
     positions: tuple[int, int],
-    path: str | None,
+    change: str | None,
     code: str,
 ) -> None:
     monkeypatch.setattr(lens, "current", lambda: process)
-    trace = job if path is None else replace(job, source=replace(job.source, path=path))
-    lens.lens(asked(trace, *positions).to_json())
+    if change == "tuned":
+        request = replace(asked(job, *positions), tuned=True)
+    else:
+        request = asked(replace(job, source=replace(job.source, path=change or job.source.path)), *positions)
+    lens.lens(request.to_json())
     taken = broker.blpop([keys.reply("token")], timeout=1)
     assert taken is not None
     event = frame.decode(taken[1]).event

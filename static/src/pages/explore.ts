@@ -13,6 +13,7 @@ import { nextTitle } from "../state/next";
 import { hasMapsToAskFor } from "../state/run";
 import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
+import { Tuning } from "../state/tuning";
 import { Floors } from "../tiles/floors";
 import { Lenses } from "../tiles/lenses";
 import { Pairs } from "../tiles/pairs";
@@ -90,7 +91,7 @@ function openPage(app: HTMLElement): void {
   mountLinks(places.links, explorer, rectangles, floors, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
-  mountLens(places.lensPanel, places.lens, explorer, new Lenses(), ramp);
+  mountLens(places.lensPanel, places.lens, places.lensTools, explorer, new Lenses(), new Tuning(), ramp);
   mountMeasures(places.measures, explorer);
   const shownInside = mountInside(places.inside, explorer, new Pairs());
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");

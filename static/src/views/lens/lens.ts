@@ -2,6 +2,7 @@
 import { button, element, setText } from "../../dom/element";
 import { share } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
+import { createSwitch } from "../../dom/switch";
 import { hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
 import { say } from "../../language/say";
@@ -11,8 +12,10 @@ import { besides, type LensCell, lensRange, type LensRange, lensRows } from "../
 import { namesOf } from "../../state/run";
 import { type Store, watch } from "../../state/store";
 import { tokenName } from "../../state/text";
+import type { Tuning } from "../../state/tuning";
 import type { Lenses, LensReading } from "../../tiles/lenses";
-import { createLensTable, depthInWords, lensLegend, truthInWords } from "./table";
+import { createLensTable, depthInWords, lensLegend, type Pointed, truthInWords } from "./table";
+import { createTraining } from "./training";
 
 const OPEN = "headlight-lens-open";
 /** A pointer on its way over the text asks for nothing. */
@@ -22,8 +25,10 @@ const NARROW = matchMedia("(max-width: 1023px)");
 export function mountLens(
   panel: HTMLDetailsElement,
   host: HTMLElement,
+  tools: HTMLElement,
   explorer: Explorer,
   lenses: Lenses,
+  tuning: Tuning,
   ramp: Store<Ramp>,
 ): void {
   const where = element("p", { class: "where" });
@@ -35,18 +40,38 @@ export function mountLens(
   const span = element("span", { class: "lens-span" });
   const table = createLensTable({ onPoint: point, onKeep: keep });
   const shownParts = element("div", { hidden: true }, table.root, detail, lensLegend());
-  host.append(where, element("div", { class: "lens-walk" }, earlier, span, later), state, again, shownParts);
+  const training = createTraining(explorer, tuning);
+  const walk = element("div", { class: "lens-walk" }, earlier, span, later);
+  host.append(where, walk, state, again, shownParts, training.root);
+  let isTuned = false;
+  const kinds = createSwitch(
+    say("Kind of lens"),
+    [
+      { value: "logit", label: say("Logit"), title: say("The model's own head on what each layer leaves") },
+      { value: "tuned", label: say("Tuned"), title: say("The same, after a translation that was trained for each layer") },
+    ],
+    (kind) => {
+      isTuned = kind === "tuned";
+      draw();
+    },
+  );
+  tools.append(kinds.root);
 
   let range: LensRange | null = null;
   let drawn: LensReading | null = null;
   let drawnIn: Ramp | null = null;
   let isInSight = false;
-  let pointed: { cell: LensCell; depth: number } | null = null;
+  let pointed: Pointed | null = null;
   let rest: ReturnType<typeof setTimeout> | undefined;
 
   const draw = oncePerFrame(() => {
     if (!panel.open || !isInSight || !host.checkVisibility({ visibilityProperty: true })) return;
     const run = explorer.run.value;
+    tuning.follow(run.phase === "finished" ? run.model : null);
+    training.draw();
+    const { tuned = null } = tuning.state.value ?? {};
+    kinds.root.hidden = tuned === null;
+    kinds.choose(isTuned && tuned ? "tuned" : "logit");
     const isReady = run.id !== null && run.phase === "finished" && !explorer.isAsWritten;
     const wished = isReady ? lensRange(run, explorer.active.value, range) : null;
     if (wished !== range && range && wished && isPassing(wished)) {
@@ -56,7 +81,8 @@ export function mountLens(
         draw();
       }, REST_MS);
     } else range = wished;
-    const place = range && run.id ? { run: run.id, positions: range.positions, tuned: false } : null;
+    const kind = isTuned && tuned ? { tuned: true, trained: String(tuned.trained_at) } : { tuned: false };
+    const place = range && run.id ? { run: run.id, positions: range.positions, ...kind } : null;
     lenses.want(place);
     const { reading, failure } = lenses;
     again.hidden = failure === null;
@@ -109,16 +135,13 @@ export function mountLens(
     draw();
   }
 
-  function point(cell: LensCell | null, depth: number, place: DOMRect | null): void {
-    pointed = cell && { cell, depth };
-    if (!cell || !place || !range) {
-      hideTooltip();
-      if (explorer.hover.value !== null) explorer.hover.set(null);
-      describe();
-      return;
-    }
-    explorer.hover.set({ sequence: range.sequence, index: cell.position });
-    showTooltip(place.right, place.top, ...guessLines(cell));
+  function point(at: Pointed | null): void {
+    pointed = at;
+    const { hover } = explorer;
+    if (at && range && hover.value?.index !== at.position) hover.set({ sequence: range.sequence, index: at.position });
+    if (!at) hover.set(null);
+    if (at?.cell) showTooltip(at.place.right, at.place.top, ...guessLines(at.cell));
+    else hideTooltip();
     describe();
   }
 
@@ -155,6 +178,7 @@ export function mountLens(
   }).observe(host);
   watch([explorer.run, explorer.connection, explorer.active, explorer.player.shown, ramp], draw);
   lenses.onChange(draw);
+  tuning.state.subscribe(draw);
 }
 
 const WHAT: Record<LensReading["guesses"], string> = {

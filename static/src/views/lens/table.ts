@@ -19,9 +19,16 @@ export interface LensTable {
   mark(position: number | null): void;
 }
 
+export interface Pointed {
+  position: number;
+  depth: number;
+  cell: LensCell | null;
+  place: DOMRect;
+}
+
 export interface LensTableEvents {
-  /** The cell under the pointer or the focus; null where it has left. */
-  onPoint(cell: LensCell | null, depth: number, place: DOMRect | null): void;
+  /** What is under the pointer or the focus: a cell, or the name of a position alone; null where it has left. */
+  onPoint(pointed: Pointed | null): void;
   onKeep(position: number): void;
 }
 
@@ -69,6 +76,7 @@ export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable
     const before = marked;
     marked = null;
     mark(before);
+    if (before === null || !positions.includes(before)) root.scrollLeft = root.scrollWidth;
   }
 
   function rowOf({ depth, cells }: LensRow, names: readonly string[], ramp: Ramp): HTMLElement {
@@ -121,13 +129,16 @@ export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable
   }
 
   function point(node: Element | null): void {
-    const place = node && placeOf(node);
-    const cell = place && rows.find(({ depth }) => depth === place.depth)?.cells.find((at) => at.position === place.position);
-    onPoint(cell ?? null, place?.depth ?? 0, cell && node ? node.getBoundingClientRect() : null);
+    const { position: named, depth: layer } = (node as HTMLElement | null)?.dataset ?? {};
+    if (!node || named === undefined) return onPoint(null);
+    const [position, depth] = [Number(named), layer === undefined ? (rows[0]?.depth ?? 0) : Number(layer)];
+    const row = layer === undefined ? undefined : rows.find((known) => known.depth === depth);
+    const cell = row?.cells.find((known) => known.position === position) ?? null;
+    onPoint({ position, depth, cell, place: node.getBoundingClientRect() });
   }
 
   table.addEventListener("pointerover", (event) => {
-    point((event.target as Element).closest(".lens-cell"));
+    point((event.target as Element).closest("[data-position]"));
   });
   table.addEventListener("pointerleave", () => point(null));
   body.addEventListener("focusin", (event) => point((event.target as Element).closest(".lens-cell")));
