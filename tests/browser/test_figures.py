@@ -27,6 +27,7 @@ PLACES = {
     "map": ".map-head",
     "next": ".panel-next",
     "measures": ".panel-measures",
+    "lens": ".panel-lens",
     "picture": ".picture-tools",
     "tokens": ".tokens-tools",
     "heads": ".panel-heads",

@@ -149,6 +149,36 @@ function traceLines(source: Source): string[] {
   ];
 }
 
+/** What each layer would say: Headlight's own code reads it. `tunedOf` names the model whose tuned lens is looked through. */
+export function lensScript(
+  origin: Origin,
+  { positions, many, tunedOf }: { positions: readonly [number, number]; many: number; tunedOf: string | null },
+): string {
+  const place = pythonText(`data/lenses/${tunedOf}/lens.safetensors`);
+  return script(origin, "headlight", [
+    "from modelcore.analysis.lens import read_lens",
+    "from modelcore.analysis.request import TraceRequest",
+    "from modelcore.analysis.stream import read_stream",
+    ...(tunedOf === null
+      ? []
+      : [
+          "from modelcore.analysis.tuned_lens_file import open_tuned_lens",
+          "from modelcore.checkpoints.digest import digest_of",
+          `LENS = sys.argv[2] if len(sys.argv) > 2 else ${place}  # in Headlight's data folder`,
+        ]),
+    "from modelcore.opening import open_any",
+    "checkpoint = open_any(Path(CHECKPOINT))",
+    ...requestLines(origin.source),
+    "model = checkpoint.load()",
+    `translators = ${tunedOf === null ? "None" : "open_tuned_lens(Path(LENS), digest_of(checkpoint.path))"}`,
+    "stream = read_stream(model, request, checkpoint.tokenizer)",
+    `lens = read_lens(model, stream, range(${positions.join(", ")}), ${many}, translators)`,
+    'NAMES = ("ids", "probabilities", "truth", "truth_probabilities", "truth_ranks")',
+    `np.savez("${origin.file}.npz", **{name: getattr(lens, name).numpy() for name in NAMES})`,
+    `print("${origin.file}.npz:", *lens.ids.shape, "layers, positions, guesses")`,
+  ]);
+}
+
 function script({ title, file, checkpoint, source }: Origin, needs: "transformers" | "headlight", lines: string[]): string {
   const packages = needs === "transformers" ? "torch, transformers and numpy" : "Headlight's folder as the working directory";
   const sees = source.kind === "picture";

@@ -91,7 +91,7 @@ function openPage(app: HTMLElement): void {
   mountLinks(places.links, explorer, rectangles, floors, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
-  mountLens(places.lensPanel, places.lens, places.lensTools, explorer, new Lenses(), new Tuning(), ramp);
+  const lens = mountLens(places.lensPanel, places.lens, places.lensTools, explorer, new Lenses(), new Tuning(), ramp);
   mountMeasures(places.measures, explorer);
   const shownInside = mountInside(places.inside, explorer, new Pairs());
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
@@ -104,6 +104,7 @@ function openPage(app: HTMLElement): void {
       measures: places.measuresTools,
       tokens: places.tokensTools,
       heads: places.headsTools,
+      lens,
       picture,
       chart,
       inside: { tools: places.insideTools, shown: shownInside },

@@ -1,6 +1,7 @@
 /**
  * What of the lens is shown: the positions in its window, and each cell as it is read and drawn.
  */
+import { say } from "../language/say";
 import type { LensReading } from "../wire/http";
 import type { Run, SequenceName } from "./run";
 import type { TokenRef } from "./view";
@@ -94,4 +95,9 @@ export function standing({ truth, guesses }: LensCell): "first" | "among" | "beh
   if (!truth) return "unknown";
   if (truth.rank === 0) return "first";
   return truth.rank < guesses.length ? "among" : "behind";
+}
+
+/** "in", "L0", "L1": heads call their layers so. */
+export function depthName(depth: number): string {
+  return depth === 0 ? say("in") : `L${depth - 1}`;
 }

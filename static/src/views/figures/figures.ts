@@ -4,12 +4,14 @@ import type { Comparison } from "../../state/compare";
 import type { Explorer } from "../../state/explorer";
 import type { MapState } from "../../state/shown";
 import type { Store } from "../../state/store";
+import type { LensReading } from "../../tiles/lenses";
 import { measuresFigure, probabilitiesFigure } from "./bars";
 import { chartFigure, type ChartShown } from "./chart";
 import { differenceFigure, type DifferenceShown } from "./comparison";
 import { everyHeadFigure } from "./every_head";
 import { gridFigure } from "./grid";
 import { insideFigure, type InsideShown } from "./inside";
+import { lensFigure } from "./lens";
 import { mapFigure } from "./map";
 import { createFigureMenu } from "./menu";
 import { pictureFigure } from "./picture";
@@ -21,6 +23,7 @@ export interface FigurePlaces {
   measures: HTMLElement;
   tokens: HTMLElement;
   heads: HTMLElement;
+  lens: { tools: HTMLElement; shown(): LensReading | null };
   picture: { tools: HTMLElement; showsEveryHead(): boolean };
   chart: { tools: HTMLElement; shown(): ChartShown };
   inside: { tools: HTMLElement; shown(): InsideShown | null };
@@ -45,6 +48,7 @@ export function mountFigures(
   places.inside.tools.append(createFigureMenu(() => insideFigure(explorer, places.inside.shown()), pressFirst));
   const { comparison: compared } = places;
   compared.tools.append(createFigureMenu(() => differenceFigure(explorer, comparison, compared.shown())));
+  places.lens.tools.append(createFigureMenu(() => lensFigure(explorer, places.lens.shown())));
   const { tools, showsEveryHead } = places.picture;
   tools.append(createFigureMenu(() => (showsEveryHead() ? everyHeadFigure(explorer) : pictureFigure(explorer))));
 }

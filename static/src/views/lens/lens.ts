@@ -30,7 +30,7 @@ export function mountLens(
   lenses: Lenses,
   tuning: Tuning,
   ramp: Store<Ramp>,
-): void {
+): { tools: HTMLElement; shown(): LensReading | null } {
   const where = element("p", { class: "where" });
   const state = element("p", { class: "lens-state", role: "status" });
   const again = button(say("Try again"), { class: "quiet", hidden: true }, () => lenses.retry());
@@ -39,7 +39,7 @@ export function mountLens(
   const later = button("▸", { class: "quiet", "aria-label": say("Later positions") }, () => move(1));
   const span = element("span", { class: "lens-span" });
   const table = createLensTable({ onPoint: point, onKeep: keep });
-  const shownParts = element("div", { hidden: true }, table.root, detail, lensLegend());
+  const shownParts = element("div", { hidden: true }, detail, table.root, lensLegend());
   const training = createTraining(explorer, tuning);
   const walk = element("div", { class: "lens-walk" }, earlier, span, later);
   host.append(where, walk, state, again, shownParts, training.root);
@@ -179,6 +179,7 @@ export function mountLens(
   watch([explorer.run, explorer.connection, explorer.active, explorer.player.shown, ramp], draw);
   lenses.onChange(draw);
   tuning.state.subscribe(draw);
+  return { tools, shown: () => (shownParts.hidden ? null : drawn) };
 }
 
 const WHAT: Record<LensReading["guesses"], string> = {

@@ -6,7 +6,7 @@ import { element, setText } from "../../dom/element";
 import { share } from "../../dom/numbers";
 import { luminance, type Ramp, rampColour } from "../../gl/ramp";
 import { say } from "../../language/say";
-import { type LensCell, type LensRow, standing } from "../../state/lens";
+import { depthName, type LensCell, type LensRow, standing } from "../../state/lens";
 import { tokenName } from "../../state/text";
 
 /** From here on black letters are easier to read than white ones: both then have a contrast of 4.58. */
@@ -30,11 +30,6 @@ export interface LensTableEvents {
   /** What is under the pointer or the focus: a cell, or the name of a position alone; null where it has left. */
   onPoint(pointed: Pointed | null): void;
   onKeep(position: number): void;
-}
-
-/** "in", "L0", "L1": heads call their layers so. */
-export function depthName(depth: number): string {
-  return depth === 0 ? say("in") : `L${depth - 1}`;
 }
 
 export function depthInWords(depth: number): string {

@@ -3,9 +3,9 @@ import { button, element, setText } from "../../dom/element";
 import { real } from "../../dom/numbers";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
+import { depthName } from "../../state/lens";
 import { watch } from "../../state/store";
 import { isTraining, type LensState, type Tuning, type TunedLens } from "../../state/tuning";
-import { depthName } from "./table";
 
 export interface TrainingView {
   root: HTMLElement;
