@@ -13,6 +13,7 @@ import { namesOf } from "../../state/run";
 import { type Store, watch } from "../../state/store";
 import { tokenName } from "../../state/text";
 import type { Tuning } from "../../state/tuning";
+import type { TokenRef } from "../../state/view";
 import type { Lenses, LensReading } from "../../tiles/lenses";
 import { createLensTable, depthInWords, lensLegend, type Pointed, truthInWords } from "./table";
 import { createTraining } from "./training";
@@ -38,8 +39,8 @@ export function mountLens(
   const earlier = button("◂", { class: "quiet", "aria-label": say("Earlier positions") }, () => move(-1));
   const later = button("▸", { class: "quiet", "aria-label": say("Later positions") }, () => move(1));
   const span = element("span", { class: "lens-span" });
-  const table = createLensTable({ onPoint: point, onKeep: keep });
-  const shownParts = element("div", { hidden: true }, detail, table.root, lensLegend());
+  const table = createLensTable({ onPoint: point, onKeep: keep, onLeave: move });
+  const shownParts = element("div", { hidden: true }, table.root, detail, lensLegend());
   const training = createTraining(explorer, tuning);
   const walk = element("div", { class: "lens-walk" }, earlier, span, later);
   host.append(where, walk, state, again, shownParts, training.root);
@@ -62,6 +63,7 @@ export function mountLens(
   let drawnIn: Ramp | null = null;
   let isInSight = false;
   let pointed: Pointed | null = null;
+  let walkedFrom: TokenRef | null = null;
   let rest: ReturnType<typeof setTimeout> | undefined;
 
   const draw = oncePerFrame(() => {
@@ -73,11 +75,11 @@ export function mountLens(
     kinds.root.hidden = tuned === null;
     kinds.choose(isTuned && tuned ? "tuned" : "logit");
     const isReady = run.id !== null && run.phase === "finished" && !explorer.isAsWritten;
-    const wished = isReady ? lensRange(run, explorer.active.value, range) : null;
+    const wished = isReady ? lensRange(run, wanted(), range) : null;
     if (wished !== range && range && wished && isPassing(wished)) {
       clearTimeout(rest);
       rest = setTimeout(() => {
-        range = lensRange(explorer.run.value, explorer.active.value, range);
+        range = lensRange(explorer.run.value, wanted(), range);
         draw();
       }, REST_MS);
     } else range = wished;
@@ -100,7 +102,9 @@ export function mountLens(
     }
     setText(span, say("positions {a} to {b} of {n}", { a: range.positions[0], b: range.positions[1] - 1, n: range.length }));
     if (!reading) {
-      setText(state, failure ? failure.message : say("The layers are read."));
+      // In a line that is there anyway: the table shall not move under the pointer.
+      setText(where, failure ? "" : say("The layers are read."));
+      setText(state, failure?.message ?? "");
       if (failure) shownParts.hidden = true;
       return;
     }
@@ -113,6 +117,14 @@ export function mountLens(
     table.mark(active?.sequence === range.sequence ? active.index : null);
     describe();
   });
+
+  /** The token that the window shall show: a kept one that somebody walked away from does not bring it back. */
+  function wanted(): TokenRef | null {
+    const { value: active } = explorer.active;
+    const isLeft = active?.index === walkedFrom?.index && active?.sequence === walkedFrom?.sequence;
+    if (!isLeft) walkedFrom = null;
+    return isLeft ? null : active;
+  }
 
   /** Whether only a pointer that may be on its way asks for another window. */
   function isPassing(wished: LensRange): boolean {
@@ -130,8 +142,7 @@ export function mountLens(
     const next = range && besides(range, direction);
     if (!next) return;
     range = next;
-    // A kept token would bring its own window back.
-    if (explorer.view.value.token) explorer.lock(null);
+    walkedFrom = explorer.active.value;
     draw();
   }
 

@@ -30,13 +30,15 @@ export interface LensTableEvents {
   /** What is under the pointer or the focus: a cell, or the name of a position alone; null where it has left. */
   onPoint(pointed: Pointed | null): void;
   onKeep(position: number): void;
+  /** The keys walk out of the window. */
+  onLeave(direction: -1 | 1): void;
 }
 
 export function depthInWords(depth: number): string {
   return depth === 0 ? say("before the first layer") : say("after layer {n}", { n: depth - 1 });
 }
 
-export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable {
+export function createLensTable({ onPoint, onKeep, onLeave }: LensTableEvents): LensTable {
   const caption = element("caption", { class: "visually-hidden" }, say("What each layer would say, the last one on top"));
   const head = element("thead");
   const body = element("tbody");
@@ -44,9 +46,16 @@ export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable
   const root = element("div", { class: "lens-scroller" }, table);
   let rows: readonly LensRow[] = [];
   let marked: number | null = null;
+  /** Where the focus goes when the next window is shown. */
+  let ahead: { depth: number; position: number } | null = null;
+  let isQuiet = false;
 
   function show(next: readonly LensRow[], names: readonly string[], ramp: Ramp): void {
-    const focused = body.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+    const isWalking = ahead !== null;
+    const focused = body.contains(document.activeElement) ? (ahead ?? placeOf(document.activeElement)) : null;
+    ahead = null;
+    // Taking the focused cell away is no sign that anybody has left it.
+    isQuiet = true;
     rows = next;
     const positions = rows[0]?.cells.map(({ position }) => position) ?? [];
     head.replaceChildren(
@@ -64,14 +73,18 @@ export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable
       ),
     );
     body.replaceChildren(...rows.map((row) => rowOf(row, names, ramp)));
-    const at = focused ?? { depth: rows[0]?.depth ?? 0, position: marked ?? positions.at(-1) ?? 0 };
-    const cell = cellAt(at.depth, at.position) ?? body.querySelector<HTMLElement>("td");
+    const [first = 0, last = 0] = [positions[0], positions.at(-1)];
+    const at = focused ?? { depth: rows[0]?.depth ?? 0, position: marked ?? last };
+    const cell = cellAt(at.depth, Math.min(last, Math.max(first, at.position)));
     if (cell) cell.tabIndex = 0;
-    if (focused) cell?.focus({ preventScroll: true });
+    // Whoever walks by keys points at the cell; a pointer that left the focus behind points elsewhere by now.
+    isQuiet = !isWalking;
+    if (focused) cell?.focus({ preventScroll: !isWalking });
+    isQuiet = false;
     const before = marked;
     marked = null;
     mark(before);
-    if (before === null || !positions.includes(before)) root.scrollLeft = root.scrollWidth;
+    if (!isWalking && (before === null || !positions.includes(before))) root.scrollLeft = root.scrollWidth;
   }
 
   function rowOf({ depth, cells }: LensRow, names: readonly string[], ramp: Ramp): HTMLElement {
@@ -136,8 +149,12 @@ export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable
     point((event.target as Element).closest("[data-position]"));
   });
   table.addEventListener("pointerleave", () => point(null));
-  body.addEventListener("focusin", (event) => point((event.target as Element).closest(".lens-cell")));
-  body.addEventListener("focusout", () => point(null));
+  body.addEventListener("focusin", (event) => {
+    if (!isQuiet) point((event.target as Element).closest(".lens-cell"));
+  });
+  body.addEventListener("focusout", () => {
+    if (!isQuiet) point(null);
+  });
   table.addEventListener("click", (event) => {
     const position = (event.target as Element).closest<HTMLElement>("[data-position]")?.dataset.position;
     if (position !== undefined) onKeep(Number(position));
@@ -150,6 +167,10 @@ export function createLensTable({ onPoint, onKeep }: LensTableEvents): LensTable
       const [deeper, further] = { ArrowUp: [1, 0], ArrowDown: [-1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
       if (deeper === undefined || further === undefined) return;
       const next = cellAt(from.depth + deeper, from.position + further);
+      if (!next && further) {
+        ahead = { depth: from.depth, position: from.position + further };
+        onLeave(further > 0 ? 1 : -1);
+      }
       if (next) {
         for (const cell of body.querySelectorAll<HTMLElement>('[tabindex="0"]')) cell.tabIndex = -1;
         next.tabIndex = 0;
