@@ -138,12 +138,13 @@ export function mountLens(
     return awaited(run.value, connection.value, say("Comes after the last layer."), say("This run has no tokens."));
   }
 
-  function move(direction: -1 | 1): void {
+  function move(direction: -1 | 1): boolean {
     const next = range && besides(range, direction);
-    if (!next) return;
+    if (!next) return false;
     range = next;
     walkedFrom = explorer.active.value;
     draw();
+    return true;
   }
 
   function point(at: Pointed | null): void {

@@ -30,8 +30,8 @@ export interface LensTableEvents {
   /** What is under the pointer or the focus: a cell, or the name of a position alone; null where it has left. */
   onPoint(pointed: Pointed | null): void;
   onKeep(position: number): void;
-  /** The keys walk out of the window. */
-  onLeave(direction: -1 | 1): void;
+  /** The keys walk out of the window. False at the end of the text. */
+  onLeave(direction: -1 | 1): boolean;
 }
 
 export function depthInWords(depth: number): string {
@@ -153,7 +153,9 @@ export function createLensTable({ onPoint, onKeep, onLeave }: LensTableEvents): 
     if (!isQuiet) point((event.target as Element).closest(".lens-cell"));
   });
   body.addEventListener("focusout", () => {
-    if (!isQuiet) point(null);
+    if (isQuiet) return;
+    ahead = null;
+    point(null);
   });
   table.addEventListener("click", (event) => {
     const position = (event.target as Element).closest<HTMLElement>("[data-position]")?.dataset.position;
@@ -167,10 +169,9 @@ export function createLensTable({ onPoint, onKeep, onLeave }: LensTableEvents): 
       const [deeper, further] = { ArrowUp: [1, 0], ArrowDown: [-1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [];
       if (deeper === undefined || further === undefined) return;
       const next = cellAt(from.depth + deeper, from.position + further);
-      if (!next && further) {
+      // Keys that are pressed while the next window is on its way wait for nothing.
+      if (!next && further && !ahead && onLeave(further > 0 ? 1 : -1))
         ahead = { depth: from.depth, position: from.position + further };
-        onLeave(further > 0 ? 1 : -1);
-      }
       if (next) {
         for (const cell of body.querySelectorAll<HTMLElement>('[tabindex="0"]')) cell.tabIndex = -1;
         next.tabIndex = 0;
