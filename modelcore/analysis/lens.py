@@ -18,9 +18,10 @@ from torch import Tensor
 
 from modelcore.analysis.request import RequestError
 from modelcore.analysis.stream import Stream
-from modelcore.config import ModelShape, StackName
+from modelcore.config import ModelShape
 from modelcore.models.build import Transformer
 from modelcore.models.readable import Readable
+from modelcore.models.stack import Stack
 
 # Scores that are held at once: 16 MB as float32, of which a softmax needs a few times as much.
 SCORES_AT_ONCE = 1 << 22
@@ -71,7 +72,7 @@ def unembedding(model: Readable) -> Unembedding:
         raise RequestError(
             "no_lens", "This model is run by transformers, which does not hand out what its layers leave."
         )
-    norm = model.get_submodule(speaking_stack(model.config)).norm
+    norm = speaking_stack(model).norm
     tokens = getattr(model, "tokens", None)
 
     def unembed(x_RW: Tensor) -> Tensor:
@@ -81,8 +82,11 @@ def unembedding(model: Readable) -> Unembedding:
     return unembed
 
 
-def speaking_stack(config: ModelShape) -> StackName:
-    return "encoder" if config.architecture in ("encoder", "vision") else "decoder"
+def speaking_stack(model: Transformer) -> Stack:
+    """The stack whose stream the head reads."""
+    stack = model.get_submodule("encoder" if model.config.decoder is None else "decoder")
+    assert isinstance(stack, Stack)
+    return stack
 
 
 def guessed_by(config: ModelShape) -> Guessed | None:

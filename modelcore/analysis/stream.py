@@ -61,7 +61,7 @@ def read_stream(model: Readable, request: TraceRequest, tokenizer: Tokenizer | N
 def save_stream(path: Path, stream: Stream) -> None:
     """The file appears whole or not at all. Raises: OSError, as when the disk is full."""
     tensors = {"x": stream.x_LNW.cpu().contiguous(), "ids": torch.tensor(stream.ids)}
-    metadata = {"sequence": stream.sequence}
+    metadata: dict[str, str] = {"sequence": stream.sequence}
     with_temporary(path, lambda file: save_file(tensors, file, metadata=metadata))
 
 

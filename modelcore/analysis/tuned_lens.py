@@ -116,7 +116,7 @@ def require_tunable(model: Readable) -> None:
     if model.config.architecture not in ("decoder", "encoder"):
         raise RequestError("not_tunable", "A tuned lens is trained for models that read one text.")
     assert isinstance(model, Transformer)
-    depths = len(model.get_submodule(speaking_stack(model.config)).blocks)
+    depths = len(speaking_stack(model).blocks)
     if depths * model.config.width**2 > MOST_WEIGHTS:
         raise RequestError(
             "not_tunable", "This model is too large for a tuned lens: its translators take too much room."

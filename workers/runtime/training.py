@@ -40,5 +40,5 @@ class Training:
         self._say({"state": "failed", "code": code, "message": message}, ends=True)
 
     def _say(self, told: dict[str, object], *, ends: bool = False) -> bool:
-        arguments = [self._token, json.dumps(told), keys.LENS_TTL_S, "ends" if ends else "goes on"]
+        arguments: list[str | int] = [self._token, json.dumps(told), keys.LENS_TTL_S, "ends" if ends else "goes on"]
         return bool(self._tell(keys=self._keys, args=arguments))
