@@ -112,21 +112,20 @@ def read_lens(
     if not (0 <= positions.start < positions.stop <= len(truth) and positions.step == 1):
         raise RequestError("bad_positions", f"Positions go from 0 to {len(truth)}.")
     truth_P = torch.tensor(truth[positions.start : positions.stop])
-    last = len(stream.x_LNW) - 1
-    weight = next(model.parameters())
-    rows = len(stream.ids) if guessed == "class" else rows_at_once(model.config.vocabulary)
-    found: list[list[Tensor]] = []
-    for layer in range(last + 1):
-        x_NW = stream.x_LNW[layer]
-        x_PW = x_NW if guessed == "class" else x_NW[positions.start : positions.stop]
-        parts = []
-        for begin in range(0, len(x_PW), rows):
-            x_RW = x_PW[begin : begin + rows].to(weight.device, weight.dtype)
-            if translators is not None and layer < last:
-                x_RW = translators.translate(layer, x_RW)
-            parts.append(_statistics(unembed(x_RW), truth_P[begin : begin + rows], top))
-        found.append([torch.cat(column) for column in zip(*parts, strict=True)])
-    ids, probabilities, truth_probabilities, ranks = (torch.stack(column) for column in zip(*found, strict=True))
+    depths, weight = len(stream.x_LNW), next(model.parameters())
+    layers = []
+    for depth in range(depths):
+        # A picture is classified by all its places at once.
+        x_PW = stream.x_LNW[depth] if guessed == "class" else stream.x_LNW[depth, positions.start : positions.stop]
+        x_PW = x_PW.to(weight.device, weight.dtype)
+        layers.append(x_PW if translators is None or depth == depths - 1 else translators.translate(depth, x_PW))
+    # Layers together: each part of the rows reads the whole output matrix once.
+    parts = layers if guessed == "class" else torch.cat(layers).split(rows_at_once(model.config.vocabulary))
+    truths_of_parts = truth_P.repeat(depths).split([1 if guessed == "class" else len(part) for part in parts])
+    found = [_statistics(unembed(x_RW), truth_R, top) for x_RW, truth_R in zip(parts, truths_of_parts, strict=True)]
+    ids, probabilities, truth_probabilities, ranks = (
+        torch.cat(column).unflatten(0, (depths, len(truth_P))) for column in zip(*found, strict=True)
+    )
     return LensReading(guessed, ids, probabilities, truth_P.int(), truth_probabilities, ranks)
 
 
