@@ -13,7 +13,9 @@ from modelcore.adapters.interface import Pass, Planned, taking_place
 from modelcore.adapters.materialised import handed_out, materialised_map
 from modelcore.adapters.place import may_be
 from modelcore.adapters.plan import paths_of
+from modelcore.adapters.stream import blocks_of, handing_out, in_place_of
 from modelcore.checkpoints.error import CheckpointError
+from modelcore.config import StackName
 from modelcore.config.model import Architecture
 from modelcore.layers.attention_map import Tap
 from modelcore.layers.context import Instruments
@@ -27,6 +29,9 @@ INPUT_NAMES: dict[Architecture, tuple[str, ...]] = {
     "encoder-decoder": ("input_ids", "decoder_input_ids"),
     "vision": ("pixel_values",),
 }
+
+# Enough to see that the stream is the one that the head reads.
+FEW_ROWS = 4
 
 # What a model returns, the most worked out first.
 RESULTS = ("logits", "prediction_logits", "last_hidden_state", "pooler_output")
@@ -56,17 +61,23 @@ class AdaptedModel:
 
         Inputs: ids (1, N), of a pair of texts with their types; source and target ids; or pixels (1, C, H, W).
         Raises: CheckpointError if the model cannot read them, or not as it did when it was checked, or if its
-            routing or its residual stream is asked for, which transformers does not tell.
+            routing is asked for, which transformers does not tell.
         """
-        tap, edits = instruments.get("tap"), instruments.get("edits")
-        if instruments.get("stream_tap") is not None:
-            raise CheckpointError("This model is run by transformers, which does not hand out its residual stream.")
+        tap, edits, stream_tap = instruments.get("tap"), instruments.get("edits"), instruments.get("stream_tap")
         if instruments.get("routing_tap") is not None:
             raise CheckpointError("This model is run by transformers, which does not tell where it routes tokens.")
         named = dict(zip(INPUT_NAMES[self.config.architecture], inputs, strict=True))
         if token_types_BN is not None:
             named["token_type_ids"] = token_types_BN
         try:
+            if stream_tap is not None:
+                blocks, layers = self._blocks(), list[Tensor]()
+                with handing_out(blocks, layers.append):
+                    result = self(*inputs, token_types_BN=token_types_BN, tap=tap, edits=edits)
+                self._require_same(layers[-1][0], result)
+                for depth, x_1NW in enumerate(layers):
+                    stream_tap(self._speaking_stack, depth, x_1NW)
+                return result
             if self._plan is None:
                 return self._handing_out(named, self._lengths(inputs), tap, edits)
             with taking_place(Pass(self._paths, self._plan, inputs[0].shape[0], self._lengths(inputs), tap, edits)):
@@ -83,6 +94,40 @@ class AdaptedModel:
         result = self(*inputs, token_types_BN=token_types_BN, **instruments)
         yield self.config.sites()[-1].layer
         return result
+
+    @torch.inference_mode()
+    def unembed(self, x_RW: Tensor) -> Tensor:
+        """What the model says where its last block leaves this stream: scores (R, V), or (1, classes).
+
+        Cost: a pass over as many tokens, which are made up: the model's own way out of its blocks is not apart from it.
+        Raises: CheckpointError if the blocks of the stack that speaks stand in no list.
+        """
+        config = self.config
+        last = self._blocks()[-1]
+        if config.image is not None:
+            image = config.image
+            inputs = [torch.zeros(1, image.channels, image.height, image.width, device=self.device, dtype=x_RW.dtype)]
+        else:
+            made_up = torch.zeros(1, len(x_RW), dtype=torch.long, device=self.device)
+            inputs = [made_up[:, :1], made_up] if config.architecture == "encoder-decoder" else [made_up]
+        with in_place_of(last, x_RW[None]):
+            return self(*inputs).flatten(0, -2)
+
+    def _require_same(self, x_NW: Tensor, result: Tensor) -> None:
+        """Raises: CheckpointError where the last block's stream says something else than the model said."""
+        rows = len(x_NW) if self.config.image else min(len(x_NW), FEW_ROWS)
+        said, first = self.unembed(x_NW[:rows]), result.flatten(0, -2)[:rows]
+        if said.shape != first.shape or not torch.allclose(said, first, rtol=0, atol=1e-4 * float(first.abs().max())):
+            raise CheckpointError("The head of this model reads more than its last block leaves; no lens can be shown.")
+
+    def _blocks(self) -> list[nn.Module]:
+        if self._plan is None:
+            raise CheckpointError("This model computes its attention by itself, and hands out no stream.")
+        return blocks_of(self._model, self._plan, self._speaking_stack)
+
+    @property
+    def _speaking_stack(self) -> StackName:
+        return "encoder" if self.config.architecture in ("encoder", "vision") else "decoder"
 
     def _lengths(self, inputs: Sequence[Tensor]) -> list[int]:
         """How many tokens each sequence has; a picture has one for each patch, and some more."""

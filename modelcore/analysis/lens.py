@@ -20,7 +20,7 @@ from modelcore.analysis.request import RequestError
 from modelcore.analysis.stream import Stream
 from modelcore.config import ModelShape
 from modelcore.models.build import Transformer
-from modelcore.models.readable import Readable
+from modelcore.models.readable import Readable, Unembeds
 from modelcore.models.stack import Stack
 
 # Scores that are held at once: 16 MB as float32, of which a softmax needs a few times as much.
@@ -69,9 +69,9 @@ def unembedding(model: Readable) -> Unembedding:
             "no_lens", "This model has no head that scores tokens, so there is nothing to read its layers with."
         )
     if not isinstance(model, Transformer):
-        raise RequestError(
-            "no_lens", "This model is run by transformers, which does not hand out what its layers leave."
-        )
+        if isinstance(model, Unembeds):
+            return model.unembed
+        raise RequestError("no_lens", "This model does not tell how its head reads what its layers leave.")
     norm = speaking_stack(model).norm
     tokens = getattr(model, "tokens", None)
 
@@ -120,7 +120,11 @@ def read_lens(
         x_PW = x_PW.to(weight.device, weight.dtype)
         layers.append(x_PW if translators is None or depth == depths - 1 else translators.translate(depth, x_PW))
     # Layers together: each part of the rows reads the whole output matrix once.
-    parts = layers if guessed == "class" else torch.cat(layers).split(rows_at_once(model.config.vocabulary))
+    parts = (
+        layers
+        if guessed == "class"
+        else torch.cat(layers).split(min(rows_at_once(model.config.vocabulary), model.config.longest))
+    )
     truths_of_parts = truth_P.repeat(depths).split([1 if guessed == "class" else len(part) for part in parts])
     found = [_statistics(unembed(x_RW), truth_R, top) for x_RW, truth_R in zip(parts, truths_of_parts, strict=True)]
     ids, probabilities, truth_probabilities, ranks = (

@@ -113,9 +113,8 @@ class Tuning:
 def require_tunable(model: Readable) -> None:
     """Raises: RequestError if a tuned lens cannot be trained for this model."""
     unembedding(model)
-    if model.config.architecture not in ("decoder", "encoder"):
-        raise RequestError("not_tunable", "A tuned lens is trained for models that read one text.")
-    assert isinstance(model, Transformer)
+    if not isinstance(model, Transformer) or model.config.architecture not in ("decoder", "encoder"):
+        raise RequestError("not_tunable", "A tuned lens is trained for native models that read one text.")
     depths = len(speaking_stack(model).blocks)
     if depths * model.config.width**2 > MOST_WEIGHTS:
         raise RequestError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -23,3 +23,10 @@ class Readable(Protocol):
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]: ...
+
+
+@runtime_checkable
+class Unembeds(Protocol):
+    """A model that is not ours, and knows the way from the stream that its last layer leaves to what it says."""
+
+    def unembed(self, x_RW: Tensor) -> Tensor: ...

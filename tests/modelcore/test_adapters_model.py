@@ -33,6 +33,46 @@ def test_without_a_tap_no_map_is_made_and_the_result_is_the_same(
     assert torch.equal(model(TEXT), watched)
 
 
+@pytest.mark.parametrize("name", ["Cohere", "Granite", "Albert", "Pegasus", "Jamba"])
+def test_stream_is_transformers_own_and_goes_through_the_models_own_head(tmp_path: Path, name: str) -> None:
+    """Cohere and Granite scale their logits after the head, Albert passes one block again and again."""
+    model = load(name, tmp_path)
+    inputs = (TEXT, TARGET) if name == "Pegasus" else (TEXT,)
+    layers: list[torch.Tensor] = []
+    result = model(*inputs, stream_tap=lambda *at: layers.append(at[2]))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model._model.modules())
+    with torch.inference_mode():
+        outside = model._model(
+            **dict(zip(("input_ids", "decoder_input_ids"), inputs, strict=False)), output_hidden_states=True
+        )
+    states = outside.get("decoder_hidden_states", outside.get("hidden_states"))
+    assert len(layers) == len(states)
+    # The last one has been through the final norm already.
+    for layer, state in zip(layers[:-1], states[:-1], strict=True):
+        assert torch.allclose(layer, state, atol=1e-6)
+    assert torch.allclose(model.unembed(layers[-1][0]), result[0], atol=1e-5)
+    if name == "Cohere":
+        inner = model._model
+        with torch.inference_mode():
+            by_hand = inner.lm_head(inner.model.norm(layers[1][0])) * inner.logit_scale
+        assert torch.allclose(model.unembed(layers[1][0]), by_hand, atol=1e-5)
+
+
+def test_model_whose_maps_are_handed_out_hands_out_no_stream(tmp_path: Path) -> None:
+    model = load("Falcon", tmp_path)
+    with pytest.raises(CheckpointError, match="hands out no stream"):
+        model(TEXT, stream_tap=lambda *_: None)
+
+
+def test_head_that_reads_more_than_the_last_block_leaves_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load("Granite", tmp_path)
+    monkeypatch.setattr(model, "unembed", lambda x: 2 * AdaptedModel.unembed(model, x))
+    with pytest.raises(CheckpointError, match="reads more"):
+        model(TEXT, stream_tap=lambda *_: None)
+
+
 def test_a_pass_within_a_tap_does_not_disturb_the_pass_outside(tmp_path: Path) -> None:
     model = load("Pegasus", tmp_path)
     outer: list[AttentionMap] = []

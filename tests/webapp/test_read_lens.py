@@ -94,7 +94,7 @@ def test_run_that_is_not_finished_is_refused(client: Client, run: Run, frames: l
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_finished")
 
 
-@pytest.mark.parametrize("change", [{"output": "hidden"}, {"output": "classes"}, {"run_by": "transformers 5"}])
+@pytest.mark.parametrize("change", [{"output": "hidden"}, {"output": "classes"}])
 def test_model_without_a_head_to_look_through_is_refused(
     client: Client, checkpoint: Checkpoint, url: str, change: dict[str, str]
 ) -> None:

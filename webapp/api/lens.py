@@ -74,10 +74,8 @@ def _asked(run_id: str, positions: str) -> tuple[TraceJob, range]:
 
 
 def has_lens(checkpoint: Checkpoint) -> bool:
-    """Whether its head scores a vocabulary, or the classes of a picture, and we run the model ourselves."""
-    manifest = checkpoint.manifest
-    scores = "classes" if checkpoint.sees else "vocabulary"
-    return bool(manifest["output"] == scores and "run_by" not in manifest)
+    """Whether its head scores a vocabulary, or the classes of a picture."""
+    return bool(checkpoint.manifest["output"] == ("classes" if checkpoint.sees else "vocabulary"))
 
 
 def _require_bounded(positions: range, checkpoint: Checkpoint) -> None:

@@ -46,8 +46,12 @@ def train(request: HttpRequest, model_id: str, payload: TrainingRequest) -> Stat
         raise ApiError(
             409, "model_missing", f"The files of {checkpoint.name} are gone. Put them back, or add them again."
         )
-    if not has_lens(checkpoint) or checkpoint.manifest["architecture"] not in ("decoder", "encoder"):
-        raise ApiError(409, "not_tunable", "A tuned lens is trained for models that read one text and score tokens.")
+    manifest = checkpoint.manifest
+    reads_one_text = manifest["architecture"] in ("decoder", "encoder")
+    if not has_lens(checkpoint) or not reads_one_text or "run_by" in manifest:
+        raise ApiError(
+            409, "not_tunable", "A tuned lens is trained for native models that read one text and score tokens."
+        )
     text, ids = _lesson(payload, checkpoint)
     try:
         began = tuning.begin(checkpoint.source, text=text, ids=ids)
