@@ -29,7 +29,7 @@ from workers.protocol import jobs, lenses
 from workers.protocol.jobs import TuneJob
 from workers.runtime.engine import Resident
 from workers.runtime.process import Process, current
-from workers.runtime.training import Training
+from workers.runtime.tuning import TuningFeed
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +49,12 @@ def tune(job: dict[str, Any]) -> None:
         tune.apply_async(args=[{**job, "text": "", "ids": None}], queue=jobs.QUEUE, retry=False)
     except (OperationalError, OSError):
         log.exception("the lens of %s: its training could not be sent on", request.source.model)
-        Training(process.server, request).fail("internal", "The queue is away, so the training ended. Train again.")
+        TuningFeed(process.server, request).fail("internal", "The queue is away, so the training ended. Train again.")
 
 
 def run_tune(request: TuneJob, process: Process) -> bool:
     """True where there is more to do."""
-    training = Training(process.server, request)
+    training = TuningFeed(process.server, request)
     folder = lenses.training_folder(celery_app.DATA, request.source.model, request.token)
     is_unfinished = False
     try:
@@ -77,7 +77,7 @@ def run_tune(request: TuneJob, process: Process) -> bool:
     return is_unfinished
 
 
-def _go_on(request: TuneJob, process: Process, training: Training) -> bool:
+def _go_on(request: TuneJob, process: Process, training: TuningFeed) -> bool:
     """True where there is more to do; False where it is finished, or was stopped meanwhile."""
     began = time.monotonic()
     model = request.source.model

@@ -17,7 +17,7 @@ return 1
 """
 
 
-class Training:
+class TuningFeed:
     def __init__(self, server: Server, job: TuneJob) -> None:
         model = job.source.model
         self._server = server
