@@ -64,6 +64,8 @@ def _asked(run_id: str, positions: str) -> tuple[TraceJob, range]:
     if told.ending is None or told.ending["type"] != Finished.type:
         raise ApiError(409, "not_finished", "The lens reads finished runs; this one is not, or ended early.")
     checkpoint = run.checkpoint
+    if checkpoint is None:
+        raise ApiError(409, "no_lens", "This run trained a model; the lens is for runs that read with one.")
     if not has_lens(checkpoint):
         raise ApiError(409, "no_lens", f"{checkpoint.name} has no head that scores tokens, so its layers cannot guess.")
     sequence = "encoder" if checkpoint.manifest["architecture"] == "encoder" else "decoder"
