@@ -66,6 +66,11 @@ class AdaptedModel:
         tap, edits, stream_tap = instruments.get("tap"), instruments.get("edits"), instruments.get("stream_tap")
         if instruments.get("routing_tap") is not None:
             raise CheckpointError("This model is run by transformers, which does not tell where it routes tokens.")
+        if instruments.get("outlet_tap") is not None:
+            raise CheckpointError(
+                "This model is run by transformers, which does not tell what its heads hand on; rollout and flow need "
+                "no more than its maps."
+            )
         named = dict(zip(INPUT_NAMES[self.config.architecture], inputs, strict=True))
         if token_types_BN is not None:
             named["token_type_ids"] = token_types_BN

@@ -48,11 +48,16 @@ def save_capture(folder: Path, maps: Sequence[AttentionMap]) -> None:
         }
         tensors |= {f"{site}.q": map_.q_BHQD, f"{site}.k": map_.k_BGKD, f"{site}.lse": map_.lse_BHQ}
         tensors |= {f"{site}.spec.{name}": value for name, value in in_file.items()}
+    save_tensors(folder, tensors, sites)
+
+
+def save_tensors(folder: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Writes tensors and what is to be known of them; whole or not at all. Raises: OSError."""
     tensors = {name: _on_its_own(tensor) for name, tensor in tensors.items()}
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         save_file(tensors, temporary / TENSORS_FILE)
-        (temporary / SITES_FILE).write_text(json.dumps(sites), encoding="utf-8")
+        (temporary / SITES_FILE).write_text(json.dumps(about), encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(temporary, folder)
@@ -66,10 +71,16 @@ def open_capture(folder: Path) -> dict[str, AttentionMap]:
 
     Raises: FileNotFoundError if there is no such capture.
     """
-    sites = json.loads((folder / SITES_FILE).read_text(encoding="utf-8"))
+    tensors, sites = open_tensors(folder)
+    return {site: _map(site, stored, tensors) for site, stored in sites.items()}
+
+
+def open_tensors(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_tensors` wrote, mapped from the file and not yet read. Raises: FileNotFoundError."""
+    about = json.loads((folder / SITES_FILE).read_text(encoding="utf-8"))
     with safe_open(folder / TENSORS_FILE, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    return {site: _map(site, stored, tensors) for site, stored in sites.items()}
+    return tensors, about
 
 
 def _on_its_own(tensor: Tensor) -> Tensor:

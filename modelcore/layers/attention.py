@@ -18,6 +18,7 @@ from modelcore.layers.attention_map import AttentionMap
 from modelcore.layers.context import Context
 from modelcore.layers.linear import Linear
 from modelcore.layers.norm import build_norm
+from modelcore.layers.outlet import Outlet
 from modelcore.layers.positional import alibi_slopes
 from modelcore.layers.rotary import Angles
 from modelcore.layers.writing import Joined
@@ -103,6 +104,10 @@ class Attention(nn.Module):
                 self.site, q_BHQD, k_BGKD, attended.lse, spec, attended.implementation, first_key, turned
             )
             context.tap(map_)
+        if context.outlet_tap is not None:
+            weight = self.output.weight
+            output_WI = weight.to_dense() if weight.is_mkldnn else weight
+            context.outlet_tap(Outlet(self.site, v_BGKD, attended.out, output_WI))
         return self.output(attended.out.transpose(1, 2).flatten(2))
 
     def _as_queries(self, x_BQI: Tensor) -> Tensor:

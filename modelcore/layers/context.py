@@ -15,6 +15,7 @@ from modelcore.layers.attention_map import Tap
 from modelcore.layers.cache import Cache
 from modelcore.layers.edits import Edits
 from modelcore.layers.experts import RoutingTap
+from modelcore.layers.outlet import OutletTap
 
 # Of which stack, after how many of its layers (0: as it enters), and the residual stream [B, N, W] there.
 StreamTap = Callable[[StackName, int, Tensor], None]
@@ -26,12 +27,15 @@ class Instruments(TypedDict, total=False):
     tap          receives the AttentionMap of each site as it is computed
     edits        what to change, by site
     routing_tap  receives the Routing of each mixture of experts
+    outlet_tap   receives the Outlet of each site before the output projection; where gradients are enabled, it may
+                 ask for one of what it receives
     stream_tap   receives the residual stream of each stack, as it enters and after each layer
     """
 
     tap: Tap | None
     edits: Edits | None
     routing_tap: RoutingTap | None
+    outlet_tap: OutletTap | None
     stream_tap: StreamTap | None
 
 
@@ -56,6 +60,7 @@ class Context:
     tap: Tap | None = None
     edits: Edits | None = None
     routing_tap: RoutingTap | None = None
+    outlet_tap: OutletTap | None = None
     stream_tap: StreamTap | None = None
 
     @property
