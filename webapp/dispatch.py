@@ -17,11 +17,13 @@ from webapp import stream
 from workers.app import app
 from workers.protocol import jobs, keys
 from workers.protocol.frame import Frame, decode
+from workers.protocol.influence import InfluenceReading
 from workers.protocol.jobs import (
     CompareJob,
     DifferenceJob,
     FloorsJob,
     GenerateJob,
+    InfluenceJob,
     LensJob,
     PairJob,
     ReadingJob,
@@ -98,6 +100,35 @@ async def ask_floors(trace: TraceJob, site: str, head: int, rows: range, mass: f
     span = (rows.start, rows.stop)
     job = FloorsJob(trace=trace, reply=_reply(), site=site, head=head, rows=span, mass=mass)
     return await _ask(jobs.FLOORS, job)
+
+
+async def ask_influence(
+    trace: TraceJob,
+    site: str,
+    head: int,
+    reading: InfluenceReading,
+    rows: range,
+    cols: range,
+    cell: int,
+    position: int | None,
+    token: int | None,
+) -> Frame:
+    """Have a worker recompute a rectangle of another reading: an `influence` frame, or a `failed` one. Raises: as
+    ask_tile.
+    """
+    job = InfluenceJob(
+        trace=trace,
+        reply=_reply(),
+        site=site,
+        head=head,
+        reading=reading,
+        rows=(rows.start, rows.stop),
+        cols=(cols.start, cols.stop),
+        cell=cell,
+        position=position,
+        token=token,
+    )
+    return await _ask(jobs.INFLUENCE, job)
 
 
 async def ask_comparison(

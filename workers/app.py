@@ -16,7 +16,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 DATA = Path(os.environ.get("HEADLIGHT_DATA", Path(__file__).resolve().parents[1] / "data"))
 
-VERBS = ("trace", "generate", "tile", "pair", "totals", "floors", "compare", "difference", "lens", "tune", "train")
+VERBS = (
+    "trace",
+    "generate",
+    "tile",
+    "pair",
+    "totals",
+    "floors",
+    "influence",
+    "compare",
+    "difference",
+    "lens",
+    "tune",
+    "train",
+)
 
 app = Celery("headlight", include=[f"workers.tasks.{verb}" for verb in VERBS])
 app.conf.update(

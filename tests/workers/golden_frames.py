@@ -184,6 +184,23 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
         events.Floors(seq=6, site="decoder.self.0", head=1, rows=[0, 3], mass=0.75, implementation="cpu"),
         {"floors": np.array([1.0, 0.5, 0.25], np.float32)},
     ),
+    "influence": (
+        events.Influence(
+            seq=6,
+            site="decoder.self.0",
+            head=1,
+            reading="gradient",
+            rows=[1, 3],
+            cols=[0, 2],
+            cell=1,
+            rule="exact",
+            position=2,
+            token=7,
+            logit=1.5,
+            implementation="cpu",
+        ),
+        {"values": np.array([[0.5, 0.0], [-0.25, 0.125]], np.float32)},
+    ),
     "training": (
         events.Training(seq=11, plan={"assignment": "copy", "layers": "2"}, step=0, steps=1000, parameters=118_592),
         {},

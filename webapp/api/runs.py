@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from webapp import dispatch
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
+from webapp.api.influence import Question, Reading, ask, check_question
 from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
 from webapp.checkpoints.models import Checkpoint
@@ -123,15 +123,30 @@ async def read_map(
     rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
     cols: str = Query("", description="a:b, the same for columns"),
     cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),
+    reading: Annotated[Reading, Query(description="what is read off the map")] = "attention",
+    position: int | None = Query(None, description="reading=gradient: after which token; the last where left out"),
+    token: int | None = Query(
+        None, description="reading=gradient: the id of a token or class; the likeliest where left out"
+    ),
 ) -> HttpResponse:
-    """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. Every full row sums to 1."""
+    """Float32, as .npy where Accept says application/x-npy, as JSON otherwise.
+
+    `attention`: the weights A; every full row sums to 1.
+    `value`: A_ij times the norm of v_j W_O, which is how much the weight moves (Kobayashi et al. 2020).
+    `gradient`: A_ij times the gradient of a chosen output's logit by it, signed (after Chefer et al. 2021).
+    `rollout`: rows of the product of (A + I) / 2 through the layers, A the mean over heads, up to this site's; the
+    same for each of its heads (Abnar and Zuidema 2020). Self-attention alone; so many rows at once as the refusal says.
+    `flow`: of one row the largest flow through the same layers to each token (the same authors); short texts alone.
+    """
     trace, shape = await sync_to_async(find_head)(run_id, site, head)
     check_cell(cell)
     row_range = span("rows", rows, shape["queries"], cell)
     col_range = span("cols", cols, shape["keys"], cell)
     check_rectangle(row_range, col_range, cell)
-    tile, arrays = await answered(dispatch.ask_tile(trace, site, head, row_range, col_range, cell))
-    return _map(request, tile, np.asarray(arrays["weights"]))
+    question = Question(reading, position, token)
+    await sync_to_async(check_question)(run_id, question, shape, row_range)
+    tile, arrays = await answered(ask(trace, site, head, question, row_range, col_range, cell))
+    return _map(request, tile, np.asarray(arrays["weights" if reading == "attention" else "values"]))
 
 
 @router.get(
@@ -182,6 +197,10 @@ def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> Http
             rule=tile.rule,
             implementation=tile.implementation,
             weights=weights.tolist(),
+            reading=getattr(tile, "reading", "attention"),
+            position=getattr(tile, "position", None),
+            token=getattr(tile, "token", None),
+            logit=getattr(tile, "logit", None),
         )
         response = HttpResponse(answer.model_dump_json(), content_type="application/json")
     response["Cache-Control"] = KEEP_FOR_EVER

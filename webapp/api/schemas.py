@@ -183,7 +183,10 @@ class TreeAnswer(Schema):
 
 
 class MapAnswer(Schema):
-    """A rectangle of one head's map, rows and columns half-open. `rule` is exact, or max where cells were pooled."""
+    """A rectangle of one head's map, rows and columns half-open. `rule` is exact, or max where cells were pooled.
+
+    `position`, `token` and `logit` name the output that a gradient is of; null elsewhere.
+    """
 
     site: str
     head: int
@@ -193,6 +196,10 @@ class MapAnswer(Schema):
     rule: Literal["exact", "max"]
     implementation: str
     weights: list[list[float]]
+    reading: Literal["attention", "value", "gradient", "rollout", "flow"]
+    position: int | None
+    token: int | None
+    logit: float | None
 
 
 class StrongKey(Schema):

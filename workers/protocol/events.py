@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from workers.protocol.influence import InfluenceReading
+
 Stack = Literal["encoder", "decoder"]
 DType = Literal["u8", "u16", "i32", "f32"]
 Ending = Literal["end_token", "stop_token", "stop_string", "length", "positions"]
@@ -291,6 +293,29 @@ class Floors(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Influence(Event):
+    """A rectangle of another reading of a map, with cell > 1 the largest in size of cell x cell values.
+
+    A gradient's are signed, and are of the logit of `token` at `position`, null for a classifier of the whole input.
+    Rollout and flow are the layer's: every head of a site has the same.
+    """
+
+    type = "influence"
+    arrays = {"values": ArraySpec("f32", ("rows", "cols"))}
+    site: str
+    head: int
+    reading: InfluenceReading
+    rows: list[int]
+    cols: list[int]
+    cell: int
+    rule: Literal["exact", "max"]
+    position: int | None
+    token: int | None
+    logit: float | None
+    implementation: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training(Event):
     """A worker trains, from `step` on: what was told of later steps is void, what was told before stands.
 
@@ -497,6 +522,7 @@ EVENTS: dict[str, type[Event]] = {
         Pair,
         Totals,
         Floors,
+        Influence,
         Training,
         Progress,
         Evaluated,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from workers.protocol.influence import InfluenceReading
+
 QUEUE = "interactive"
 TRAIN_QUEUE = "train"
 TRACE = "trace"
@@ -13,6 +15,7 @@ TILE = "tile"
 PAIR = "pair"
 TOTALS = "totals"
 FLOORS = "floors"
+INFLUENCE = "influence"
 TRAIN = "train"
 COMPARE = "compare"
 DIFFERENCE = "difference"
@@ -147,6 +150,20 @@ class FloorsJob(MapJob):
 
     rows: tuple[int, int]
     mass: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfluenceJob(MapJob):
+    """Recompute a rectangle of another reading of the map. `position` and `token` name the output that a gradient is
+    of; None leaves it to the model.
+    """
+
+    reading: InfluenceReading
+    rows: tuple[int, int]
+    cols: tuple[int, int]
+    cell: int = 1
+    position: int | None = None
+    token: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,15 +11,20 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from modelcore.analysis.capture import open_capture, save_capture
+from torch import Tensor
+
+from modelcore.analysis.capture import open_capture, open_tensors, save_capture, save_tensors
 from modelcore.analysis.maps import AttentionMap
 
 KEPT_BYTES = 2 << 30
 
 
 class Captures:
-    """The captures of a machine, a folder a run. Each worker answers for what it found at its start and kept since."""
+    """The captures of a machine: a folder a run, and one for each thing that is kept beside it. Each worker answers for
+    what it found at its start and kept since.
+    """
 
     def __init__(self, root: Path, limit_bytes: int = KEPT_BYTES) -> None:
         self._root = root
@@ -27,11 +32,27 @@ class Captures:
 
     def keep(self, run: str, maps: Sequence[AttentionMap]) -> None:
         """Write a run's capture whole or not at all, and make room for it by forgetting the oldest."""
-        known = self._sizes_bytes
         self._root.mkdir(parents=True, exist_ok=True)
         save_capture(self._root / run, maps)
-        known[run] = _size_bytes(self._root / run)
-        known.move_to_end(run)
+        self._make_room_for(run)
+
+    def keep_beside(self, run: str, name: str, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+        """The same for what a reading needs beside the maps; it is forgotten by itself."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        save_tensors(self._root / f"{run}+{name}", tensors, about)
+        self._make_room_for(f"{run}+{name}")
+
+    def open_beside(self, run: str, name: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What was kept under this name, or None where it was evicted or never kept."""
+        try:
+            return open_tensors(self._root / f"{run}+{name}")
+        except FileNotFoundError:
+            return None
+
+    def _make_room_for(self, newest: str) -> None:
+        known = self._sizes_bytes
+        known[newest] = _size_bytes(self._root / newest)
+        known.move_to_end(newest)
         while sum(known.values()) > self._limit_bytes and len(known) > 1:
             oldest, _ = known.popitem(last=False)
             shutil.rmtree(self._root / oldest, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from workers.runtime.captures import Captures
 from workers.runtime.engine import Engine
 from workers.runtime.feed import Server, client
 from workers.runtime.heartbeat import Heartbeat
+from workers.runtime.rows_kept import RowsKept
 from workers.runtime.streams import Streams
 
 
@@ -27,6 +28,7 @@ class Process:
     streams: Streams
     heartbeat: Heartbeat
     implementation: str
+    rows: RowsKept = field(default_factory=RowsKept)
 
 
 @cache

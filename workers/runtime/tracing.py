@@ -41,6 +41,11 @@ def stream_of(job: TraceJob, resident: Resident) -> Stream:
     return read_stream(resident.model, request_of(job, picture), resident.checkpoint.tokenizer)
 
 
+def asked_of(job: TraceJob, resident: Resident) -> TraceRequest:
+    """What a run has the model read. Raises: RequestError where the picture cannot be read."""
+    return request_of(job, None if job.picture is None else _picture(job.picture, resident))
+
+
 def request_of(job: TraceJob, picture: PictureRead | None) -> TraceRequest:
     return TraceRequest(
         text=job.text,

@@ -110,6 +110,7 @@ export function fold(run: Run, event: RunEvent): Run {
     case "pair":
     case "totals":
     case "floors":
+    case "influence":
     case "comparison":
     case "difference":
     case "training":

@@ -118,6 +118,8 @@ export interface Rectangle {
   cols: [number, number];
   /** 1 is exact; more is the maximum over cell × cell weights. */
   cell: number;
+  /** The part of the address that asks for another reading than the weights themselves. */
+  reading?: string;
 }
 
 /** Which weight of which map. */
@@ -316,7 +318,7 @@ export function cancelRun(id: string): Promise<CreatedRun> {
 export async function readRectangle(run: string, area: Rectangle, signal?: AbortSignal): Promise<Matrix> {
   const query = new URLSearchParams({ rows: area.rows.join(":"), cols: area.cols.join(":") });
   if (area.cell > 1) query.set("cell", String(area.cell));
-  const address = `/api/v1/runs/${encodeURIComponent(run)}/maps/${area.site}/${area.head}?${query}`;
+  const address = `/api/v1/runs/${encodeURIComponent(run)}/maps/${area.site}/${area.head}?${query}${area.reading ? `&${area.reading}` : ""}`;
   const response = await request(address, { headers: { Accept: "application/x-npy" }, signal: signal ?? null });
   return readNpy(await response.arrayBuffer());
 }

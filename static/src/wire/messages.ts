@@ -272,6 +272,27 @@ export interface Floors {
   };
 }
 
+/** A rectangle of another reading of a map, with cell > 1 the largest in size of cell x cell values. */
+export interface Influence {
+  readonly type: "influence";
+  readonly seq: number;
+  readonly site: string;
+  readonly head: number;
+  readonly reading: "value" | "gradient" | "rollout" | "flow";
+  readonly rows: readonly number[];
+  readonly cols: readonly number[];
+  readonly cell: number;
+  readonly rule: "exact" | "max";
+  readonly position: number | null;
+  readonly token: number | null;
+  readonly logit: number | null;
+  readonly implementation: string;
+  readonly arrays: {
+    /** [rows, cols] */
+    readonly values: ShapedArray<"f32">;
+  };
+}
+
 /** A worker trains, from `step` on: what was told of later steps is void, what was told before stands. */
 export interface Training {
   readonly type: "training";
@@ -462,6 +483,7 @@ export type RunEvent =
   | Pair
   | Totals
   | Floors
+  | Influence
   | Training
   | Progress
   | Evaluated
