@@ -1,6 +1,6 @@
 /** A picture, and beside it how much one token looks at each of its patches. */
-import { type Ramp, rampColour } from "../gl/ramp";
-import { rampShare, type ScaleName } from "../gl/scale";
+import type { Ramp } from "../gl/ramp";
+import { colourOf, type ScaleName } from "../gl/scale";
 import { COLUMN_PT, type Drawing, heading, INK, MARGIN_PT, type Mark, type Measure } from "./drawing";
 import { legendMarks } from "./matrix";
 
@@ -18,6 +18,8 @@ export interface PatchesFigure {
   top: number;
   legend: string;
   format(value: number): string;
+  /** Values have a sign: the middle of the ramp is 0. */
+  signed?: boolean;
 }
 
 const GAP_PT = 10;
@@ -30,7 +32,7 @@ export function drawPatches(figure: PatchesFigure, measure: Measure): Drawing {
   const height = picture.rows * pixel;
   marks.push({ kind: "pixels", x: MARGIN_PT, y, width, height, ...picture });
   const bytes = new Uint8Array(3 * weights.values.length);
-  weights.values.forEach((weight, place) => bytes.set(rampColour(ramp, rampShare(weight, top, scale)), 3 * place));
+  weights.values.forEach((weight, place) => bytes.set(colourOf(ramp, weight, top, scale, figure.signed), 3 * place));
   const left = MARGIN_PT + width + GAP_PT;
   const [across, down] = [weights.covers[0] * pixel, weights.covers[1] * pixel];
   marks.push({ kind: "pixels", x: left, y, width: across, height: down, cols: weights.cols, rows: weights.rows, bytes });

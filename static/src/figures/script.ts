@@ -23,9 +23,12 @@ export interface MapPart {
   cols: readonly [number, number];
   /** More than 1: the largest of cell × cell weights. */
   cell: number;
+  /** Another reading of the maps than their weights, and of a gradient the output that it is for. */
+  influence?: { name: string; position: number | null; token: number | null };
 }
 
 export function mapScript(origin: Origin, part: MapPart): string {
+  if (part.influence) return influenceScript(origin, part, part.influence);
   const { rows, cols, cell } = part;
   const heads = part.heads.map(([site, head]) => `("${site}", ${head})`).join(", ");
   const made = origin.source.kind === "pair" ? mapsByHeadlight(origin.source) : mapsByTransformers(origin.source);
@@ -42,6 +45,28 @@ export function mapScript(origin: Origin, part: MapPart): string {
     `print("${origin.file}.npz:", weights.shape, "sum", float(weights.sum()))`,
   ];
   return script(origin, origin.source.kind === "pair" ? "headlight" : "transformers", picked);
+}
+
+/** Headlight's own code computes them; `modelcore/analysis/influence` has the formulas. */
+function influenceScript(origin: Origin, { heads, rows, cols, cell }: MapPart, influence: NonNullable<MapPart["influence"]>): string {
+  const { name, position, token } = influence;
+  const target = name === "gradient" ? `, Target(${position ?? "None"}, ${token ?? "None"})` : "";
+  return script(origin, "headlight", [
+    "from modelcore.analysis.influence.gradient import Target",
+    "from modelcore.analysis.influence.reading import read_influence",
+    "from modelcore.analysis.request import TraceRequest",
+    "from modelcore.opening import open_any",
+    `HEADS = [${heads.map(([site, head]) => `("${site}", ${head})`).join(", ")}]`,
+    `ROWS, COLS = range(${rows[0]}, ${rows[1]}), range(${cols[0]}, ${cols[1]})`,
+    "checkpoint = open_any(Path(CHECKPOINT))",
+    ...requestLines(origin.source),
+    "asked = checkpoint.load(), request, checkpoint.tokenizer, HEADS",
+    `weights = read_influence(*asked, "${name}", ROWS, COLS${target}).numpy()`,
+    ...(cell > 1 ? pooledBySize(cell) : []),
+    ...(heads.length === 1 ? ["weights = weights[0]"] : []),
+    `np.savez("${origin.file}.npz", weights=weights)`,
+    `print("${origin.file}.npz:", weights.shape, "sum", float(weights.sum()))`,
+  ]);
 }
 
 export interface DifferencePart {
@@ -293,6 +318,18 @@ function pooled(cell: number): string[] {
     "room = np.zeros((len(weights), height * CELL, width * CELL), np.float32)",
     "room[:, : weights.shape[1], : weights.shape[2]] = weights",
     "weights = room.reshape(-1, height, CELL, width, CELL).max((2, 4))",
+  ];
+}
+
+/** Of values of either sign the largest in size, with its sign. */
+function pooledBySize(cell: number): string[] {
+  return [
+    `CELL = ${cell}  # the largest in size of so many rows and columns`,
+    "height, width = -(-weights.shape[1] // CELL), -(-weights.shape[2] // CELL)",
+    "room = np.zeros((len(weights), height * CELL, width * CELL), np.float32)",
+    "room[:, : weights.shape[1], : weights.shape[2]] = weights",
+    "cells = room.reshape(-1, height, CELL, width, CELL).swapaxes(2, 3).reshape(-1, height, width, CELL * CELL)",
+    "weights = np.take_along_axis(cells, np.abs(cells).argmax(-1)[..., None], -1)[..., 0]",
   ];
 }
 

@@ -1,5 +1,5 @@
 /** From a weight to a share of the colour ramp. The shader in shaders.ts says the same in GLSL. */
-import { type Ramp, type Rgb, ZERO_STEP } from "./ramp";
+import { type Ramp, rampColour, type Rgb, ZERO_STEP } from "./ramp";
 
 export type ScaleName = "linear" | "sqrt" | "log";
 
@@ -18,6 +18,11 @@ export function weightAt(share: number, top: number, scale: ScaleName): number {
   if (scale === "sqrt") return top * share * share;
   if (scale === "log") return top * 10 ** ((share - 1) * LOG_DECADES);
   return top * share;
+}
+
+/** The colour of a value, of a share of the ramp or, where values have a sign, of a difference. */
+export function colourOf(ramp: Ramp, value: number, top: number, scale: ScaleName, signed = false): Rgb {
+  return signed ? signedRampColour(ramp, value, top, scale) : rampColour(ramp, rampShare(value, top, scale));
 }
 
 /** The colour of a difference: `top` and `-top` take the ends of a diverging ramp. */

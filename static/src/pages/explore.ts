@@ -84,9 +84,9 @@ function openPage(app: HTMLElement): void {
   mountSampling(places.prompt, explorer);
   mountWriting(places.writing, explorer);
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
-  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, rectangles, floors, mapState);
-  mountMap(places.map, explorer, rectangles, floors, totals, ramp, mapState);
-  const picture = mountPicture(places.picture, explorer, rectangles, ramp);
+  mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, diverging, rectangles, floors, mapState);
+  mountMap(places.map, explorer, rectangles, floors, totals, ramp, diverging, mapState);
+  const picture = mountPicture(places.picture, explorer, rectangles, ramp, diverging);
   mountRowTable(places.mapPanel, explorer, rectangles, totals);
   mountLinks(places.links, explorer, rectangles, floors, ramp, mapState);
   mountNotice(places.mapLine, places.mapPanel, explorer);

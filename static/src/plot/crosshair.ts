@@ -1,8 +1,8 @@
 /** What lies over the map's colours: the pointed row and column, and the numbers once a weight is wide enough. */
 import { FONT, cssColour } from "../dom/ink";
 import { share } from "../dom/numbers";
-import { luminance, type Ramp, rampColour } from "../gl/ramp";
-import { rampShare, type ScaleName } from "../gl/scale";
+import { luminance, type Ramp } from "../gl/ramp";
+import { colourOf, type ScaleName } from "../gl/scale";
 import type { Site } from "../state/run";
 import { areaInSight, type Plot } from "./geometry";
 import type { AxisMarks } from "./axes";
@@ -22,9 +22,13 @@ export function drawNumbers(
   scale: ScaleName,
   ramp: Ramp,
   weightAt: (row: number, col: number) => Reading,
+  tell: (value: number) => string = share,
+  signed = false,
 ): void {
   if (plot.cell_px < NUMBERED_PX) return;
   const { rows, cols } = areaInSight(plot, { rows: site.queries, cols: site.keys });
+  // Weights are shares of 1; other readings have no such bound.
+  const smallest = tell === share ? 1 : top;
   context.save();
   context.beginPath();
   context.rect(plot.x, plot.y, plot.width, plot.height);
@@ -35,11 +39,11 @@ export function drawNumbers(
   for (let row = rows[0]; row < rows[1]; row++) {
     for (let col = cols[0]; col < cols[1]; col++) {
       const { weight, exact, drawn } = weightAt(row, col);
-      if (weight < SMALLEST_WRITTEN || !exact || !drawn) continue;
-      const colour = rampColour(ramp, rampShare(weight, top, scale));
+      if (Math.abs(weight) < SMALLEST_WRITTEN * smallest || !exact || !drawn) continue;
+      const colour = colourOf(ramp, weight, top, scale, signed);
       context.fillStyle = luminance(colour) > MIDDLE_LUMINANCE ? "#000" : "#fff";
       context.fillText(
-        share(weight),
+        tell(weight),
         plot.x + (col + 0.5 - plot.col) * plot.cell_px,
         plot.y + (row + 0.5 - plot.row) * plot.cell_px,
       );

@@ -1,7 +1,7 @@
 /** What the map's canvas shows now: the overview beneath, sharper tiles above it as they arrive. */
 import type { Quad } from "../gl/surface";
 import { cellFor, coveringTiles, type MapSize } from "../tiles/cover";
-import type { HeadMap, Rectangles } from "../tiles/rectangles";
+import type { HeadMap, Rectangles, Weights } from "../tiles/rectangles";
 import type { Floors } from "../tiles/floors";
 import { wholeMap } from "../tiles/links";
 import { overviewSheet, weightsSheet } from "../tiles/sheets";
@@ -10,6 +10,8 @@ import { areaInSight, type Plot } from "./geometry";
 
 export interface MapPicture {
   quads: Quad[];
+  /** The weight that takes the last colour. */
+  top: number;
   /** How many weights a side one value stands for, at the coarsest in sight; 1 is exact. */
   cell: number;
   /** Exact float32 values, not the eight bits of the overview. */
@@ -23,7 +25,7 @@ export function pictureOf(
   map: HeadMap,
   plot: Plot,
   ratio: number,
-  top: number,
+  top: number | ((here: readonly (Weights | undefined)[]) => number),
   mass: number,
   rectangles: Rectangles,
   floors: Floors,
@@ -39,9 +41,11 @@ export function pictureOf(
   const isWhole = cell === 1 && wholeMap(site) !== null;
   const floorsAwaited = floors.wantRows("map", mass, isWhole ? [] : [{ site, map, rows: area.rows }]);
 
-  const common = { layer: 0, gain: 1, top, reach } as const;
+  const most = typeof top === "number" ? top : top(arrived);
+  const common = { layer: 0, gain: 1, top: most, reach } as const;
   const sharp = arrived.every((weights) => weights !== undefined);
-  const quads: Quad[] = sharp ? [] : [overviewQuad()];
+  // The overview is of the weights themselves.
+  const quads: Quad[] = sharp || map.reading ? [] : [overviewQuad()];
   for (const weights of arrived) {
     if (!weights) continue;
     const { rows, cols } = weights;
@@ -54,7 +58,7 @@ export function pictureOf(
       floors: mass < 1 ? floors.of(site, map, rows, mass, weights.cell) : null,
     });
   }
-  return { quads, cell: sharp ? cell : Math.max(cell, site.cell), sharp, floorsAwaited };
+  return { quads, top: most, cell: sharp ? cell : Math.max(cell, site.cell), sharp, floorsAwaited };
 
   function overviewQuad(): Quad {
     const [, height = 0, width = 0] = site.arrays.overview.shape;

@@ -1,6 +1,8 @@
 /** One weight as the map can tell it now: exact, or the largest of a pooled cell. */
-import { exactShare, share } from "../dom/numbers";
+import { exactShare, real, share } from "../dom/numbers";
+import { readingOf } from "../state/reading";
 import type { Site } from "../state/run";
+import type { View } from "../state/view";
 import { say } from "../language/say";
 import type { Floors } from "../tiles/floors";
 import { rowOf, wholeMap, overviewAt } from "../tiles/links";
@@ -33,12 +35,21 @@ export function readWeight(
     const drawn = floor === null || exact >= floor;
     return { weight: exact, exact: true, drawn, text: wordsOf(exact, mass, floor) };
   }
+  if (map.reading) return { weight: 0, exact: false, drawn: false, text: say("on its way") };
   const weight = overviewAt(site, map.head, row, col);
   const text =
     site.cell === 1
       ? say("about {weight}", { weight: share(weight) })
       : say("at most {weight} within {n} × {n} tokens", { weight: share(weight), n: site.cell });
   return { weight, exact: false, drawn: true, text };
+}
+
+/** The number with the name of what it is: a weight is told as it is, other readings by what they count. */
+export function numberIn(view: Pick<View, "reading">, { weight, exact, text }: Reading): string {
+  const reading = readingOf(view);
+  if (reading.name === "attention" || !exact) return text;
+  const number = reading.isShare ? exactShare(weight) : real(weight);
+  return `${reading.isSigned && weight > 0 ? "+" : ""}${number} ${reading.number}`;
 }
 
 function wordsOf(exact: number, mass: number, floor: number | null): string {

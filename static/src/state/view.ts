@@ -6,6 +6,7 @@
 import { type HeadRef, parseSite } from "./sites";
 import { Store } from "./store";
 import type { SequenceName } from "./run";
+import { parseReading } from "./reading";
 
 export type Scale = "linear" | "sqrt" | "log";
 export type Drawing = "map" | "links";
@@ -31,6 +32,8 @@ export interface View {
   key: number | null;
   /** How the head is drawn: as a map, or as lines between tokens. */
   drawing: Drawing;
+  /** What is shown of the maps: "attention", or another reading by its name (`state/reading.ts`). */
+  reading: string;
   scale: Scale;
   /** Whether the first token counts for the top of the colour scale. */
   sink: boolean;
@@ -62,6 +65,7 @@ export const DEFAULT_VIEW: View = {
   token: null,
   key: null,
   drawing: "map",
+  reading: "attention",
   scale: "sqrt",
   sink: false,
   mass: 1,
@@ -93,6 +97,7 @@ export function readView(search: string): View {
     token: readToken(query.get("token")),
     key: wholeNumber(query.get("key"), 7),
     drawing: query.get("as") === "links" ? "links" : "map",
+    reading: parseReading(query.get("reading")),
     scale: scale && SCALES.includes(scale) ? scale : DEFAULT_VIEW.scale,
     sink: query.get("sink") === "in",
     mass: readMass(query.get("mass")),
@@ -118,6 +123,7 @@ export function writeView(view: View): string {
   if (view.token) query.set("token", `${view.token.sequence}.${view.token.index}`);
   if (view.token && view.key !== null) query.set("key", String(view.key));
   if (view.drawing !== DEFAULT_VIEW.drawing) query.set("as", view.drawing);
+  if (view.reading !== DEFAULT_VIEW.reading) query.set("reading", view.reading);
   if (view.scale !== DEFAULT_VIEW.scale) query.set("scale", view.scale);
   if (view.sink) query.set("sink", "in");
   if (view.mass < 1) query.set("mass", String(view.mass));
@@ -183,7 +189,8 @@ function isChoice(before: View, after: View): boolean {
   const orderChanged = before.sort !== after.sort || before.most !== after.most;
   const comparisonChanged = before.with !== after.with || before.pairs !== after.pairs;
   if (comparisonChanged) return true;
-  return headChanged || tokenChanged || orderChanged || before.key !== after.key || before.drawing !== after.drawing;
+  const drawingChanged = before.drawing !== after.drawing || before.reading !== after.reading;
+  return headChanged || tokenChanged || orderChanged || before.key !== after.key || drawingChanged;
 }
 
 function readToken(text: string | null): TokenRef | null {

@@ -34,13 +34,13 @@ export function rowOf(site: Site, map: HeadMap, row: number, rectangles: Rectang
     const start = (row - weights.rows[0]) * weights.width;
     return { values: weights.values.subarray(start, start + weights.width), exact: true };
   }
-  return { values: pooledLine(site, map.head, site.keys, (column) => [row, column]), exact: false };
+  return { values: pooledLine(site, map, site.keys, (column) => [row, column]), exact: false };
 }
 
 export function columnOf(site: Site, map: HeadMap, column: number, rectangles: Rectangles): Line {
   const weights = rectangles.get(map, columnArea(site, column));
   if (weights) return { values: exactColumn(weights, column - weights.cols[0]), exact: true };
-  return { values: pooledLine(site, map.head, site.queries, (row) => [row, column]), exact: false };
+  return { values: pooledLine(site, map, site.queries, (row) => [row, column]), exact: false };
 }
 
 /** One value of the overview: exact up to eight bits with cell 1, else the largest weight around it. */
@@ -55,6 +55,7 @@ function exactColumn({ values, height, width }: Weights, column: number): Float3
   return Float32Array.from({ length: height }, (_, row) => values[row * width + column] ?? 0);
 }
 
-function pooledLine(site: Site, head: number, length: number, at: (index: number) => [number, number]): Float32Array {
-  return Float32Array.from({ length }, (_, index) => overviewAt(site, head, ...at(index)));
+/** Of another reading than the weights themselves there is no overview: 0 until it is here. */
+function pooledLine(site: Site, map: HeadMap, length: number, at: (index: number) => [number, number]): Float32Array {
+  return Float32Array.from({ length }, (_, index) => (map.reading ? 0 : overviewAt(site, map.head, ...at(index))));
 }

@@ -11,6 +11,10 @@ export interface HeadMap {
   run: string;
   site: string;
   head: number;
+  /** The part of the address that asks for another reading than the weights themselves. */
+  reading?: string;
+  /** Of a reading that is of one row: which; the others are 0. */
+  only?: number;
 }
 
 export interface Reader<Area, Reading> {
@@ -159,6 +163,6 @@ export class Readings<Area, Reading> {
 }
 
 /** What keys of a map's parts begin with. */
-export function mapKey({ run, site, head }: HeadMap): string {
-  return `${run}/${site}/${head}/`;
+export function mapKey({ run, site, head, reading = "", only }: HeadMap): string {
+  return `${run}/${site}/${head}/${reading}${only === undefined ? "" : `&${only}`}/`;
 }

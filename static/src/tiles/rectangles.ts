@@ -25,12 +25,15 @@ const CACHE_BYTES = 32 * 2 ** 20;
 export class Rectangles extends Readings<Area, Weights> {
   constructor(read: ReadRectangle = readRectangle, cacheBytes = CACHE_BYTES, knows: KnownWeights = () => null) {
     super({
-      async read({ run, site, head }, area, signal) {
-        const { values, shape } = await read(run, { site, head, ...area }, signal);
+      async read(map, area, signal) {
+        if (map.only !== undefined) return readRow(read, map, map.only, area, signal);
+        const { run, site, head, reading } = map;
+        const { values, shape } = await read(run, { site, head, ...area, ...(reading ? { reading } : {}) }, signal);
         const [height = 0, width = 0] = shape.slice(-2);
         return { ...area, values, height, width };
       },
       know(map, area) {
+        if (map.reading) return null;
         const values = area.cell === 1 ? knows(map, area) : null;
         return values && { ...area, values, height: area.rows[1] - area.rows[0], width: area.cols[1] - area.cols[0] };
       },
@@ -40,4 +43,27 @@ export class Rectangles extends Readings<Area, Weights> {
       cacheBytes,
     });
   }
+}
+
+/** A rectangle in which one row alone is known. */
+async function readRow(
+  read: ReadRectangle,
+  { run, site, head, reading }: HeadMap,
+  row: number,
+  area: Area,
+  signal: AbortSignal,
+): Promise<Weights> {
+  const { rows, cols, cell } = area;
+  const [height, width] = [Math.ceil((rows[1] - rows[0]) / cell), Math.ceil((cols[1] - cols[0]) / cell)];
+  const values = new Float32Array(height * width);
+  const place = Math.floor((row - rows[0]) / cell);
+  if (place >= 0 && place < height) {
+    const asked = { site, head, rows: [row, row + 1] as [number, number], cols, cell: 1, ...(reading ? { reading } : {}) };
+    const found = await read(run, asked, signal);
+    found.values.forEach((value, col) => {
+      const at = place * width + Math.floor(col / cell);
+      values[at] = Math.max(values[at] ?? 0, value);
+    });
+  }
+  return { ...area, values, height, width };
 }

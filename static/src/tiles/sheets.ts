@@ -1,5 +1,6 @@
 /** What goes up to the graphics card: a site's overviews as one stack, an exact or pooled rectangle as one map. */
 import type { Sheet } from "../gl/surface";
+import { mapKey } from "./readings";
 import type { HeadMap, Weights } from "./rectangles";
 import type { Site } from "../wire/messages";
 
@@ -10,9 +11,9 @@ export function overviewSheet(run: string, site: Site): Sheet {
 }
 
 export function weightsSheet(
-  { run, site, head }: HeadMap,
+  map: HeadMap,
   { cell, rows, cols, values, height, width }: Weights,
 ): Sheet {
-  const key = `${run}/${site}/${head}/${cell}/${rows.join(":")}/${cols.join(":")}`;
-  return { key, run, values, width, height, layers: 1 };
+  const key = `${mapKey(map)}${cell}/${rows.join(":")}/${cols.join(":")}`;
+  return { key, run: map.run, values, width, height, layers: 1 };
 }

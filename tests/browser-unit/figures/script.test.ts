@@ -37,3 +37,14 @@ test("an encoder–decoder is given both sequences", () => {
   const source = { kind: "ids", encoder: [1, 2], decoder: [0, 7] } as const;
   expect(measuresScript(origin(source), "decoder.cross.0", 1, ["entropy"])).toContain("TraceRequest(ids=SOURCE, target_ids=TARGET)");
 });
+
+test("another reading is made by Headlight's own code, and a gradient's output is said", () => {
+  const source = { kind: "ids", encoder: null, decoder: [1, 2] } as const;
+  const influence = { name: "gradient", position: 3, token: 31 };
+  const script = mapScript(origin(source), { ...PART, cell: 2, influence });
+  expect(script).toContain('read_influence(*asked, "gradient", ROWS, COLS, Target(3, 31)).numpy()');
+  expect(script).toContain("ROWS, COLS = range(0, 4), range(2, 9)");
+  expect(mapScript(origin(source), { ...PART, influence: { ...influence, position: null } })).toContain("Target(None, 31)");
+  expect(mapScript(origin(source), { ...PART, influence: { name: "value", position: null, token: null } })).not.toContain("Target(");
+  constants(script);
+});

@@ -7,6 +7,7 @@ const full: View = {
   token: { sequence: "encoder", index: 12 },
   key: 5,
   drawing: "links",
+  reading: "gradient.31",
   scale: "log",
   sink: true,
   mass: 0.9,

@@ -102,3 +102,28 @@ test("what is known of the run without asking is given, and nobody is asked", ()
   rectangles.want("map", map, [area(0)]);
   expect(read).not.toHaveBeenCalled();
 });
+
+test("another reading of the same head is read by its name, and never taken from what is known of the weights", async () => {
+  const read = vi.fn(async () => ({ values: new Float32Array([3, 4]), shape: [1, 2] }));
+  const rectangles = new Rectangles(read, undefined, () => Float32Array.of(0.25, 0.75));
+  const moved = { ...map, reading: "reading=value" };
+  expect(rectangles.get(moved, area(0))).toBeUndefined();
+  rectangles.want("map", moved, [area(0)]);
+  await settle();
+  const asked = expect.objectContaining({ site: map.site, head: 3, reading: "reading=value" });
+  expect(read).toHaveBeenCalledWith("r1", asked, expect.anything());
+  expect([...(rectangles.get(moved, area(0))?.values ?? [])]).toEqual([3, 4]);
+  expect([...(rectangles.get(map, area(0))?.values ?? [])]).toEqual([0.25, 0.75]);
+});
+
+test("of a reading that is of one row only that row is asked for; the rest of a rectangle is 0", async () => {
+  const read = vi.fn(async () => ({ values: new Float32Array([0.5, 1]), shape: [1, 2] }));
+  const rectangles = new Rectangles(read);
+  const flow = { ...map, reading: "reading=flow", only: 1 };
+  const whole = { rows: [0, 3] as [number, number], cols: [0, 2] as [number, number], cell: 1 };
+  rectangles.want("map", flow, [whole]);
+  await settle();
+  const asked = expect.objectContaining({ rows: [1, 2], cols: [0, 2], reading: "reading=flow" });
+  expect(read).toHaveBeenCalledWith("r1", asked, expect.anything());
+  expect([...(rectangles.get(flow, whole)?.values ?? [])]).toEqual([0, 0, 0.5, 1, 0, 0]);
+});

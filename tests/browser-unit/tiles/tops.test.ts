@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { topsOf } from "../../../static/src/tiles/tops";
+import { topOfReading, topsOf } from "../../../static/src/tiles/tops";
 import { siteEvent, tokensEvent } from "../made";
 
 test("the first token does not set the top of the scale, unless it is asked to", () => {
@@ -23,4 +23,14 @@ test("special tokens do not set it either, nor does the first token between two 
 
 test("a head that looks at nothing else keeps its own top", () => {
   expect(topsOf(siteEvent({ overview: [255, 0, 255, 0], scale: [0.7] }), undefined, false)[0]).toBeCloseTo(0.7);
+});
+
+test("the top of another reading is the largest in size of what is here, the first token left out", () => {
+  const weights = { rows: [0, 2], cols: [0, 3], cell: 1, height: 2, width: 3 } as const;
+  const values = Float32Array.of(9, 0.5, 0, -8, -2, 1);
+  const here = [{ ...weights, rows: [0, 2] as [number, number], cols: [0, 3] as [number, number], values }, undefined];
+  const site = siteEvent({ side: 3 });
+  expect(topOfReading(site, undefined, false, here)).toBe(2);
+  expect(topOfReading(site, undefined, true, here)).toBe(9);
+  expect(topOfReading(site, undefined, false, [undefined])).toBe(1);
 });

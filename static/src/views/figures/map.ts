@@ -5,10 +5,10 @@ import type { Arrays } from "../../figures/numbers";
 import { mapScript } from "../../figures/script";
 import { drawWeave } from "../../figures/weave";
 import { share } from "../../dom/numbers";
-import { type Ramp, rampOf } from "../../gl/ramp";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { labelOf } from "../../state/labels";
+import { massOf } from "../../state/reading";
 import { namesOf, type SequenceName, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
 import { headName, headNameInWords, type HeadRef } from "../../state/sites";
@@ -19,6 +19,7 @@ import type { Area } from "../../tiles/rectangles";
 import { isSink } from "../../tiles/tops";
 import { modelName, originOf } from "./origin";
 import { readEach } from "./reading";
+import { rowsShown, shownReading } from "./shown";
 
 /** A file of more numbers than this helps nobody; the largest of each cell stand for them. */
 const MOST_VALUES = 1 << 20;
@@ -41,16 +42,19 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   const { id } = explorer.run.value;
   if (!state || !id) return null;
   const isMap = explorer.view.value.drawing === "map";
-  const part = isMap ? mapPart(state) : linksPart(explorer, state);
+  const inSight = isMap ? mapPart(state) : linksPart(explorer, state);
+  const shown = shownReading(explorer);
+  const part = { ...inSight, rows: rowsShown(explorer, inSight.site.site, inSight.rows) };
   const area = { rows: [...part.rows], cols: [...part.cols], cell: part.cell } as Area;
-  const heads = await readEach(id, part.heads.map(({ ref }) => ref), area);
-  const { mass } = explorer.view.value;
+  const heads = await readEach(id, part.heads.map(({ ref }) => shown.mapOf(ref)), area);
+  const mass = massOf(explorer.view.value);
   const drawn = mass < 1 ? await withoutWeak(id, part, heads, mass) : heads;
+  const largest = heads.reduce((most, values) => values.reduce((a, b) => Math.max(a, b), most), Number.MIN_VALUE);
   const names = { rows: namesIn(explorer, part, "rows"), cols: namesIn(explorer, part, "cols") };
   const named = part.heads.map(({ name }) => name).join(", ");
   const title = `${modelName(explorer)}, ${part.heads.length > 1 ? named : describe(part)}`;
   const about = part.heads.map(({ ref }) => `${ref.site}-${ref.head}`).join("-");
-  const origin = await originOf(explorer, title, `${about}-${isMap ? "map" : "links"}`);
+  const origin = await originOf(explorer, title, `${about}-${isMap ? "map" : "links"}${shown.file}`);
   const { rows, cols, cell } = part;
   return {
     file: origin.file,
@@ -62,6 +66,7 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
       rows,
       cols,
       cell,
+      ...shown.scripted,
     }),
   };
 
@@ -77,11 +82,12 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
       rows: names.rows,
       cols: names.cols,
       isMasked: (row: number, col: number) => cols[0] + col * cell > rows[0] + (row + 1) * cell - 1 + reach,
-      ramp: paperRamp(),
+      ramp: shown.ramp,
+      signed: shown.text.isSigned,
       scale,
       top,
-      legend: `${say("weight")}${scale === "linear" ? "" : `, ${scale}`}`,
-      format: share,
+      legend: `${shown.text.number}${scale === "linear" ? "" : `, ${scale}`}`,
+      format: shown.tell,
     };
   }
 
@@ -96,7 +102,8 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
       heads: drawn.map((values, index) => ({
         name: part.heads[index]?.name ?? "",
         colour: colours[index % colours.length] ?? ALONE,
-        values,
+        // Lines are drawn for shares of 1: of numbers without a bound they are shares of the largest.
+        values: shown.areWeights ? values : values.map((value) => Math.max(0, value / largest)),
       })),
       least: LEAST_LINE,
       isFaint: (col: number) => !explorer.view.value.sink && isSink(part.site, keys, cols[0] + col),
@@ -106,9 +113,10 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
   function notesOf(): string[] {
     const { frame } = explorer.view.value;
     const { site } = part;
-    const label = part.heads.length === 1 ? labelOf(site, part.heads[0]?.ref.head ?? 0) : null;
+    const label = part.heads.length === 1 && shown.areWeights ? labelOf(site, part.heads[0]?.ref.head ?? 0) : null;
     const isPart = rows[0] > 0 || cols[0] > 0 || rows[1] < site.queries || cols[1] < site.keys || frame !== null;
     return [
+      ...shown.notes,
       label && (label.value === null ? label.title : `${label.title} ${share(label.value)}`),
       isPart && say("rows {a} to {b} of {rows}, columns {c} to {d} of {cols}", {
         a: rows[0],
@@ -121,7 +129,11 @@ export async function mapFigure(explorer: Explorer, state: MapState | null): Pro
       cell > 1 && say("each square is the largest of {n} × {n} weights", { n: cell }),
       mass < 1 && say("of each row the strongest weights that hold {share}", { share: share(mass) }),
       mass < 1 && cell > 1 && say("Pooled: a cell stays where one of its weights may be kept."),
-      !isMap && say("lines weaker than {least} are left out", { least: share(LEAST_LINE) }),
+      !isMap && shown.areWeights && say("lines weaker than {least} are left out", { least: share(LEAST_LINE) }),
+      !isMap && !shown.areWeights && say("the strongest line is {top}, lines weaker than {least} of it are left out", {
+        top: shown.tell(largest),
+        least: share(LEAST_LINE),
+      }),
       !isMap && !explorer.view.value.sink && say("lines to the first token and to special tokens are fainter"),
     ].filter((note): note is string => typeof note === "string");
   }
@@ -208,9 +220,4 @@ async function withoutWeak(run: string, part: Part, heads: Float32Array[], mass:
     kept.push(aboveFloors(weights, width, floors));
   }
   return kept;
-}
-
-/** Light also on a dark page, on white as papers are. */
-function paperRamp(): Ramp {
-  return rampOf("light");
 }

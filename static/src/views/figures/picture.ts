@@ -1,10 +1,8 @@
 /** The picture and where one of its tokens looks, as a figure. */
-import { share } from "../../dom/numbers";
 import type { Figure } from "../../figures/figure";
 import { drawPatches } from "../../figures/patches";
 import { rgbOf } from "../../figures/png_file";
 import { mapScript } from "../../figures/script";
-import { rampOf } from "../../gl/ramp";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { patchName, patchOf, tokenOfRest } from "../../state/patches";
@@ -12,6 +10,7 @@ import { headNameInWords } from "../../state/sites";
 import { readWeights } from "../../tiles/rectangles";
 import { topsOf } from "../../tiles/tops";
 import { modelName, originOf } from "./origin";
+import { shownReading } from "./shown";
 
 export async function pictureFigure(explorer: Explorer): Promise<Figure | null> {
   const { id, seen, sites, sequences } = explorer.run.value;
@@ -20,14 +19,16 @@ export async function pictureFigure(explorer: Explorer): Promise<Figure | null> 
   if (!id || !seen || !selected || !site || selected.head >= site.heads) return null;
   const active = explorer.active.value;
   const row = active && active.index < site.queries ? active.index : Math.max(0, tokenOfRest(seen));
-  const area = { ...selected, rows: [row, row + 1], cols: [0, site.keys], cell: 1 } as const;
+  const shown = shownReading(explorer);
+  const area = { ...shown.mapOf(selected), rows: [row, row + 1], cols: [0, site.keys], cell: 1 } as const;
   const { values } = await readWeights(id, { ...area, rows: [...area.rows], cols: [...area.cols] });
   const token = patchName(seen, row, sequences.encoder?.texts[row] ?? "");
   const head = headNameInWords(selected.site, selected.head);
   const title = say("{model}: where {token} looks", { model: modelName(explorer), token });
-  const origin = await originOf(explorer, title, `${selected.site}-${selected.head}-row-${row}`);
+  const origin = await originOf(explorer, title, `${selected.site}-${selected.head}-row-${row}${shown.file}`);
   const [height = 1, width = 1, channels = 1] = seen.arrays.pixels.shape;
   const patches = values.subarray(seen.first);
+  const largest = patches.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
   const { scale, sink } = explorer.view.value;
   return {
     file: origin.file,
@@ -35,7 +36,11 @@ export async function pictureFigure(explorer: Explorer): Promise<Figure | null> 
       drawPatches(
         {
           title,
-          notes: [head, say("on all patches {all}", { all: share(patches.reduce((sum, weight) => sum + weight, 0)) })],
+          notes: [
+            head,
+            ...shown.notes,
+            say("on all patches {all}", { all: shown.tell(patches.reduce((sum, weight) => sum + weight, 0)) }),
+          ],
           picture: { bytes: rgbOf(seen.arrays.pixels.values, channels), cols: width, rows: height },
           weights: {
             values: patches,
@@ -44,11 +49,12 @@ export async function pictureFigure(explorer: Explorer): Promise<Figure | null> 
             covers: [seen.cols * (seen.patch[1] ?? 1), seen.rows * (seen.patch[0] ?? 1)],
           },
           looking: row < seen.first ? null : row - seen.first,
-          ramp: rampOf("light"),
+          ramp: shown.ramp,
+          signed: shown.text.isSigned,
           scale,
-          top: topsOf(site, sequences.encoder, sink)[selected.head] ?? 1,
-          legend: `${say("weight")}${scale === "linear" ? "" : `, ${scale}`}`,
-          format: share,
+          top: shown.areWeights ? (topsOf(site, sequences.encoder, sink)[selected.head] ?? 1) : largest,
+          legend: `${shown.text.number}${scale === "linear" ? "" : `, ${scale}`}`,
+          format: shown.tell,
         },
         measure,
       ),
@@ -61,6 +67,12 @@ export async function pictureFigure(explorer: Explorer): Promise<Figure | null> 
         return [sequences.encoder?.texts[index] ?? "", ...place, weight];
       }),
     ],
-    script: mapScript(origin, { heads: [[selected.site, selected.head]], rows: [row, row + 1], cols: [0, site.keys], cell: 1 }),
+    script: mapScript(origin, {
+      heads: [[selected.site, selected.head]],
+      rows: [row, row + 1],
+      cols: [0, site.keys],
+      cell: 1,
+      ...shown.scripted,
+    }),
   };
 }

@@ -4,7 +4,10 @@ import { type Area, readWeights } from "../../tiles/rectangles";
 
 const AT_ONCE = 4;
 
-export async function readEach(run: string, heads: readonly HeadRef[], area: Area): Promise<Float32Array[]> {
+/** With the part of the address that asks for another reading than the weights themselves. */
+type AskedHead = HeadRef & { reading?: string };
+
+export async function readEach(run: string, heads: readonly AskedHead[], area: Area): Promise<Float32Array[]> {
   const read: Float32Array[] = [];
   for (let start = 0; start < heads.length; start += AT_ONCE) {
     const some = heads.slice(start, start + AT_ONCE).map((ref) => readWeights(run, { ...ref, ...area }));

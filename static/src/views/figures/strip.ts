@@ -1,5 +1,4 @@
 /** The text with what one token looks at shaded, as a figure. */
-import { share } from "../../dom/numbers";
 import type { Figure } from "../../figures/figure";
 import { drawFlow } from "../../figures/flow";
 import { mapScript } from "../../figures/script";
@@ -11,6 +10,7 @@ import { visible } from "../../state/text";
 import { readWeights } from "../../tiles/rectangles";
 import { isSink } from "../../tiles/tops";
 import { modelName, originOf } from "./origin";
+import { shownReading } from "./shown";
 
 /** --looks-at of light pages. */
 const BLUE = [37, 99, 216] as const;
@@ -28,16 +28,17 @@ export async function stripFigure(explorer: Explorer): Promise<Figure | null> {
   const keys = run.sequences[columns];
   if (active.sequence !== rows || active.index >= site.queries || !keys) return null;
   const part = { rows: [active.index, active.index + 1], cols: [0, site.keys], cell: 1 } as const;
-  const { values } = await readWeights(run.id, { ...selected, rows: [...part.rows], cols: [...part.cols], cell: 1 });
+  const shown = shownReading(explorer);
+  const { values } = await readWeights(run.id, { ...shown.mapOf(selected), rows: [...part.rows], cols: [...part.cols], cell: 1 });
   const title = say("{model}: where {token} looks, position {n}", {
     model: modelName(explorer),
     token: namesOf(run, rows)[active.index] ?? "",
     n: active.index,
   });
-  const origin = await originOf(explorer, title, `${selected.site}-${selected.head}-row-${active.index}`);
+  const origin = await originOf(explorer, title, `${selected.site}-${selected.head}-row-${active.index}${shown.file}`);
   // As on the page: where heads rest does not count for the strongest, and faint weights can be found.
   const counted = values.filter((_, key) => !isSink(site, keys, key));
-  const top = counted.reduce((most, weight) => Math.max(most, weight), LEAST_TOP);
+  const top = counted.reduce((most, weight) => Math.max(most, weight), shown.text.isShare ? LEAST_TOP : Number.MIN_VALUE);
   const names = namesOf(run, columns);
   return {
     file: origin.file,
@@ -47,11 +48,12 @@ export async function stripFigure(explorer: Explorer): Promise<Figure | null> {
           title,
           notes: [
             headNameInWords(selected.site, selected.head),
-            say("the darkest is {top} or more, tints grow with the square root", { top: share(top) }),
+            ...shown.notes,
+            say("the darkest is {top} or more, tints grow with the square root", { top: shown.tell(top) }),
           ],
           tokens: keys.texts.map((text, key) => ({
             text: visible(text) || (names[key] ?? ""),
-            share: Math.sqrt(Math.min(1, (values[key] ?? 0) / top)),
+            share: Math.sqrt(Math.min(1, Math.max(0, values[key] ?? 0) / top)),
             isFramed: rows === columns && key === active.index,
             breaksAfter: /\n/.test(text),
           })),
@@ -61,6 +63,10 @@ export async function stripFigure(explorer: Explorer): Promise<Figure | null> {
       ),
     arrays: { weights: { values, shape: [1, site.keys] }, tokens: [...keys.texts] },
     table: [["position", "token", "weight"], ...Array.from(values, (weight, key) => [key, names[key] ?? "", weight])],
-    script: mapScript(origin, { heads: [[selected.site, selected.head]], ...part }),
+    script: mapScript(origin, {
+      heads: [[selected.site, selected.head]],
+      ...part,
+      ...shown.scripted,
+    }),
   };
 }

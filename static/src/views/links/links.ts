@@ -15,13 +15,14 @@ import type { Explorer } from "../../state/explorer";
 import { namesOf, type SequenceName, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
+import { massOf, readingOf, shownMap } from "../../state/reading";
 import { type DrawnHead, headsTogether } from "../../state/together";
 import { bandAreas, holdsWholeRows } from "../../tiles/bands";
 import type { Floors } from "../../tiles/floors";
 import { columnArea, rowArea } from "../../tiles/links";
 import { keptOf, strongestOf } from "../../tiles/mass";
 import type { Area, HeadMap, Rectangles, Weights } from "../../tiles/rectangles";
-import { isSink } from "../../tiles/tops";
+import { isSink, topOfReading } from "../../tiles/tops";
 import { canScroll, type Columns, inSight, placeColumns, scrollTo, type Side, sideUnder, tokenUnder } from "./columns";
 import { drawNames, type Names } from "./names";
 import { focusInWords, type Focus, linksInWords, weightsInWords } from "./partners";
@@ -115,7 +116,7 @@ export function mountLinks(
     if (!site || !id || box.width === 0) return null;
     const { rows, columns: cols } = sequencesOf(site);
     const names = { rows: nameAll(rows, site.queries), cols: nameAll(cols, site.keys) };
-    const heads = drawn.map((head) => ({ head, map: { run: id, ...head.ref } }));
+    const heads = drawn.map((head) => ({ head, map: shownMap(run, explorer.view.value, head.ref) }));
     return { site, heads, sequences: { rows, cols }, names, columns: placeColumns(names, scroll, box) };
   }
 
@@ -142,7 +143,7 @@ export function mountLinks(
       const weights = readKept(site, map, area);
       return weights && lineFrom(weights, side, index);
     };
-    return { side, index, kept: kept !== null, heads: heads.map(({ map }) => lineOf(map)) };
+    return { side, index, kept: kept !== null, heads: heads.map(({ map }) => lineOf(map)), reading: readingOf(explorer.view.value) };
   }
 
   /** For each area of the window, the weights of each head; null while they are on their way. */
@@ -167,13 +168,13 @@ export function mountLinks(
       // All rows of a map are much to sort: not for a token that the pointer passes by.
       spans.push(focus.kept ? [0, site.queries] : rows);
     const wanted = spans.flatMap((span) => heads.map(({ map }) => ({ site, map, rows: span })));
-    return floors.wantRows("links", explorer.view.value.mass, wanted);
+    return floors.wantRows("links", massOf(explorer.view.value), wanted);
   }
 
   /** What the threshold keeps of an area; all of it while the floors of its rows are on their way. */
   function readKept(site: Site, map: HeadMap, area: Area): Weights | null {
     const weights = rectangles.get(map, area);
-    const { mass } = explorer.view.value;
+    const mass = massOf(explorer.view.value);
     if (!weights || mass >= 1) return weights ?? null;
     if (holdsWholeRows(site, area)) return strongestOf(weights, mass);
     const known = floors.of(site, map, area.rows, mass);
@@ -183,8 +184,12 @@ export function mountLinks(
   function layersOf({ site, columns }: Shown, bands: (Weights | null)[][], focus: Focus | null): LineLayer[] {
     const { sink } = explorer.view.value;
     const keys = explorer.run.value.sequences[sequencesOf(site).columns];
-    const weaving: Weaving = { scale: "linear", isSink: (col) => !sink && isSink(site, keys, col) };
-    const from = [...bands.flat(), site, keys, sink];
+    const areWeights = readingOf(explorer.view.value).name === "attention";
+    const here = bands.flat().map((weights) => weights ?? undefined);
+    // What is no weight has no bound: a full line is the largest in sight.
+    const top = areWeights ? 1 : topOfReading(site, keys, sink, here);
+    const weaving: Weaving = { scale: areWeights ? "linear" : "sqrt", top, isSink: (col) => !sink && isSink(site, keys, col) };
+    const from = [...bands.flat(), site, keys, sink, top];
     if (!woven || woven.from.length !== from.length || from.some((part, index) => part !== woven?.from[index]))
       woven = { from, lines: weave(bands, weaving) };
     const { lines } = woven;

@@ -1,6 +1,6 @@
 /** The two columns of tokens: what is in sight, with the partners of the token in focus standing out. */
 import { cssColour, FONT } from "../../dom/ink";
-import { count, share } from "../../dom/numbers";
+import { count, real, share } from "../../dom/numbers";
 import { writeToken } from "../../dom/token_text";
 import { say } from "../../language/say";
 import type { DrawnHead } from "../../state/together";
@@ -59,6 +59,7 @@ function drawSide(
   const x = (isLeft ? columns.left_x : columns.right_x) + outwards * PAD_PX;
   const room = (isLeft ? x : width - x) - EDGE_PX - WEIGHT_PX;
   const partners = focus && focus.side !== side ? partnersOf(focus) : null;
+  const tell = focus?.reading.isShare === false ? real : share;
   const [first, last] = inSight(columns, side);
   context.textAlign = isLeft ? "right" : "left";
   // All names first, then all weights: changing the font is what takes a canvas its time.
@@ -84,7 +85,7 @@ function drawSide(
       context.fillStyle = cssColour(heads[lane]?.colour ?? "--accent");
       context.fillRect(at - DOT_PX, y - DOT_PX, 2 * DOT_PX, 2 * DOT_PX);
       context.fillStyle = cssColour("--ink-2");
-      context.fillText(share(weight), at + outwards * (DOT_PX + 3), y);
+      context.fillText(tell(weight), at + outwards * (DOT_PX + 3), y);
     }
   }
   drawCounts(context, columns, side, names.length, partners, x);

@@ -5,8 +5,10 @@ import { rampShare, type ScaleName, weightAt } from "../../gl/scale";
 import type { Weights } from "../../tiles/rectangles";
 
 export interface Weaving {
-  /** From a weight to a line's opacity; a weight of 1 is a full line. */
+  /** From a weight to a line's opacity; a weight of 1 is a full line by default. */
   scale: ScaleName;
+  /** The weight of a full line, where it is not 1. */
+  top?: number;
   /** Where heads rest: those lines are fainter. */
   isSink(col: number): boolean;
 }
@@ -91,13 +93,13 @@ class Spool {
   count = 0;
 
   constructor(private readonly weaving: Weaving) {
-    this.#least = weightAt(LEAST_OPACITY, 1, weaving.scale);
+    this.#least = weightAt(LEAST_OPACITY, weaving.top ?? 1, weaving.scale);
   }
 
   add(row: number, col: number, weight: number, lane: number): void {
     if (weight < this.#least || weight <= 0) return;
-    const { scale, isSink } = this.weaving;
-    const opacity = rampShare(weight, 1, scale) * (isSink(col) ? SINK_OPACITY : 1);
+    const { scale, isSink, top = 1 } = this.weaving;
+    const opacity = rampShare(weight, top, scale) * (isSink(col) ? SINK_OPACITY : 1);
     const at = this.count * FLOATS_PER_LINE;
     if (at === this.#values.length) {
       const longer = new Float32Array(2 * at);

@@ -1,19 +1,21 @@
 /** The frame around the map: which head this is, exact or pooled, the colour scale with its legend, and fit. */
 import { button, element, setText } from "../../dom/element";
 import { createMenu } from "../../dom/menu";
-import { share } from "../../dom/numbers";
+import { real, share } from "../../dom/numbers";
 import { createSwitch } from "../../dom/switch";
 import type { Ramp } from "../../gl/ramp";
 import { weightAt } from "../../gl/scale";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { labelOf } from "../../state/labels";
+import { massOf, readingOf } from "../../state/reading";
 import type { MapState } from "../../state/shown";
 import { headName, parseSite } from "../../state/sites";
 import { derive, type Store, watch } from "../../state/store";
 import type { Drawing, Scale } from "../../state/view";
 import type { Floors } from "../../tiles/floors";
 import type { Rectangles } from "../../tiles/rectangles";
+import { mountReadingMenu } from "./reading_menu";
 
 const SCALES: { value: Scale; label: string; detail: string }[] = [
   { value: "linear", label: say("linear"), detail: say("colour grows with the weight") },
@@ -35,6 +37,7 @@ export function mountMapFrame(
   foot: HTMLElement,
   explorer: Explorer,
   ramp: Store<Ramp>,
+  diverging: Store<Ramp>,
   rectangles: Rectangles,
   floors: Floors,
   state: Store<MapState | null>,
@@ -57,7 +60,7 @@ export function mountMapFrame(
     ],
     (value) => explorer.view.update((view) => ({ ...view, drawing: value as Drawing })),
   );
-  head.append(name, kind, label, element("span", { class: "spring" }), badge, scale.root, fit, drawing.root);
+  head.append(name, kind, label, element("span", { class: "spring" }), badge, mountReadingMenu(head, explorer), scale.root, fit, drawing.root);
 
   const bar = element("canvas", { class: "legend-bar", width: 256, height: 1, "aria-hidden": "true" });
   const [low, middle, high] = [element("span"), element("span"), element("span")];
@@ -89,8 +92,10 @@ export function mountMapFrame(
     drawing.choose(explorer.view.value.drawing);
     head.classList.toggle("waiting", now === null);
     foot.classList.toggle("waiting", now === null);
-    setText(name, chosen ? headName(chosen.site, chosen.head) : say("Map"));
+    const reading = readingOf(explorer.view.value);
     const site = chosen && parseSite(chosen.site);
+    const ofLayer = site && reading.isOfLayer ? `L${site.layer}` : null;
+    setText(name, chosen ? (ofLayer ?? headName(chosen.site, chosen.head)) : say("Map"));
     const isPair = [...explorer.run.value.sites.keys()].some((other) => other.startsWith("decoder.cross"));
     setText(
       kind,
@@ -101,17 +106,21 @@ export function mountMapFrame(
       return;
     }
     const found = labelOf(now.site, now.head);
-    setText(label, found.value === null ? found.title : `${found.title} ${share(found.value)}`);
-    label.title = found.sentence;
+    const words = found.value === null ? found.title : `${found.title} ${share(found.value)}`;
+    setText(label, reading.isOfLayer ? say("all its heads together") : words);
+    label.title = reading.isOfLayer ? "" : found.sentence;
     showBadge(now);
     const isMap = explorer.view.value.drawing === "map";
     fit.disabled = !now.zoomed;
     fit.hidden = !isMap;
     scale.root.hidden = !isMap;
     legendScale.hidden = !isMap;
-    setText(low, shownScale === "log" ? share(weightAt(0, now.top, "log")) : "0");
-    setText(middle, share(weightAt(0.5, now.top, shownScale)));
-    setText(high, share(now.top));
+    const tell = reading.isShare ? share : real;
+    const least = reading.isSigned ? -now.top : shownScale === "log" ? weightAt(0, now.top, "log") : 0;
+    setText(low, tell(least));
+    setText(middle, reading.isSigned ? "0" : tell(weightAt(0.5, now.top, shownScale)));
+    setText(high, tell(now.top));
+    threshold.root.hidden = reading.name !== "attention";
     setText(sink, isMap ? sinkOnMap(now, sinkCounts) : sinkInLinks(now, sinkCounts));
     sink.title = isMap
       ? say(
@@ -130,12 +139,21 @@ export function mountMapFrame(
     if (floorsFailure) return say("The threshold did not come, so it leaves nothing out. {reason}", { reason: floorsFailure });
     if (floorsAwaited)
       return say("The threshold is being worked out. Rows that show every weight until then: {n}", { n: floorsAwaited });
-    const isPooled = explorer.view.value.mass < 1 && cell > 1;
+    const isPooled = massOf(explorer.view.value) < 1 && cell > 1;
     return isPooled ? say("Pooled: a cell stays where one of its weights may be kept.") : "";
   }
 
-  function showBadge({ cell, sharp }: MapState): void {
+  function showBadge({ cell, sharp, failure }: MapState): void {
     const isExact = cell === 1 && sharp;
+    badge.classList.toggle("badge-exact", isExact);
+    // The overview is of the weights themselves.
+    const isAwaited = !sharp && readingOf(explorer.view.value).name !== "attention";
+    badge.hidden = isAwaited && failure !== null;
+    if (isAwaited) {
+      setText(badge, say("on its way"));
+      badge.title = "";
+      return;
+    }
     setText(badge, isExact ? say("exact") : cell === 1 ? say("8-bit") : say("max of {n} × {n}", { n: cell }));
     badge.title = isExact
       ? explorer.isAsWritten
@@ -144,12 +162,13 @@ export function mountMapFrame(
       : cell === 1
         ? say("The overview, in eight bits, while the exact weights are on their way.")
         : say("Pooled: each dot is the largest of {n} × {n} weights. Zoom in for exact ones.", { n: cell });
-    badge.classList.toggle("badge-exact", isExact);
   }
+
+  const colours = () => (readingOf(explorer.view.value).isSigned ? diverging.value : ramp.value);
 
   function paintLegend(): void {
     const context = bar.getContext("2d");
-    context?.putImageData(new ImageData(new Uint8ClampedArray(ramp.value.bytes), 256, 1), 0, 0);
+    context?.putImageData(new ImageData(new Uint8ClampedArray(colours().bytes), 256, 1), 0, 0);
   }
 
   function showScale(): void {
@@ -183,7 +202,7 @@ export function mountMapFrame(
   scaleName.subscribe(showScale);
   showScale();
   watch([state, explorer.view, explorer.run, explorer.selection], show);
-  ramp.subscribe(paintLegend);
+  watch([ramp, diverging, derive([explorer.view], () => explorer.view.value.reading)], paintLegend);
   paintLegend();
   show();
 }

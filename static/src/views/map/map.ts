@@ -8,22 +8,24 @@ import { oncePerFrame } from "../../dom/schedule";
 import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
 import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
+import { real, share } from "../../dom/numbers";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
+import { massOf, readingOf, shownMap } from "../../state/reading";
 import { isUnderWay, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
 import type { MapSize } from "../../tiles/cover";
 import type { Floors } from "../../tiles/floors";
-import type { HeadMap, Rectangles } from "../../tiles/rectangles";
-import { isSink, topsOf } from "../../tiles/tops";
+import type { HeadMap, Rectangles, Weights } from "../../tiles/rectangles";
+import { isSink, topOfReading, topsOf } from "../../tiles/tops";
 import type { Totals } from "../../tiles/totals";
 import { type AxisLabels, axisLabels, drawAxes, guttersFor } from "../../plot/axes";
 import { drawCrosshair, drawNumbers } from "../../plot/crosshair";
 import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "../../plot/geometry";
 import { listenToGestures } from "../../plot/gestures";
 import { pictureOf } from "../../plot/picture";
-import { readWeight } from "../../plot/reading";
+import { numberIn, readWeight } from "../../plot/reading";
 import { BAND_PX, barUnder, drawTotals, wordsOf } from "./totals";
 
 interface Shown {
@@ -44,6 +46,7 @@ export function mountMap(
   floors: Floors,
   totals: Totals,
   ramp: Store<Ramp>,
+  diverging: Store<Ramp>,
   state: Store<MapState | null>,
 ): void {
   const heat = element("canvas", { class: "layer", "aria-hidden": "true" });
@@ -58,7 +61,9 @@ export function mountMap(
     host.hidden = explorer.view.value.drawing !== "map";
     shown = host.hidden ? null : arrange();
     const summed = isUnderWay(explorer.run.value) ? null : shown;
-    totals.want(summed?.site ?? null, summed?.map ?? null);
+    // Of other readings a column's sum or a row's entropy would say nothing that has a name.
+    const weighed = summed?.map.reading ? null : summed;
+    totals.want(weighed?.site ?? null, weighed?.map ?? null);
     if (host.hidden) {
       floors.wantOfAll("map", []);
       return rectangles.wantOfAll("map", []);
@@ -72,16 +77,21 @@ export function mountMap(
     const { site, map, labels, gutters, plot } = shown;
     const { view } = explorer;
     const keys = explorer.run.value.sequences[sequencesOf(site).columns];
-    const top = topsOf(site, keys, view.value.sink)[map.head] ?? 1;
-    const { mass } = view.value;
-    const picture = pictureOf(site, map, plot, box.ratio, top, mass, rectangles, floors);
-    surface.draw({ quads: picture.quads, scale: view.value.scale, ramp: ramp.value });
+    const { scale, sink } = view.value;
+    const reading = readingOf(view.value);
+    const mass = massOf(view.value);
+    const colours = reading.isSigned ? diverging.value : ramp.value;
+    const topOf = (here: readonly (Weights | undefined)[]) => topOfReading(site, keys, sink, here);
+    const most = map.reading ? topOf : (topsOf(site, keys, sink)[map.head] ?? 1);
+    const picture = pictureOf(site, map, plot, box.ratio, most, mass, rectangles, floors);
+    const { top } = picture;
+    surface.draw({ quads: picture.quads, scale, ramp: colours, signed: reading.isSigned });
     const marks = pointed ?? { row: activeRow(site), col: keptKey(site) };
     drawAxes(context, plot, labels, marks, gutters, BAND_PX);
-    const margins = totals.of(site, map, rectangles);
+    const margins = map.reading ? null : totals.of(site, map, rectangles);
     if (margins) drawTotals(context, plot, margins, (col) => !view.value.sink && isSink(site, keys, col), marks);
     const weightAt = (row: number, col: number) => readWeight(site, map, row, col, mass, rectangles, floors);
-    drawNumbers(context, plot, site, top, view.value.scale, ramp.value, weightAt);
+    drawNumbers(context, plot, site, top, scale, colours, weightAt, reading.isShare ? share : real, reading.isSigned);
     drawCrosshair(context, plot, marks);
     host.classList.toggle("zoomed", view.value.frame !== null);
     const failure = rectangles.failureOf(map)?.message ?? null;
@@ -108,7 +118,7 @@ export function mountMap(
     const labels = axisLabels(run, site);
     const gutters = guttersFor(labels, box, BAND_PX);
     const plot = placePlot(explorer.view.value.frame, size, box, gutters);
-    return { site, map: { run: run.id, ...selected }, size, labels, gutters, plot };
+    return { site, map: shownMap(run, explorer.view.value, selected), size, labels, gutters, plot };
   }
 
   function activeRow(site: Site): number | null {
@@ -127,17 +137,18 @@ export function mountMap(
     explorer.hover.set(at && rows ? { sequence: rows, index: at.row } : null);
     if (at && shown) {
       const { site, map, labels } = shown;
-      const reading = readWeight(site, map, at.row, at.col, explorer.view.value.mass, rectangles, floors);
+      const reading = readWeight(site, map, at.row, at.col, massOf(explorer.view.value), rectangles, floors);
+      const number = numberIn(explorer.view.value, reading);
       const pair = `${labels.rows[at.row] ?? at.row} → ${labels.cols[at.col] ?? at.col}`;
       if (event && event.pointerType !== "touch")
-        showTooltip(event.clientX, event.clientY, reading.text, pair, say("row {row}, column {col}", { row: at.row, col: at.col }));
-      else announce(`${pair}: ${reading.text}`);
+        showTooltip(event.clientX, event.clientY, number, pair, say("row {row}, column {col}", { row: at.row, col: at.col }));
+      else announce(`${pair}: ${number}`);
     } else hideTooltip();
     draw();
   }
 
   function pointAtBar(event: PointerEvent, x: number, y: number): void {
-    const margins = shown && totals.of(shown.site, shown.map, rectangles);
+    const margins = shown && !shown.map.reading && totals.of(shown.site, shown.map, rectangles);
     const bar = shown && barUnder(shown.plot, x, y);
     const words = shown && margins && bar ? wordsOf(bar, margins, shown.labels) : [];
     if (words.length) showTooltip(event.clientX, event.clientY, ...words);
@@ -199,7 +210,7 @@ export function mountMap(
     box = next;
     draw();
   });
-  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp], draw);
+  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp, diverging], draw);
   rectangles.onArrival(draw);
   floors.onArrival(draw);
   totals.onChange(draw);

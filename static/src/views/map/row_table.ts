@@ -1,8 +1,9 @@
 /** The kept or pointed row for those who do not see the map: its strongest keys as a table, told when it rests. */
 import { element } from "../../dom/element";
-import { share } from "../../dom/numbers";
+import { real, share } from "../../dom/numbers";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
+import { readingOf, type ReadingText, shownMap } from "../../state/reading";
 import { namesOf, sequencesOf } from "../../state/run";
 import { watch } from "../../state/store";
 import { type Line, rowOf } from "../../tiles/links";
@@ -37,9 +38,10 @@ export function mountRowTable(host: HTMLElement, explorer: Explorer, rectangles:
     if (!site || !run.id || !token) return null;
     const { rows, columns } = sequencesOf(site);
     if (token.sequence !== rows || token.index >= site.queries) return null;
-    const map = { run: run.id, ...selected };
+    const map = shownMap(run, explorer.view.value, selected);
+    const reading = readingOf(explorer.view.value);
     const line = rowOf(site, map, token.index, rectangles);
-    const margins = totals.of(site, map, rectangles);
+    const margins = map.reading ? null : totals.of(site, map, rectangles);
     const entropy = margins && token.index < margins.rows ? margins.entropy[token.index] : undefined;
     const caption = say("Row {row}, {token}, looks at:", {
       row: token.index,
@@ -50,6 +52,7 @@ export function mountRowTable(host: HTMLElement, explorer: Explorer, rectangles:
       strongestKeys(line, SHOWN),
       namesOf(run, columns),
       line.exact,
+      reading,
     );
   }
 
@@ -57,7 +60,7 @@ export function mountRowTable(host: HTMLElement, explorer: Explorer, rectangles:
     clearTimeout(timer);
     timer = setTimeout(tell, REST_MS);
   };
-  watch([explorer.run, explorer.selection, explorer.active], soon);
+  watch([explorer.run, explorer.choices, explorer.selection, explorer.active], soon);
   rectangles.onArrival(soon);
 }
 
@@ -74,15 +77,16 @@ function tableOf(
   keys: { key: number; weight: number }[],
   names: readonly string[],
   exact: boolean,
+  reading: ReadingText,
 ): HTMLTableElement {
-  const heads = [say("token"), say("position"), exact ? say("weight") : say("weight, at most")];
+  const heads = [say("token"), say("position"), exact ? reading.number : say("weight, at most")];
   const lines = keys.map(({ key, weight }) =>
     element(
       "tr",
       {},
       element("th", { scope: "row" }, names[key] ?? String(key)),
       element("td", {}, String(key)),
-      element("td", {}, share(weight)),
+      element("td", {}, reading.isShare ? share(weight) : real(weight)),
     ),
   );
   return element(

@@ -5,7 +5,7 @@
  */
 import { clearedContext, type HostSize, watchSize } from "../../dom/canvas";
 import { button, element, setText } from "../../dom/element";
-import { exactShare, share } from "../../dom/numbers";
+import { exactShare, real, share } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
 import { createSwitch } from "../../dom/switch";
 import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
@@ -13,6 +13,7 @@ import type { Ramp } from "../../gl/ramp";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { patchName, stepFrom, tokenOf } from "../../state/patches";
+import type { ReadingText } from "../../state/reading";
 import type { Picture } from "../../state/run";
 import { headName, type HeadRef, isSameHead } from "../../state/sites";
 import { Store, watch } from "../../state/store";
@@ -30,6 +31,7 @@ export function mountPicture(
   explorer: Explorer,
   rectangles: Rectangles,
   ramp: Store<Ramp>,
+  diverging: Store<Ramp>,
 ): { tools: HTMLElement; showsEveryHead(): boolean } {
   const words = element("p", { class: "picture-words" });
   const first = element("span", { class: "picture-first" });
@@ -88,7 +90,8 @@ export function mountPicture(
     if (mode.value === "all" && reading) return drawAll(context, seen, reading.row);
     plot = placePicture(seen, box);
     if (bitmap && reading) {
-      const look = { scale: explorer.view.value.scale, ramp: ramp.value, cover: covered.value / 100 };
+      const colours = reading.shown.isSigned ? diverging.value : ramp.value;
+      const look = { scale: explorer.view.value.scale, ramp: colours, cover: covered.value / 100 };
       drawPicture(context, plot, bitmap, reading, look);
       drawFrame(context, seen, plot, reading.row);
       if (explorer.hover.value) drawFrame(context, seen, plot, explorer.hover.value.index);
@@ -131,13 +134,19 @@ export function mountPicture(
         say("where {token} looks in every head, each in colours of its own scale", { token: nameOf(reading.row) }),
       );
     const strongest = strongestPatch(reading);
-    const parts = say("{token} looks at {patch} most, {weight}; on all patches {all}", {
+    const { shown } = reading;
+    const parts = {
       token: nameOf(reading.row),
       patch: nameOf(strongest),
-      weight: share(reading.weights[strongest] ?? 0),
-      all: share(shareOnPatches(reading)),
-    });
-    setText(words, reading.exact ? parts : `${parts} (${say("from the overview")})`);
+      weight: tellIn(shown, reading.weights[strongest] ?? 0),
+      all: tellIn(shown, shareOnPatches(reading)),
+    };
+    if (shown.name !== "attention") {
+      const found = say("{token}: most from {patch}, {weight}; from all patches {all}", parts);
+      return setText(words, reading.exact ? found : say("on its way"));
+    }
+    const found = say("{token} looks at {patch} most, {weight}; on all patches {all}", parts);
+    setText(words, reading.exact ? found : `${found} (${say("from the overview")})`);
   }
 
   function nameOf(token: number): string {
@@ -148,6 +157,10 @@ export function mountPicture(
   /** The weight that the looking token puts on one patch, in words. */
   function weightOn(token: number): string {
     const weight = reading?.weights[token] ?? 0;
+    if (reading && reading.shown.name !== "attention") {
+      if (!reading.exact) return say("on its way");
+      return `${reading.shown.isShare ? exactShare(weight) : real(weight)} ${reading.shown.number}`;
+    }
     return reading?.exact ? exactShare(weight) : say("about {weight}", { weight: share(weight) });
   }
 
@@ -235,7 +248,11 @@ export function mountPicture(
     box = next;
     draw();
   });
-  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp, covered, mode], draw);
+  watch([explorer.run, explorer.view, explorer.selection, explorer.hover, ramp, diverging, covered, mode], draw);
   rectangles.onArrival(draw);
   return { tools, showsEveryHead: () => mode.value === "all" };
+}
+
+function tellIn({ isShare }: ReadingText, value: number): string {
+  return isShare ? share(value) : real(value);
 }

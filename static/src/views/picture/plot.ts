@@ -1,8 +1,8 @@
 /** Where the picture lies on its canvas, and how it is drawn: its pixels, the weights over its patches, the borders. */
 import type { HostSize } from "../../dom/canvas";
 import { cssColour } from "../../dom/ink";
-import { type Ramp, rampColour } from "../../gl/ramp";
-import { rampShare, type ScaleName } from "../../gl/scale";
+import type { Ramp } from "../../gl/ramp";
+import { colourOf, type ScaleName } from "../../gl/scale";
 import { type Patch, patchOf } from "../../state/patches";
 import type { Picture } from "../../state/run";
 import type { PictureReading } from "./reading";
@@ -42,14 +42,14 @@ export function drawPicture(
   context: CanvasRenderingContext2D,
   plot: PicturePlot,
   bitmap: HTMLCanvasElement,
-  { seen, weights, top }: PictureReading,
+  { seen, weights, top, shown }: PictureReading,
   { scale, ramp, cover }: Look,
 ): void {
   context.imageSmoothingEnabled = plot.scale < 1;
   context.drawImage(bitmap, plot.x, plot.y, bitmap.width * plot.scale, bitmap.height * plot.scale);
   for (let token = seen.first; token < weights.length; token++) {
     const [x, y, width, height] = rectangleOf(seen, plot, token);
-    const colour = rampColour(ramp, rampShare(weights[token] ?? 0, top, scale));
+    const colour = colourOf(ramp, weights[token] ?? 0, top, scale, shown.isSigned);
     context.fillStyle = `rgb(${colour.join(" ")} / ${cover})`;
     context.fillRect(x, y, width, height);
   }

@@ -1,6 +1,7 @@
 /** The links of one unit of the strip, a token or a word, in one head or several. */
 import type { SequenceName, Site } from "../../state/run";
 import { sequencesOf } from "../../state/run";
+import type { HeadRef } from "../../state/sites";
 import type { DrawnHead } from "../../state/together";
 import { columnArea, columnOf, type Line, rowArea, rowOf } from "../../tiles/links";
 import { meanLine, perGroup, sumLine } from "../../tiles/merge";
@@ -22,7 +23,7 @@ export interface Links {
 export type UnitsOf = (sequence: SequenceName) => readonly Unit[];
 
 export function readLinks(
-  run: string,
+  mapOf: (ref: HeadRef) => HeadMap,
   heads: readonly DrawnHead[],
   sequence: SequenceName,
   unit: Unit,
@@ -31,7 +32,7 @@ export function readLinks(
 ): Links[] {
   const wanted: { map: HeadMap; area: Area }[] = [];
   const links = heads.map(({ ref, site }): Links => {
-    const map: HeadMap = { run, ...ref };
+    const map = mapOf(ref);
     const { rows, columns } = sequencesOf(site);
     const isRow = sequence === rows && isWithin(unit, site.queries);
     const isColumn = sequence === columns && isWithin(unit, site.keys);

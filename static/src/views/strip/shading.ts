@@ -1,7 +1,7 @@
 /** How strongly a token is shaded. */
 
 /** Where even the strongest link is weaker than this, all stay faint: a tint must not make a trifle look large. */
-const LEAST_TOP = 0.1;
+export const LEAST_TOP = 0.1;
 /** Weaker links than this, of the strongest shown, stay unshaded: a page of faint tints tells nothing. */
 const FAINTEST = 0.03;
 
@@ -9,11 +9,11 @@ const FAINTEST = 0.03;
 const MOST_SHADED = 100;
 
 /** 0 to 1 for each weight, square root of its part of the strongest, so that faint links can be found. */
-export function shades(weights: Float32Array, skip: (index: number) => boolean): Float32Array {
-  let strongest = LEAST_TOP;
+export function shades(weights: Float32Array, skip: (index: number) => boolean, leastTop = LEAST_TOP): Float32Array {
+  let strongest = leastTop;
   for (let index = 0; index < weights.length; index++) {
     if (!skip(index)) strongest = Math.max(strongest, weights[index] ?? 0);
   }
   const faintest = Math.max(strongest * FAINTEST, [...weights].sort((a, b) => b - a)[MOST_SHADED] ?? 0);
-  return weights.map((weight) => (weight <= faintest ? 0 : Math.sqrt(Math.min(1, weight / strongest))));
+  return weights.map((weight) => (weight <= Math.max(0, faintest) ? 0 : Math.sqrt(Math.min(1, weight / strongest))));
 }

@@ -9,13 +9,14 @@ import { awaited } from "../../state/awaited";
 import type { Explorer } from "../../state/explorer";
 import { watch } from "../../state/store";
 import { borderOf, namesOf, type Run, type SequenceName, textOf } from "../../state/run";
-import { headName } from "../../state/sites";
+import { readingOf, shownMap } from "../../state/reading";
+import { headName, type HeadRef } from "../../state/sites";
 import { type DrawnHead, headsTogether } from "../../state/together";
 import type { TokenRef } from "../../state/view";
 import type { Rectangles } from "../../tiles/rectangles";
 import { type Caption, type CaptionSide, captionParts, headsParts } from "./caption";
 import { averageLinks, type Links, type LinkSide, readLinks } from "./reading";
-import { shades } from "./shading";
+import { LEAST_TOP, shades } from "./shading";
 import { type Stripe, stripesBackground } from "./stripes";
 import { mountStripTools } from "./tools";
 import { buildWords, tokenAt, type Unit, type Words } from "./words";
@@ -119,7 +120,8 @@ export function mountStrip(
     const { id } = explorer.run.value;
     const heads = drawnHeads();
     if (!active || !unit || !id || heads.length === 0) return null;
-    const links = readLinks(id, heads, active.sequence, unit, unitsOf, rectangles);
+    const mapOf = (ref: HeadRef) => shownMap(explorer.run.value, explorer.view.value, ref);
+    const links = readLinks(mapOf, heads, active.sequence, unit, unitsOf, rectangles);
     return { sequence: active.sequence, unit, heads, links: mode.value === "average" ? [averageLinks(links)] : links };
   }
 
@@ -127,7 +129,8 @@ export function mountStrip(
   function strengths({ line, sequence }: LinkSide): Float32Array {
     const units = unitsOf(sequence);
     const { special } = explorer.run.value.sequences[sequence] ?? {};
-    return shades(line.values, (index) => index === 0 || special?.[units[index]?.tokens[0] ?? -1] === true);
+    const skip = (index: number) => index === 0 || special?.[units[index]?.tokens[0] ?? -1] === true;
+    return shades(line.values, skip, readingOf(explorer.view.value).isShare ? LEAST_TOP : 0);
   }
 
   function shade(side: LinkSide, property: "--at" | "--by"): void {
@@ -177,7 +180,9 @@ export function mountStrip(
       ];
     const { unit, heads, links } = shown;
     const locked = explorer.view.value.token !== null;
-    const token = { token: unit.name, position: positionOf(unit), locked, notes: notes(unit) };
+    const reading = readingOf(explorer.view.value);
+    const areShares = reading.isShare;
+    const token = { token: unit.name, position: positionOf(unit), locked, notes: notes(unit), areShares };
     const side = (part: LinkSide | null | undefined): CaptionSide | null => {
       if (!part) return null;
       const units = unitsOf(part.sequence);
@@ -200,6 +205,7 @@ export function mountStrip(
     return captionParts({
       ...token,
       head,
+      areAwaited: reading.name !== "attention",
       looksAt: side(only?.looksAt),
       lookedBy: side(only?.lookedBy),
       pointed: locked && only ? readPointed(only, unit) : null,
@@ -213,7 +219,9 @@ export function mountStrip(
 
   function notes(unit: Unit): string[] {
     const many = drawnHeads().length;
+    const { name, title, isSigned } = readingOf(explorer.view.value);
     return [
+      name === "attention" ? "" : isSigned ? say("{reading}, only what speaks for it", { reading: title }) : title,
       mode.value === "average" && many > 1 ? say("average of {n} heads", { n: many }) : "",
       unit.tokens.length > 1 || explorer.view.value.words ? say("summed over a word's tokens") : "",
     ].filter(Boolean);
