@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Django serves static/dist under /static/ and finds the entry by its source path in the manifest.
+// Django serves static/dist under /static/ and finds each entry by its source path in the manifest.
 export default defineConfig({
   base: "/static/",
   publicDir: false,
@@ -12,7 +12,7 @@ export default defineConfig({
     // The Content-Security-Policy allows fonts from 'self' only, so nothing may become a data: address.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["static/src/pages/explore.ts"] },
+    rolldownOptions: { input: ["static/src/pages/explore.ts", "static/src/pages/train.ts"] },
   },
   test: {
     include: ["tests/browser-unit/**/*.test.ts"],

@@ -13,6 +13,8 @@ from webapp.runs.consumers import RunConsumer
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.explore, name="explore"),
     path("runs/<str:run_id>", views.explore_run, name="explore-run"),
+    path("train", views.train, name="train"),
+    path("trainings/<str:run_id>", views.watch_training, name="watch-training"),
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

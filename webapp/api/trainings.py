@@ -14,6 +14,7 @@ from webapp import dispatch, stream
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
 from webapp.runs.models import Run
+from webapp.runs.queue import place_of
 from webapp.runs.submit import send
 from workers.protocol.jobs import TRAIN_QUEUE
 
@@ -72,10 +73,17 @@ class TrainingAnswer(Schema):
     plan: dict[str, Any]
     model: str | None
     error: dict[str, str] | None
+    place: int | None = Field(description="How many queued trainings come before it; null where it does not wait.")
     trainers: int = Field(description="How many workers that train live now.")
     created_at: datetime
     socket: str
     page: str
+
+
+class TextAnswer(Schema):
+    """What a training of the task `text` learns."""
+
+    text: str
 
 
 class TrainingsAnswer(Schema):
@@ -112,6 +120,15 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
     return _answer(_find(run_id))
 
 
+@router.get("/trainings/{run_id}/text", response={200: TextAnswer, **REFUSALS}, summary="The text that is learned")
+def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
+    """Apart from the plan, as it may be long."""
+    text = (_find(run_id).plan or {}).get("text")
+    if text is None:
+        raise ApiError(404, "no_text", "This training makes its own examples. Only the task “text” has a text.")
+    return {"text": text}
+
+
 @router.post(
     "/trainings/{run_id}/orders",
     response={202: TrainingAnswer, **REFUSALS},
@@ -142,10 +159,11 @@ def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
     return {
         "id": run.id,
         "state": run.state,
-        # The text may be long, and is asked for by nobody.
+        # The text may be long, and has an address of its own.
         "plan": {name: value for name, value in plan.items() if name != "text"},
         "model": run.checkpoint_id,
         "error": run.error,
+        "place": place_of(run),
         "trainers": len(stream.living(TRAIN_QUEUE)) if trainers is None else trainers,
         "created_at": run.created_at,
         "socket": run.socket,

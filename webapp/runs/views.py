@@ -1,4 +1,4 @@
-"""The explorer's page. It holds no data: the browser reads the run from its socket."""
+"""The pages. They hold no data: the browser reads a run from its socket."""
 
 from __future__ import annotations
 
@@ -25,11 +25,25 @@ def explore_run(request: HttpRequest, run_id: str) -> HttpResponse:
     return _page(request, run_id)
 
 
+@require_safe
+def train(request: HttpRequest) -> HttpResponse:
+    """Where a training is planned, and those that there are."""
+    return _page(request, "", "train.html")
+
+
+@require_safe
+def watch_training(request: HttpRequest, run_id: str) -> HttpResponse:
+    """A training's own page."""
+    if not Run.objects.filter(pk=run_id, plan__isnull=False).exists():
+        return not_found(request)
+    return _page(request, run_id, "train.html")
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return render(request, "not_found.html", status=404)
 
 
-def _page(request: HttpRequest, run_id: str) -> HttpResponse:
-    response = render(request, "explore.html", {"run_id": run_id, "plotly_url": settings.PLOTLY_URL})
+def _page(request: HttpRequest, run_id: str, template: str = "explore.html") -> HttpResponse:
+    response = render(request, template, {"run_id": run_id, "plotly_url": settings.PLOTLY_URL})
     response["Cache-Control"] = "no-store"
     return response

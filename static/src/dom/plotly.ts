@@ -11,7 +11,7 @@ export interface Plotly {
 
 /** What Plotly makes of the element that it draws in. */
 export interface PlotlyHost {
-  on(name: "plotly_click", listener: (event: { points: { pointNumber: number }[] }) => void): void;
+  on(name: "plotly_click", listener: (event: { points: { pointNumber: number; x?: number }[] }) => void): void;
 }
 
 export interface ChartAxis {

@@ -45,7 +45,7 @@ import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
-import { languageMenu, linkButton, themeButton } from "./tools";
+import { languageMenu, linkButton, themeButton, trainLink } from "./tools";
 
 const LONGEST_TITLE = 48;
 
@@ -72,6 +72,7 @@ function openPage(app: HTMLElement): void {
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
     mountTour(document.body, explorer),
+    trainLink(),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),

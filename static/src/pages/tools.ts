@@ -1,5 +1,5 @@
-/** The buttons at the top right: copy the link to this very view, the language, light or dark. */
-import { button } from "../dom/element";
+/** What stands at the top right: the way to the trainings, copy the link to this very view, the language, light or dark. */
+import { button, element } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import { announce } from "../dom/tooltip";
 import { say } from "../language/say";
@@ -9,6 +9,10 @@ import type { Store } from "../state/store";
 const COPIED_MS = 1_600;
 const LANGUAGE_COOKIE = "headlight_language";
 const YEAR_S = 365 * 24 * 3600;
+
+export function trainLink(): HTMLElement {
+  return element("a", { class: "quiet train-link", href: "/train", title: say("Train a model, and watch its heads form") }, say("Train"));
+}
 
 export function linkButton(): HTMLElement {
   const copy = button(

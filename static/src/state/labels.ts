@@ -213,6 +213,11 @@ export function measuresOf(site: Site): MeasureText[] {
   );
 }
 
+/** What a label is called, whatever head bears it. */
+export function labelTitle(name: string): string {
+  return name === "focused" ? say("focused") : (LABELS[name]?.title ?? name.replaceAll("_", " "));
+}
+
 export function labelOf(site: Site, head: number): HeadLabel {
   const name = site.labels?.[head] ?? null;
   const { title, sentence, measure } = textOf(name, site, head);

@@ -390,7 +390,7 @@ export function stopLensTraining(model: string): Promise<LensState> {
   return json(`${lensOf(model)}/cancel`, { method: "POST" });
 }
 
-async function json<T>(address: string, init: RequestInit = {}): Promise<T> {
+export async function json<T>(address: string, init: RequestInit = {}): Promise<T> {
   const headers = { Accept: "application/json", ...init.headers };
   return (await request(address, { ...init, headers })).json() as Promise<T>;
 }

@@ -1,0 +1,109 @@
+/** The training page: at /train a plan is put together, at /trainings/ID it is watched while it is learned. */
+import "../css/index.css";
+import "../css/training.css";
+import { element } from "../dom/element";
+import { forgetColours } from "../dom/ink";
+import { mountTooltip } from "../dom/tooltip";
+import { type Ramp, rampOf } from "../gl/ramp";
+import { say } from "../language/say";
+import { Store } from "../state/store";
+import { openTheme, type Theme } from "../state/theme";
+import { TrainingForm } from "../state/training_form";
+import { TrainingPage } from "../state/training_page";
+import { type CurveView, mountCurves } from "../views/training/curves";
+import { mountEstimate } from "../views/training/estimate";
+import { mountTrainingForm } from "../views/training/form";
+import { mountTrainingHead } from "../views/training/head";
+import { mountTrainingHeads } from "../views/training/heads";
+import { mountTrainingList } from "../views/training/list";
+import { openMarks } from "../views/training/marks";
+import { mountSlider } from "../views/training/slider";
+import { mountTrainingStatus } from "../views/training/status";
+import { languageMenu, linkButton, themeButton } from "./tools";
+
+function openPage(app: HTMLElement): void {
+  const theme = openTheme(window);
+  const ramp = new Store<Ramp>(rampOf(theme.value));
+  theme.subscribe((name) => {
+    forgetColours();
+    ramp.set(rampOf(name));
+  });
+  app.classList.add("training-app");
+  const main = element("main", {});
+  const id = app.dataset.training ?? "";
+  app.replaceChildren(header(app, theme, id !== ""), main);
+  mountTooltip(document.body);
+  if (id) watchTraining(main, id, app.dataset.plotlyUrl ?? "", theme, ramp);
+  else planTraining(main);
+  // Letters drawn on a canvas do not change by themselves when their font arrives.
+  void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));
+}
+
+function header(app: HTMLElement, theme: Store<Theme>, isWatching: boolean): HTMLElement {
+  const languages = languageMenu(app.dataset.languages ?? "");
+  const brand = element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight");
+  return element(
+    "header",
+    { class: "top" },
+    brand,
+    element("nav", { "aria-label": say("Pages") }, element("a", { class: "quiet", href: "/" }, say("Explore")), element("a", { class: "quiet", href: "/train", "aria-current": isWatching ? null : "page" }, say("Train"))),
+    element("span", { class: "spring" }),
+    element("div", { class: "tools" }, isWatching && linkButton(), languages ?? false, themeButton(theme)),
+  );
+}
+
+function planTraining(main: HTMLElement): void {
+  const form = new TrainingForm(window);
+  document.title = `${say("Train")} · Headlight`;
+  main.className = "planning";
+  const sheet = element("div", { class: "planning-form" }, element("h1", {}, say("Train a model, and watch its heads form")));
+  const estimate = element("section", { class: "planning-estimate" });
+  const list = element("section", { class: "planning-list" });
+  main.append(sheet, element("div", { class: "planning-side" }, estimate, list));
+  mountTrainingForm(sheet, form);
+  mountEstimate(estimate, form);
+  mountTrainingList(list, form);
+  void form.open();
+}
+
+function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Store<Theme>, ramp: Store<Ramp>): void {
+  const page = new TrainingPage(window, id);
+  const jumps = openMarks(page);
+  main.className = "watching";
+  const status = element("section", { class: "watching-status", "aria-label": say("State of the training") });
+  const slider = element("section", { class: "watching-slider", "aria-label": say("Steps") });
+  const tools = element("div", { class: "panel-tools curve-tools" });
+  const curves = element("div", { class: "curves" });
+  const heads = element("div", { class: "training-heads" });
+  const head = element("div", { class: "training-head" });
+  main.append(
+    status,
+    slider,
+    element(
+      "div",
+      { class: "watching-bench" },
+      section("curves", say("Curves"), curves, tools),
+      section("heads", say("Every head on the probe text"), heads),
+      section("head", say("This head"), head),
+    ),
+  );
+  mountTrainingStatus(status, page);
+  mountSlider(slider, page, jumps);
+  mountCurves(curves, tools, page, jumps, new Store<CurveView>({ smoothing: 0.6, isLog: false }), theme, plotly);
+  mountTrainingHeads(heads, page, ramp);
+  mountTrainingHead(head, page, ramp);
+  page.start();
+}
+
+function section(name: string, title: string, body: HTMLElement, tools: HTMLElement | false = false): HTMLElement {
+  const heading = element("h2", { id: `section-${name}` }, title);
+  return element(
+    "section",
+    { class: `watching-${name}`, "aria-labelledby": heading.id },
+    element("header", { class: "panel-head" }, heading, tools),
+    body,
+  );
+}
+
+const app = document.getElementById("app");
+if (app) openPage(app);

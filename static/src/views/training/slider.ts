@@ -1,0 +1,59 @@
+/** The one slider of steps: every panel shows what was at its place. Marks above it say when heads became what they are. */
+import { button, element, setAttributes, setText } from "../../dom/element";
+import { count } from "../../dom/numbers";
+import { oncePerFrame } from "../../dom/schedule";
+import { say } from "../../language/say";
+import { watch } from "../../state/store";
+import { isUnderWay, snapshotIndex } from "../../state/training";
+import type { TrainingPage } from "../../state/training_page";
+import { type JumpMarks, jumpInWords } from "./marks";
+
+export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMarks): void {
+  const play = button("▶", { class: "quiet play" }, () => page.play(!page.playing.value));
+  const range = element("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": say("Step that is shown") });
+  const marks = element("div", { class: "slider-marks" });
+  const where = element("output", { class: "slider-where" });
+  const newest = button(say("Follow the newest"), { class: "quiet" }, () => page.showNewest());
+  host.append(play, element("div", { class: "slider-track" }, marks, range), where, newest);
+  range.addEventListener("input", () => {
+    page.play(false);
+    const chosen = page.training.value.snapshots[Number(range.value)];
+    if (chosen) page.show(chosen.step);
+  });
+
+  let drawnMarks: unknown = null;
+  const draw = oncePerFrame(() => {
+    const { snapshots, steps } = page.training.value;
+    const shown = page.shown.value;
+    const last = Math.max(0, snapshots.length - 1);
+    const place = shown ? snapshotIndex(snapshots, shown.step) : 0;
+    range.disabled = snapshots.length < 2;
+    play.disabled = snapshots.length < 2;
+    setAttributes(range, { max: last });
+    range.value = String(place);
+    const words = shown ? say("step {step} of {steps}", { step: count(shown.step), steps: count(steps) }) : say("No heads yet");
+    setAttributes(range, { "aria-valuetext": words });
+    setText(where, words);
+    setText(play, page.playing.value ? "❚❚" : "▶");
+    setAttributes(play, { "aria-label": page.playing.value ? say("Stop playing") : say("Play through the steps") });
+    const follows = isUnderWay(page.training.value);
+    newest.hidden = !follows;
+    newest.disabled = page.chosenStep.value === null;
+    setText(newest, page.chosenStep.value === null ? say("Follows the newest") : say("Follow the newest"));
+    if (drawnMarks !== jumps.value) {
+      drawnMarks = jumps.value;
+      marks.replaceChildren(
+        ...jumps.value.map((jump) => {
+          const mark = button("", { class: "slider-mark", title: jumpInWords(jump), "aria-label": jumpInWords(jump) }, () => {
+            page.show(jump.step);
+            if (jump.heads[0]) page.head.set(jump.heads[0]);
+          });
+          mark.style.setProperty("--at", String(last ? snapshotIndex(snapshots, jump.step) / last : 0));
+          return mark;
+        }),
+      );
+    }
+  });
+  watch([page.training, page.shown, page.playing, page.chosenStep, jumps], draw);
+  draw();
+}

@@ -1,0 +1,81 @@
+/** Trainings over HTTP: plan one, list them, steer one. What they tell comes over their sockets. */
+import { json } from "./http";
+
+export type AssignmentName = "copy" | "reverse" | "sort" | "brackets" | "repeats" | "dates" | "numbers" | "text";
+export type ScheduleName = "cosine" | "noam" | "constant";
+
+/** Every field of `modelcore.training.plan`, which says what each one means. */
+export interface Plan {
+  assignment: AssignmentName;
+  text: string | null;
+  layers: number;
+  heads: number;
+  width: number;
+  dropout: number;
+  label_smoothing: number;
+  steps: number;
+  batch: number;
+  length: number;
+  learning_rate: number;
+  schedule: ScheduleName;
+  warmup: number;
+  weight_decay: number;
+  vocabulary: number;
+  seed: number;
+  evaluate_every: number;
+  snapshot_every: number;
+  checkpoint_every: number;
+}
+
+export interface TrainingRecord {
+  id: string;
+  state: "queued" | "running" | "finished" | "failed" | "cancelled";
+  plan: Omit<Plan, "text">;
+  /** The library's id of what it made, once it is finished. */
+  model: string | null;
+  error: { code: string; message: string } | null;
+  /** How many queued trainings come before it; null where it does not wait. */
+  place: number | null;
+  /** How many workers that train live now. */
+  trainers: number;
+  created_at: string;
+  socket: string;
+  page: string;
+}
+
+export type Order =
+  | { action: "pause" | "go_on" | "checkpoint" }
+  /** Times the planned rate, from the next step on. */
+  | { action: "learning_rate"; factor: number };
+
+export function startTraining(plan: Plan): Promise<TrainingRecord> {
+  return post("/api/v1/trainings", plan);
+}
+
+export async function listTrainings(): Promise<TrainingRecord[]> {
+  return (await json<{ trainings: TrainingRecord[] }>("/api/v1/trainings")).trainings;
+}
+
+export function readTraining(id: string): Promise<TrainingRecord> {
+  return json(addressOf(id));
+}
+
+export async function readTrainingText(id: string): Promise<string> {
+  return (await json<{ text: string }>(`${addressOf(id)}/text`)).text;
+}
+
+export function steerTraining(id: string, order: Order): Promise<TrainingRecord> {
+  return post(`${addressOf(id)}/orders`, order);
+}
+
+function addressOf(id: string): string {
+  return `/api/v1/trainings/${encodeURIComponent(id)}`;
+}
+
+function post(address: string, body: object): Promise<TrainingRecord> {
+  return json(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
