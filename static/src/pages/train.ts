@@ -75,6 +75,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
   const tools = element("div", { class: "panel-tools curve-tools" });
   const curves = element("div", { class: "curves" });
   const heads = element("div", { class: "training-heads" });
+  const headCurve = element("div", { class: "training-heads" });
   const head = element("div", { class: "training-head" });
   main.append(
     status,
@@ -83,13 +84,13 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
       "div",
       { class: "watching-bench" },
       section("curves", say("Curves"), curves, tools),
-      section("heads", say("Every head on the probe text"), heads),
+      section("heads", say("Every head on the probe text"), element("div", {}, heads, headCurve)),
       section("head", say("This head"), head),
     ),
   );
   mountTrainingStatus(status, page);
   mountSlider(slider, page, jumps);
-  mountCurves(curves, tools, page, jumps, new Store<CurveView>({ smoothing: 0.6, isLog: false }), theme, plotly);
+  mountCurves(curves, headCurve, tools, page, jumps, new Store<CurveView>({ smoothing: 0.6, isLog: false }), theme, plotly);
   mountTrainingHeads(heads, page, ramp);
   mountTrainingHead(head, page, ramp);
   page.start();

@@ -13,7 +13,7 @@ import type { JumpMarks } from "./marks";
 import { mountCurveTools } from "./curve_tools";
 
 const REDRAW_MS = 400;
-const PLOT_PX = { top: 6, right: 10, bottom: 22, left: 46 };
+const PLOT_PX = { top: 6, right: 10, bottom: 22, left: 50 };
 
 export interface CurveView {
   /** 0 to .99. */
@@ -21,8 +21,10 @@ export interface CurveView {
   isLog: boolean;
 }
 
+/** The chart of the chosen head stands beneath the heads, the others in the column of curves. */
 export function mountCurves(
   host: HTMLElement,
+  headHost: HTMLElement,
   tools: HTMLElement,
   page: TrainingPage,
   jumps: JumpMarks,
@@ -41,7 +43,7 @@ export function mountCurves(
       element("figcaption", { title: meaning }, title, legend),
       element("div", { class: "curve-place" }, plot, words),
     );
-    host.append(root);
+    (name === "head" ? headHost : host).append(root);
     return { name, title, plot, legend, words };
   });
   let plotly: Plotly | null = null;
@@ -54,7 +56,7 @@ export function mountCurves(
       chart.words.hidden = !isEmpty && plotly !== null;
       chart.plot.classList.toggle("unseen", isEmpty);
       setText(chart.words, wordsFor(isEmpty));
-      drawLegend(chart.legend, lines);
+      drawLegend(chart.legend, lines.length > 1 ? lines : []);
       if (isEmpty || !plotly) continue;
       chart.plot.setAttribute("aria-label", inWords(chart.title, lines));
       void plotly.react(chart.plot, lines.map(traceOf), layout(chart.name), CHART_CONFIG);
@@ -73,7 +75,7 @@ export function mountCurves(
     const made = chartLayout({ x: { title: "", range: [0, Math.max(1, steps)] }, y: { title, range: null } }) as {
       yaxis: object;
     };
-    const isLog = view.value.isLog && name !== "accuracy";
+    const isLog = view.value.isLog && name !== "accuracy" && name !== "head";
     const yaxis = { ...made.yaxis, ...(isLog ? { type: "log", rangemode: "normal", exponentformat: "power" } : {}) };
     const margin = { l: PLOT_PX.left, r: PLOT_PX.right, t: PLOT_PX.top, b: PLOT_PX.bottom };
     return { ...made, yaxis, margin, hovermode: "x", shapes: shapes() };
@@ -114,7 +116,7 @@ export function mountCurves(
   }
 
   void load();
-  watch([page.training, page.shown, page.overlays, view, theme, jumps], draw);
+  watch([page.training, page.shown, page.head, page.overlays, view, theme, jumps], draw);
   draw();
 }
 

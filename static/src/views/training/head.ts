@@ -18,10 +18,12 @@ import type { TrainingPage } from "../../state/training_page";
 import { siteOf } from "../../state/training_snapshot";
 import { headQuad } from "./quads";
 
-const GUTTER_PX = 64;
+const LEAST_GUTTER_PX = 24;
+const MOST_GUTTER_PX = 88;
+const CHARACTER_PX = 7.3;
 const PAD_PX = 6;
 const LINE_PX = 12;
-const MOST_MEASURES = 6;
+const MOST_MEASURES = 12;
 
 export function mountTrainingHead(host: HTMLElement, page: TrainingPage, ramp: Store<Ramp>): void {
   const heat = element("canvas", { class: "layer", "aria-hidden": "true" });
@@ -58,9 +60,10 @@ export function mountTrainingHead(host: HTMLElement, page: TrainingPage, ramp: S
     drawAxes(clearedContext(ink, size), shownSite, box);
   });
 
-  function plot({ queries, keys }: Site): { x: number; y: number; width: number; height: number; cell: number } {
-    const cell = Math.min((size.width - GUTTER_PX) / keys, (size.height - GUTTER_PX) / queries);
-    return { x: GUTTER_PX, y: GUTTER_PX, width: cell * keys, height: cell * queries, cell };
+  function plot(site: Site): { x: number; y: number; width: number; height: number; cell: number } {
+    const [x, y] = [gutter(namesAlong(site, "rows")), gutter(namesAlong(site, "columns"))];
+    const cell = Math.min((size.width - x - 1) / site.keys, (size.height - y - 1) / site.queries);
+    return { x, y, width: cell * site.keys, height: cell * site.queries, cell };
   }
 
   function namesAlong(site: Site, which: "rows" | "columns"): string[] {
@@ -76,13 +79,13 @@ export function mountTrainingHead(host: HTMLElement, page: TrainingPage, ramp: S
     const [rows, columns] = [namesAlong(site, "rows"), namesAlong(site, "columns")];
     context.textAlign = "right";
     for (let row = 0; row < rows.length; row += step)
-      writeToken(context, rows[row] ?? "", GUTTER_PX - 2 * PAD_PX, box.x - PAD_PX, box.y + (row + 0.5) * box.cell);
+      writeToken(context, rows[row] ?? "", box.x - 2 * PAD_PX, box.x - PAD_PX, box.y + (row + 0.5) * box.cell);
     context.textAlign = "left";
     for (let col = 0; col < columns.length; col += step) {
       context.save();
       context.translate(box.x + (col + 0.5) * box.cell, box.y - PAD_PX);
       context.rotate(-Math.PI / 2);
-      writeToken(context, columns[col] ?? "", GUTTER_PX - 2 * PAD_PX, 0, 0);
+      writeToken(context, columns[col] ?? "", box.y - 2 * PAD_PX, 0, 0);
       context.restore();
     }
     context.strokeStyle = cssColour("--hairline");
@@ -127,4 +130,9 @@ export function mountTrainingHead(host: HTMLElement, page: TrainingPage, ramp: S
   });
   watch([page.shown, page.head, page.training, ramp], draw);
   draw();
+}
+
+function gutter(names: readonly string[]): number {
+  const longest = names.reduce((most, name) => Math.max(most, name.length), 1);
+  return Math.round(Math.min(MOST_GUTTER_PX, Math.max(LEAST_GUTTER_PX, longest * CHARACTER_PX + 2 * PAD_PX)));
 }

@@ -1,19 +1,22 @@
 /** Which lines each chart has: of this training, and beneath it of those that were chosen to be compared. */
 import { say } from "../../language/say";
-import { parseSite } from "../../state/sites";
+import { measuresOf } from "../../state/labels";
+import { measureOf } from "../../state/run";
+import { type HeadRef, parseSite } from "../../state/sites";
 import type { TrainingState } from "../../state/training";
 import { columnOf, type ColumnName, stepsOf } from "../../state/training_curve";
 import type { TrainingPage } from "../../state/training_page";
 import { planTitle } from "../../state/training_plan";
-import { meanOverHeads, sitesOf } from "../../state/training_snapshot";
+import { meanOverHeads, siteOf, sitesOf } from "../../state/training_snapshot";
 import { smooth, thin } from "../../state/training_thinning";
 
-export type ChartName = "loss" | "accuracy" | "learning_rate" | "gradient_norm" | "entropy";
+export type ChartName = "loss" | "accuracy" | "learning_rate" | "gradient_norm" | "entropy" | "head";
 
 export const CHARTS: { name: ChartName; title: string; unit: string; meaning: string }[] = [
   { name: "loss", title: say("Loss"), unit: say("nats"), meaning: say("How surprised the model is by each right answer: 0 is not at all.") },
   { name: "accuracy", title: say("Held-out tests"), unit: "", meaning: say("Measured on examples that it never learns from.") },
   { name: "entropy", title: say("Attention entropy by layer"), unit: say("nats"), meaning: say("How widely heads spread their weight over the probe text, the mean of each layer.") },
+  { name: "head", title: say("This head over the steps"), unit: "", meaning: say("What the chosen head did with the probe text, as shares of its weight.") },
   { name: "learning_rate", title: say("Learning rate"), unit: "", meaning: say("How far each step moves the weights.") },
   { name: "gradient_norm", title: say("Gradient norm"), unit: "", meaning: say("How strongly a step's examples pull at the weights.") },
 ];
@@ -30,6 +33,8 @@ export interface Line {
 /** More cannot be told apart on a screen. */
 const MOST_POINTS = 2_000;
 const DASHES = ["solid", "dash", "dot", "dashdot"] as const;
+/** What heads are known for; more lines would hide one another. */
+const SHOWN_OF_HEAD = ["induction", "previous_token", "duplicate_token", "diagonal", "first_token", "positional"];
 const METRICS: Record<string, string> = {
   loss: say("held-out"),
   accuracy: say("right answers"),
@@ -38,11 +43,13 @@ const METRICS: Record<string, string> = {
 };
 
 export function linesOf(chart: ChartName, page: TrainingPage, view: { smoothing: number }): Line[] {
-  const own = linesOfTraining(chart, page.training.value, view.smoothing, 0, "");
-  const others = page.overlays.value.flatMap(({ record, training }, place) =>
-    // One line of each is enough to compare with.
-    linesOfTraining(chart, training, view.smoothing, place + 1, overlayName(record.plan, record.id)).slice(0, chart === "loss" ? 2 : 1),
-  );
+  const seen = { smoothing: view.smoothing, head: page.head.value };
+  const own = linesOfTraining(chart, page.training.value, { ...seen, colour: 0, of: "" });
+  const others = page.overlays.value.flatMap(({ record, training }, place) => {
+    const of = overlayName(record.plan, record.id);
+    // One line of each is enough to compare with; of the loss both, as they tell learning from learning by heart.
+    return linesOfTraining(chart, training, { ...seen, colour: place + 1, of }).slice(0, chart === "loss" ? 2 : 1);
+  });
   return [...others, ...own];
 }
 
@@ -50,7 +57,11 @@ export function overlayName(plan: Parameters<typeof planTitle>[0], id: string): 
   return `${planTitle(plan)} ${id.slice(0, 4)}`;
 }
 
-function linesOfTraining(chart: ChartName, training: TrainingState, smoothing: number, colour: number, of: string): Line[] {
+function linesOfTraining(
+  chart: ChartName,
+  training: TrainingState,
+  { smoothing, head, colour, of }: { smoothing: number; head: HeadRef | null; colour: number; of: string },
+): Line[] {
   const named = (name: string) => (of ? `${of}: ${name}` : name);
   switch (chart) {
     case "loss":
@@ -71,6 +82,9 @@ function linesOfTraining(chart: ChartName, training: TrainingState, smoothing: n
     }
     case "entropy":
       return entropies(training, colour, named);
+    case "head":
+      // Heads of two models have nothing in common but their number.
+      return of ? [] : measuresOfHead(training, head);
     default:
       return [{ name: named(chart === "learning_rate" ? say("learning rate") : say("gradient norm")), ...column(training, chart, chart === "gradient_norm" ? smoothing : 0), colour, dash: "solid" }];
   }
@@ -101,6 +115,21 @@ function entropies({ snapshots }: TrainingState, colour: number, named: (name: s
       colour: colour || (place % 8),
       dash: DASHES[Math.floor(place / 8) % DASHES.length] ?? "solid",
     };
+  });
+}
+
+function measuresOfHead({ snapshots }: TrainingState, ref: HeadRef | null): Line[] {
+  const last = snapshots.at(-1);
+  const site = last && ref && siteOf(last, ref.site);
+  if (!site) return [];
+  const told = measuresOf(site).filter(({ name, unit }) => unit === "share" && SHOWN_OF_HEAD.includes(name));
+  const steps = snapshots.map(({ step }) => step);
+  return told.map(({ name, title }, place) => {
+    const values = snapshots.map((snapshot) => {
+      const then = siteOf(snapshot, ref.site);
+      return (then && measureOf(then, ref.head, name)) ?? Number.NaN;
+    });
+    return { name: title, ...thin(steps, values, MOST_POINTS), colour: place, dash: DASHES[place % DASHES.length] ?? "solid" };
   });
 }
 

@@ -4,9 +4,21 @@ import { count } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
 import { say } from "../../language/say";
 import { watch } from "../../state/store";
-import { isUnderWay, snapshotIndex } from "../../state/training";
+import { isUnderWay } from "../../state/training";
 import type { TrainingPage } from "../../state/training_page";
 import { type JumpMarks, jumpInWords } from "./marks";
+
+/** From snapshot to snapshot, as the steps between them show nothing. */
+const PLACES: Record<string, number> = {
+  ArrowLeft: -1,
+  ArrowDown: -1,
+  ArrowRight: 1,
+  ArrowUp: 1,
+  PageDown: -10,
+  PageUp: 10,
+  Home: Number.NEGATIVE_INFINITY,
+  End: Number.POSITIVE_INFINITY,
+};
 
 export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMarks): void {
   const play = button("▶", { class: "quiet play" }, () => page.play(!page.playing.value));
@@ -17,20 +29,26 @@ export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMa
   host.append(play, element("div", { class: "slider-track" }, marks, range), where, newest);
   range.addEventListener("input", () => {
     page.play(false);
-    const chosen = page.training.value.snapshots[Number(range.value)];
-    if (chosen) page.show(chosen.step);
+    page.show(Number(range.value));
+    // Only looked-at steps can be shown: the thumb goes back to the last of them.
+    draw();
+  });
+  range.addEventListener("keydown", (event) => {
+    const places = PLACES[event.key];
+    if (places === undefined) return;
+    event.preventDefault();
+    page.play(false);
+    page.move(places);
   });
 
   let drawnMarks: unknown = null;
   const draw = oncePerFrame(() => {
     const { snapshots, steps } = page.training.value;
     const shown = page.shown.value;
-    const last = Math.max(0, snapshots.length - 1);
-    const place = shown ? snapshotIndex(snapshots, shown.step) : 0;
     range.disabled = snapshots.length < 2;
     play.disabled = snapshots.length < 2;
-    setAttributes(range, { max: last });
-    range.value = String(place);
+    setAttributes(range, { max: Math.max(1, steps) });
+    range.value = String(shown?.step ?? 0);
     const words = shown ? say("step {step} of {steps}", { step: count(shown.step), steps: count(steps) }) : say("No heads yet");
     setAttributes(range, { "aria-valuetext": words });
     setText(where, words);
@@ -48,7 +66,7 @@ export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMa
             page.show(jump.step);
             if (jump.heads[0]) page.head.set(jump.heads[0]);
           });
-          mark.style.setProperty("--at", String(last ? snapshotIndex(snapshots, jump.step) / last : 0));
+          mark.style.setProperty("--at", String(jump.step / Math.max(1, steps)));
           return mark;
         }),
       );
