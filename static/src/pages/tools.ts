@@ -17,7 +17,7 @@ export function trainLink(): HTMLElement {
 export function linkButton(): HTMLElement {
   const copy = button(
     say("Copy link"),
-    { class: "quiet", title: say("Copies the address of this run, head and token") },
+    { class: "quiet copy-link", title: say("Copies the address of this run, head and token") },
     () => void write(),
   );
   async function write(): Promise<void> {
