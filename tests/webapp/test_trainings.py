@@ -82,6 +82,29 @@ def test_orders_wait_where_the_trainer_looks(client: Client, training: Run, brok
     assert post(client, f"trainings/{training.id}/orders", {"action": "go_on"}).status_code == 409
 
 
+def test_training_that_waits_says_how_many_come_before_it(client: Client, training: Run) -> None:
+    later = Run.objects.create(kind="train", plan=PLAN)
+    places = [client.get(f"/api/v1/trainings/{run.id}").json()["place"] for run in (training, later)]
+    assert places == [0, 1]
+    training.state = "finished"
+    training.save()
+    assert client.get(f"/api/v1/trainings/{training.id}").json()["place"] is None
+
+
+def test_text_that_is_learned_has_an_address_of_its_own(client: Client, training: Run) -> None:
+    learned = Run.objects.create(kind="train", plan={"assignment": "text", "text": "once upon a time"})
+    assert "text" not in client.get(f"/api/v1/trainings/{learned.id}").json()["plan"]
+    assert client.get(f"/api/v1/trainings/{learned.id}/text").json() == {"text": "once upon a time"}
+    assert client.get(f"/api/v1/trainings/{training.id}/text").status_code == 404
+
+
+def test_training_has_a_page_and_a_run_that_trains_nothing_has_none(client: Client, training: Run, run: Run) -> None:
+    assert training.id in client.get(f"/trainings/{training.id}").content.decode()
+    assert client.get("/train").status_code == 200
+    assert client.get(f"/trainings/{run.id}").status_code == 404
+    assert client.get("/trainings/nothing").status_code == 404
+
+
 def test_run_that_reads_a_text_is_no_training(client: Client, run: Run) -> None:
     assert client.get(f"/api/v1/trainings/{run.id}").status_code == 404
 
