@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.browser
 
 TINY = {"Layers": 1, "Heads": 2, "Width": 32, "Length": 16, "Batch": 16, "Warm-up": 10}
 LOOKS = {"Heads every": 10, "Tests every": 25, "Checkpoint every": 50}
+WAIT_S = 60
 FINISHED = re.compile("Finished")
 
 
@@ -39,6 +41,17 @@ def start(page: Page, task: str = "Reverse", steps: int = 150) -> str:
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url("**/trainings/*")
     return re.findall(r"/trainings/([a-z0-9]{26})", page.url)[0]
+
+
+def trained(site: RunningSite, seed: int = 0) -> str:
+    """A finished training of a few steps."""
+    small = {"assignment": "copy", "layers": 1, "heads": 2, "width": 32, "length": 16, "steps": 5, "snapshot_every": 1}
+    run = str(site.http.post("/api/v1/trainings", json={**small, "seed": seed}).json()["id"])
+    deadline = time.monotonic() + WAIT_S
+    while site.http.get(f"/api/v1/trainings/{run}").json()["state"] != "finished":
+        assert time.monotonic() < deadline, list(site.log)[-20:]
+        time.sleep(0.2)
+    return run
 
 
 def shown_step(page: Page) -> int:
@@ -123,7 +136,7 @@ def test_training_is_watched_from_its_first_step_and_opened_in_the_explorer(page
 
 def test_training_is_paused_slowed_goes_on_and_is_cancelled(page: Page) -> None:
     start(page, "Copy", 100_000)
-    page.wait_for_function("document.querySelector('.slider-where').textContent.match(/step [1-9]/)")
+    page.wait_for_function("() => /step [1-9]/.test(document.querySelector('.slider-where').textContent)")
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text("Paused. A checkpoint was saved.").first).to_be_visible()
     stopped = page.locator(".training-facts").inner_text()
@@ -150,20 +163,18 @@ def test_training_is_paused_slowed_goes_on_and_is_cancelled(page: Page) -> None:
 
 
 def test_another_training_is_laid_beneath(page: Page, site: RunningSite) -> None:
-    trainings = site.http.get("/api/v1/trainings").json()["trainings"]
-    finished = next(told for told in trainings if told["state"] == "finished")
-    other = next(told for told in trainings if told["id"] != finished["id"])
-    page.goto(finished["page"])
+    one, other = (trained(site, seed) for seed in (1, 2))
+    page.goto(f"/trainings/{one}")
     legend = page.locator(".curve-loss .curve-legend")
     expect(legend).to_contain_text("held-out")
     page.get_by_role("button", name="Compare with").click()
-    page.get_by_role("option").filter(has_text=other["id"][:4]).click()
-    expect(legend).to_contain_text(f"{other['id'][:4]}: training")
+    page.get_by_role("option").filter(has_text=other[:4]).click()
+    expect(legend).to_contain_text(f"{other[:4]}: training")
 
 
 @pytest.mark.parametrize("context", [{"viewport": NARROW, "color_scheme": "dark"}], indirect=True)
 def test_nothing_is_cut_off_on_a_telephone(page: Page, site: RunningSite) -> None:
-    for address in ("/train", site.http.get("/api/v1/trainings").json()["trainings"][-1]["page"], "/"):
+    for address in ("/train", f"/trainings/{trained(site)}", "/"):
         page.goto(address)
         expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
         page.wait_for_timeout(500)
