@@ -57,6 +57,7 @@ def test_training_is_written_down_and_sent_to_those_who_train(
         ({"layers": 99}, "layers"),
         ({"learning_rate": -1}, "learning_rate"),
         ({"assignment": "text"}, "text"),
+        ({"assignment": "text", "text": ""}, "text"),
         ({"speed": 3}, "speed"),
     ],
 )

@@ -96,7 +96,7 @@ def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
         raise ApiError(
             422, "plan_refused", f"{payload.heads} heads do not divide a width of {payload.width}.", field="heads"
         )
-    if (payload.assignment == "text") != (payload.text is not None):
+    if (payload.assignment == "text") != (payload.text is not None) or payload.text == "":
         raise ApiError(
             422,
             "plan_refused",

@@ -18,6 +18,7 @@ import { tokenNames } from "../../state/text";
 import type { TrainingPage } from "../../state/training_page";
 import { siteOf } from "../../state/training_snapshot";
 import { headQuad } from "./quads";
+import { waitingWords } from "./waiting";
 
 const MOST_MEASURES = 12;
 
@@ -26,7 +27,8 @@ export function mountTrainingHead(host: HTMLElement, page: TrainingPage, ramp: S
   const ink = element("canvas", { class: "layer", "aria-hidden": "true" });
   const name = element("h3", { class: "training-head-name" });
   const sentence = element("p", { class: "aside training-head-sentence" });
-  const place = element("div", { class: "training-map" }, heat, ink);
+  const words = element("p", { class: "aside curve-words" });
+  const place = element("div", { class: "training-map" }, heat, ink, words);
   const facts = element("dl", { class: "facts-list training-head-facts" });
   host.append(name, sentence, place, facts);
 
@@ -37,9 +39,11 @@ export function mountTrainingHead(host: HTMLElement, page: TrainingPage, ramp: S
   const draw = oncePerFrame(() => {
     const [shown, ref] = [page.shown.value, page.head.value];
     shownSite = shown && ref && siteOf(shown, ref.site);
+    words.hidden = shownSite !== null;
+    for (const canvas of [heat, ink]) canvas.classList.toggle("unseen", shownSite === null);
     if (!shownSite || !ref || size.width === 0) {
       setText(name, say("One head"));
-      setText(sentence, say("Comes with the first heads."));
+      setText(words, waitingWords(page));
       return;
     }
     const label = labelOf(shownSite, ref.head);

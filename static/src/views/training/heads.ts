@@ -13,10 +13,10 @@ import { say } from "../../language/say";
 import { labelOf } from "../../state/labels";
 import { groupSites, headName, headNameInWords, type HeadRef, isSameHead } from "../../state/sites";
 import { type Store, watch } from "../../state/store";
-import { isUnderWay } from "../../state/training";
 import type { TrainingPage } from "../../state/training_page";
 import { siteOf } from "../../state/training_snapshot";
 import { headQuad } from "./quads";
+import { waitingWords } from "./waiting";
 import { type HeadPlaces, NO_PLACES, placeHeads } from "./places";
 
 const STEPS: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -38,9 +38,9 @@ export function mountTrainingHeads(host: HTMLElement, page: TrainingPage, ramp: 
     ink,
     option,
   );
-  const scroller = element("div", { class: "training-grid-scroller" }, room);
-  const words = element("p", { class: "aside training-grid-words" });
-  host.append(scroller, words);
+  const words = element("p", { class: "aside curve-words" });
+  const place = element("div", { class: "training-place" }, room, words);
+  host.append(place);
 
   let size: HostSize = { width: 0, height: 0, ratio: 1 };
   let places: HeadPlaces = NO_PLACES;
@@ -60,7 +60,8 @@ export function mountTrainingHeads(host: HTMLElement, page: TrainingPage, ramp: 
   const draw = oncePerFrame(() => {
     const shown = page.shown.value;
     words.hidden = shown !== null;
-    setText(words, isUnderWay(page.training.value) ? say("Heads appear here with the first step.") : say("This training ended before its heads were looked at."));
+    room.classList.toggle("unseen", shown === null);
+    setText(words, waitingWords(page));
     arrange();
     if (!shown || size.width === 0) return;
     const { ratio } = size;
