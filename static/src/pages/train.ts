@@ -12,6 +12,7 @@ import { TrainingForm } from "../state/training_form";
 import { TrainingPage } from "../state/training_page";
 import { type CurveView, mountCurves } from "../views/training/curves";
 import { mountEstimate } from "../views/training/estimate";
+import { mountFormed } from "../views/training/formed";
 import { mountTrainingForm } from "../views/training/form";
 import { mountTrainingHead } from "../views/training/head";
 import { mountTrainingHeads } from "../views/training/heads";
@@ -75,6 +76,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
   const tools = element("div", { class: "panel-tools curve-tools" });
   const curves = element("div", { class: "curves" });
   const heads = element("div", { class: "training-heads" });
+  const formed = element("div", { class: "training-heads" });
   const headCurve = element("div", { class: "training-heads" });
   const head = element("div", { class: "training-head" });
   main.append(
@@ -84,14 +86,15 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
       "div",
       { class: "watching-bench" },
       section("curves", say("Curves"), curves, tools),
-      section("heads", say("Every head on the probe text"), element("div", {}, heads, headCurve)),
-      section("head", say("This head"), head),
+      section("heads", say("Every head on the probe text"), element("div", {}, heads, formed)),
+      section("head", say("This head"), element("div", {}, head, headCurve)),
     ),
   );
   mountTrainingStatus(status, page);
   mountSlider(slider, page, jumps);
   mountCurves(curves, headCurve, tools, page, jumps, new Store<CurveView>({ smoothing: 0.6, isLog: false }), theme, plotly);
   mountTrainingHeads(heads, page, ramp);
+  mountFormed(formed, page, jumps);
   mountTrainingHead(head, page, ramp);
   page.start();
 }

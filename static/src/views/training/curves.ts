@@ -21,7 +21,7 @@ export interface CurveView {
   isLog: boolean;
 }
 
-/** The chart of the chosen head stands beneath the heads, the others in the column of curves. */
+/** The chart of the chosen head stands beneath its map, the others in the column of curves. */
 export function mountCurves(
   host: HTMLElement,
   headHost: HTMLElement,

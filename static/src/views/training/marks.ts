@@ -2,7 +2,7 @@
 import { atMostEvery } from "../../dom/schedule";
 import { say } from "../../language/say";
 import { labelTitle, MEASURES } from "../../state/labels";
-import { headTag } from "../../state/sites";
+import { type HeadRef, headTag, kindTag } from "../../state/sites";
 import { Store } from "../../state/store";
 import { type Jump, jumpsOf } from "../../state/training_jumps";
 import type { TrainingPage } from "../../state/training_page";
@@ -27,8 +27,20 @@ export function openMarks(page: TrainingPage): JumpMarks {
 
 export function jumpInWords({ step, kind, name, heads }: Jump): string {
   const more = heads.length > MOST_NAMED ? " …" : "";
-  const values = { step, heads: heads.slice(0, MOST_NAMED).map(headTag).join(", ") + more };
+  const values = { step, heads: heads.slice(0, MOST_NAMED).map(tagOf).join(", ") + more };
   if (kind === "label") return say("Step {step}: {label} appears, {heads}", { ...values, label: labelTitle(name) });
   const measure = MEASURES.find((known) => known.name === name)?.title ?? name;
   return say("Step {step}: {measure} leaps, {heads}", { ...values, measure });
+}
+
+/** The step in which it happened, and the first of its heads. */
+export function showJump(page: TrainingPage, { step, heads }: Jump): void {
+  page.play(false);
+  page.show(step);
+  if (heads[0]) page.head.set(heads[0]);
+}
+
+/** Of a decoder's own heads the tag alone. */
+function tagOf(head: HeadRef): string {
+  return head.site.startsWith("decoder.self") ? headTag(head) : `${kindTag(head.site)} ${headTag(head)}`;
 }

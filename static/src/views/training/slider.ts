@@ -6,7 +6,7 @@ import { say } from "../../language/say";
 import { watch } from "../../state/store";
 import { isUnderWay } from "../../state/training";
 import type { TrainingPage } from "../../state/training_page";
-import { type JumpMarks, jumpInWords } from "./marks";
+import { jumpInWords, type JumpMarks, showJump } from "./marks";
 
 /** From snapshot to snapshot, as the steps between them show nothing. */
 const PLACES: Record<string, number> = {
@@ -62,10 +62,9 @@ export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMa
       drawnMarks = jumps.value;
       marks.replaceChildren(
         ...jumps.value.map((jump) => {
-          const mark = button("", { class: "slider-mark", title: jumpInWords(jump), "aria-label": jumpInWords(jump) }, () => {
-            page.show(jump.step);
-            if (jump.heads[0]) page.head.set(jump.heads[0]);
-          });
+          const mark = button("", { class: "slider-mark", title: jumpInWords(jump), "aria-label": jumpInWords(jump) }, () =>
+            showJump(page, jump),
+          );
           mark.style.setProperty("--at", String(jump.step / Math.max(1, steps)));
           return mark;
         }),
