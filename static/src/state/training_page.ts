@@ -4,7 +4,7 @@ import { Store } from "./store";
 import { EMPTY_TRAINING, foldTraining, isUnderWay, snapshotAt, snapshotIndex, type TrainingState } from "./training";
 import { sitesOf } from "./training_snapshot";
 import { ApiError, cancelRun, createRun, type RunOrder } from "../wire/http";
-import type { RunEvent, Snapshot, Tokens } from "../wire/messages";
+import { ENDINGS, type RunEvent, type Snapshot, type Tokens } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 import { listTrainings, type Order, readTraining, steerTraining, type TrainingRecord } from "../wire/trainings";
 
@@ -33,7 +33,7 @@ export class TrainingPage {
   readonly playing = new Store(false);
   readonly overlays = new Store<readonly Overlay[]>([]);
   readonly others = new Store<readonly TrainingRecord[]>([]);
-  /** Actions that were asked for and not told of yet. */
+  /** What was asked for and not told of yet. */
   readonly asked = new Store<Order["action"] | "cancel" | "open" | null>(null);
   readonly problem = new Store<ApiError | null>(null);
 
@@ -141,7 +141,7 @@ export class TrainingPage {
 
   #receive(event: RunEvent): void {
     this.training.update((training) => foldTraining(training, event));
-    if (event.type === "steered" || event.type === "cancelled") this.asked.set(null);
+    if (event.type === "steered" || ENDINGS.has(event.type)) this.asked.set(null);
     if (event.type === "started" || event.type === "finished" || event.type === "failed") void this.#ask();
   }
 
@@ -161,8 +161,10 @@ export class TrainingPage {
       this.record.set(record);
       const waitsForModel = this.training.value.phase === "finished" && record.model === null;
       // A training that was stopped while it waited sends no frame at all.
-      if (record.state === "cancelled" && this.training.value.phase === "queued")
+      if (record.state === "cancelled" && this.training.value.phase === "queued") {
+        this.asked.set(null);
         this.training.update((training) => ({ ...training, phase: "cancelled" }));
+      }
       if (this.training.value.phase === "queued" || waitsForModel) setTimeout(() => void this.#ask(), ASK_AGAIN_MS);
     } catch (error) {
       this.#explain(error);

@@ -70,13 +70,14 @@ export function mountCurves(
   }
 
   function layout(name: ChartName): object {
-    const { steps } = page.training.value;
+    const trainings = [page.training.value, ...page.overlays.value.map(({ training }) => training)];
+    const steps = Math.max(1, ...trainings.map((training) => training.steps));
     const title = CHARTS.find((chart) => chart.name === name)?.unit ?? "";
-    const made = chartLayout({ x: { title: "", range: [0, Math.max(1, steps)] }, y: { title, range: null } }) as {
+    const made = chartLayout({ x: { title: "", range: [0, steps] }, y: { title, range: null } }) as {
       yaxis: object;
     };
     const isLog = view.value.isLog && name !== "accuracy" && name !== "head";
-    const yaxis = { ...made.yaxis, ...(isLog ? { type: "log", rangemode: "normal", exponentformat: "power" } : {}) };
+    const yaxis = { ...made.yaxis, ...(isLog ? { type: "log", rangemode: "normal", tickformat: "~g", nticks: 6 } : {}) };
     const margin = { l: PLOT_PX.left, r: PLOT_PX.right, t: PLOT_PX.top, b: PLOT_PX.bottom };
     return { ...made, yaxis, margin, hovermode: "x", shapes: shapes() };
   }

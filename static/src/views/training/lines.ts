@@ -30,6 +30,8 @@ export interface Line {
   dash: "solid" | "dash" | "dot" | "dashdot";
 }
 
+/** Those of picked heads that stand apart from this training's own two. */
+const OVERLAY_COLOURS = [2, 3, 4, 7, 1];
 /** More cannot be told apart on a screen. */
 const MOST_POINTS = 2_000;
 const DASHES = ["solid", "dash", "dot", "dashdot"] as const;
@@ -48,7 +50,7 @@ export function linesOf(chart: ChartName, page: TrainingPage, view: { smoothing:
   const others = page.overlays.value.flatMap(({ record, training }, place) => {
     const of = overlayName(record.plan, record.id);
     // One line of each is enough to compare with; of the loss both, as they tell learning from learning by heart.
-    return linesOfTraining(chart, training, { ...seen, colour: place + 1, of }).slice(0, chart === "loss" ? 2 : 1);
+    return linesOfTraining(chart, training, { ...seen, colour: OVERLAY_COLOURS[place] ?? 1, of }).slice(0, chart === "loss" ? 2 : 1);
   });
   return [...others, ...own];
 }

@@ -2,7 +2,6 @@
 import { button, element, setAttributes, setText } from "../../dom/element";
 import { count, duration } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
-import { announce } from "../../dom/tooltip";
 import { shortCount, sizeOf } from "../../language/amounts";
 import { say } from "../../language/say";
 import { watch } from "../../state/store";
@@ -30,16 +29,12 @@ export function mountTrainingStatus(host: HTMLElement, page: TrainingPage): void
     problem,
   );
 
-  let told = "";
   const draw = oncePerFrame(() => {
     const training = page.training.value;
     const plan = page.record.value?.plan ?? (training.plan && planFrom(training.plan));
     setText(title, plan ? `${planTitle(plan)} · ${planSize(plan)}` : say("A training"));
     document.title = plan ? `${planTitle(plan)} · Headlight` : "Headlight";
-    const words = stateInWords(page);
-    setText(state, words);
-    if (told && told !== words) announce(words);
-    told = words;
+    setText(state, stateInWords(page));
     dot.className = `dot dot-${training.is_paused ? "queued" : training.phase}`;
     setText(facts, factsOf(page));
     const share = training.steps ? stepReached(training) / training.steps : 0;
@@ -77,13 +72,15 @@ function stateInWords({ training, record, connection }: TrainingPage): string {
 
 function factsOf({ training }: TrainingPage): string {
   const state = training.value;
-  const { steps, seconds_left, tokens_per_s, memory_bytes, parameters, is_paused, phase, rate_factor } = state;
+  const { steps, seconds_left, tokens_per_s, memory_bytes, parameters, is_paused, phase, rate_factor, saves } = state;
   if (!steps) return "";
   const parts = [say("step {step} of {steps}", { step: count(stepReached(state)), steps: count(steps) })];
   if (phase === "running" && !is_paused && seconds_left) parts.push(say("{time} left", { time: duration(Math.max(1, seconds_left)) }));
   if (tokens_per_s && phase === "running") parts.push(say("{n} tokens/s", { n: shortCount(tokens_per_s) }));
   if (memory_bytes && phase === "running") parts.push(sizeOf(memory_bytes));
   parts.push(say("{n} parameters", { n: shortCount(parameters) }));
+  const saved = saves.at(-1);
+  if (saved && phase === "running") parts.push(say("saved at step {step}", { step: count(saved.step) }));
   if (rate_factor !== 1) parts.push(say("learning rate × {factor}", { factor: Number(rate_factor.toPrecision(3)) }));
   return parts.join(" · ");
 }
