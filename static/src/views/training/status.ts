@@ -56,7 +56,7 @@ function stateInWords({ training, record, connection }: TrainingPage): string {
       const { place = null, trainers = 1 } = record.value ?? {};
       if (trainers === 0) return say("No trainer is running. ./run --trainers 1 starts one; it then begins by itself.");
       if (place) return say("Waits; {n} come before it.", { n: place });
-      return say("Waits for a trainer.");
+      return say("Next; begins when a trainer is free.");
     }
     case "running":
       if (is_paused) return say("Paused. A checkpoint was saved.");
