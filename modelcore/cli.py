@@ -10,9 +10,11 @@ from typing import NoReturn
 
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.commands import attend, describe, generate, train_zoo
+from modelcore.commands import attend, describe, generate, train, train_zoo
 from modelcore.generation.error import GenerationError
 from modelcore.training.corpora import MissingPackageError
+from modelcore.training.plan import PlanError
+from modelcore.training.session import DivergedError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         parsed.command(parsed)
-    except (CheckpointError, RequestError, GenerationError, MissingPackageError) as error:
+    except (CheckpointError, RequestError, GenerationError, MissingPackageError, PlanError, DivergedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         describe: ("describe", "what a checkpoint is: family, sizes, and what can be seen of each layer"),
         attend: ("attend", "write every attention map, and what the model says, of a text or a picture"),
         generate: ("generate", "go on from a prompt, or write an encoder-decoder's target"),
+        train: ("train", "train a model by a plan; the same command again goes on where it was"),
         train_zoo: ("train-zoo", "train one of the zoo's checkpoints"),
     }
     for command, (name, help_) in described.items():

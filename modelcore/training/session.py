@@ -15,7 +15,7 @@ from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
 from modelcore.training.assignments import assignment_of
 from modelcore.training.loop import Optimisation, StepDone, Trainer
-from modelcore.training.plan import TrainingPlan
+from modelcore.training.plan import PlanError, TrainingPlan
 
 LAST = "last.pt"
 # Vaswani et al. 2017, 5.3.
@@ -38,7 +38,7 @@ class Session:
     """
 
     def __init__(self, plan: TrainingPlan, folder: Path) -> None:
-        """Raises: PlanError where the plan cannot be trained."""
+        """Raises: PlanError where the plan cannot be trained, or is not the one that the folder holds."""
         self.plan, self._folder = plan, folder
         self.assignment = assignment_of(plan)
         torch.manual_seed(plan.seed)
@@ -89,6 +89,7 @@ class Session:
     def save(self) -> None:
         """What is needed to go on, whole or not at all. Raises: OSError where the disk is full."""
         state = {
+            "plan": self.plan.to_json(),
             "step": self.step,
             "rate_factor": self.rate_factor,
             "model": self.model.state_dict(),
@@ -112,9 +113,19 @@ class Session:
         if not (self._folder / LAST).exists():
             return
         state = torch.load(self._folder / LAST, map_location="cpu", weights_only=True)
+        _refuse_other_plan(self.plan.to_json(), state.get("plan", {}))
         self.model.load_state_dict(state["model"])
         self._trainer.restore(state["optimiser"])
         self.step, self.rate_factor = state["step"], state["rate_factor"]
+
+
+def _refuse_other_plan(plan: dict[str, Any], begun: dict[str, Any]) -> None:
+    for field in plan:
+        if field in begun and plan[field] != begun[field]:
+            told = "" if field == "text" else f": {begun[field]}, not {plan[field]}"
+            raise PlanError(
+                field, f"Another plan was begun here, with another {field}{told}. Go on with that one, or elsewhere."
+            )
 
 
 def _write(state: dict[str, Any], path: Path) -> None:

@@ -1,0 +1,95 @@
+"""`train`: carries out a training plan, prints the curve, and saves the model; cut off, it goes on where it was."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
+from modelcore.training.session import LAST, Session
+
+PRINT_EVERY = 20
+FIELDS = tuple(field.name for field in fields(TrainingPlan) if field.name not in ("assignment", "text"))
+
+
+def add_to(command: argparse.ArgumentParser) -> None:
+    command.add_argument("assignment", choices=ASSIGNMENTS, metavar="TASK", help=", ".join(ASSIGNMENTS))
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the checkpoint and, at the end, of the model"
+    )
+    command.add_argument("--text", type=Path, metavar="FILE", help="what is learned, where the task learns a text")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="FIELD=VALUE",
+        help=f"change the plan; may be given again; the fields are {', '.join(FIELDS)}",
+    )
+    command.add_argument(
+        "--resume", action="store_true", help="go on, which is done anyway; but refuse to begin where nothing is"
+    )
+    command.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    text = None if arguments.text is None else read_text(arguments.text)
+    plan = TrainingPlan.from_json({"assignment": arguments.assignment, "text": text} | dict(arguments.set))
+    if arguments.resume and not (arguments.out / LAST).exists():
+        raise FileNotFoundError(None, f"there is no {LAST} to go on from", str(arguments.out))
+    session = Session(plan, arguments.out)
+    print(f"{plan.assignment}: {session.parameters:,} parameters, {plan.steps:,} steps", flush=True)
+    if session.step:
+        print(f"goes on after step {session.step:,}", flush=True)
+    while not session.is_done:
+        _advance(session)
+    session.save()
+    session.export(arguments.out)
+    _print_metrics(session)
+
+
+def read_text(file: Path) -> str:
+    """Raises: PlanError with the line that is not UTF-8."""
+    raw = file.read_bytes()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise PlanError(
+            "text", f"Line {line:,} of {file.name} is not UTF-8; save the file with that encoding."
+        ) from None
+
+
+def _advance(session: Session) -> None:
+    plan = session.plan
+    done, _ = session.advance()
+    if done.step % PRINT_EVERY == 0:
+        print(
+            f"step {done.step:>6,}  loss {done.loss:.4f}  learning rate {done.learning_rate:.2e}  "
+            f"gradient {done.gradient_norm:.2f}",
+            flush=True,
+        )
+    if not session.is_done:
+        if done.step % plan.evaluate_every == 0:
+            _print_metrics(session)
+        if done.step % plan.checkpoint_every == 0:
+            session.save()
+
+
+def _print_metrics(session: Session) -> None:
+    metrics = "  ".join(f"{name} {value:.4f}" for name, value in session.measure().items())
+    print(f"step {session.step:>6,}  held out: {metrics}", flush=True)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """ "steps=100" as a field and its value. Raises: argparse.ArgumentTypeError."""
+    field, equals, value = text.partition("=")
+    if not equals or field not in FIELDS:
+        raise argparse.ArgumentTypeError(f"{text!r} sets no field of a plan; write steps=100")
+    try:
+        return field, json.loads(value)
+    except ValueError:
+        return field, value
