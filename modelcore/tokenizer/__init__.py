@@ -2,6 +2,7 @@
 
 from modelcore.tokenizer.error import TokenizerError
 from modelcore.tokenizer.files import TOKENIZER_FILES
+from modelcore.tokenizer.learning import Specials, TokenizerKind, learn_tokenizer
 from modelcore.tokenizer.tokenizer import Encoding, Tokenizer
 from modelcore.tokenizer.training import GPT2_END_OF_TEXT, train_byte_level_bpe, words_tokenizer
 
@@ -9,8 +10,11 @@ __all__ = [
     "GPT2_END_OF_TEXT",
     "TOKENIZER_FILES",
     "Encoding",
+    "Specials",
     "Tokenizer",
     "TokenizerError",
+    "TokenizerKind",
+    "learn_tokenizer",
     "train_byte_level_bpe",
     "words_tokenizer",
 ]

@@ -77,6 +77,15 @@ class Tokenizer:
         target = cls._of(read.target) if read.target else None
         return cls(read.inner, known=read.known, unknown=read.unknown, target=target)
 
+    @classmethod
+    def from_json(cls, text: str) -> Tokenizer:
+        """What `to_json` gave."""
+        return cls(guarded(lambda: tokenizers.Tokenizer.from_str(text), "This is not a tokenizer's JSON."))
+
+    def to_json(self) -> str:
+        """What `tokenizer.json` holds."""
+        return self._inner.to_str()
+
     def save(self, path: Path) -> None:
         """Writes `tokenizer.json`."""
         self._inner.save(str(path))

@@ -26,6 +26,7 @@ class Optimisation:
     betas: tuple[float, float] = (0.9, 0.95)
     epsilon: float = 1e-9
     weight_decay: float = 0.1
+    # The longest that a gradient may be; infinite, it stays as it is.
     gradient_norm: float = 1.0
     # Below float32, matrix products are rounded to it; weights, gradients and the loss stay float32.
     product_dtype: torch.dtype = torch.float32
@@ -62,20 +63,23 @@ class Trainer(Generic[Model, Batch]):
         self._started = time.monotonic()
         model.train()
 
-    def step(self, step: int, batch: Batch) -> StepDone:
-        """Step `step`, counted from 1, whose learning rate the schedule tells."""
+    def step(self, step: int, *batches: Batch) -> StepDone:
+        """Step `step`, counted from 1, whose learning rate the schedule tells; its loss is the mean of the batches'."""
         settings = self._optimisation
         rate = self.schedule(step)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         rounds = settings.product_dtype != torch.float32
-        with torch.autocast(self._parameters[0].device.type, settings.product_dtype, enabled=rounds):
-            loss = self._objective(self.model, batch)
-        loss.backward()
+        total = 0.0
+        for batch in batches:
+            with torch.autocast(self._parameters[0].device.type, settings.product_dtype, enabled=rounds):
+                loss = self._objective(self.model, batch)
+            (loss / len(batches)).backward()
+            total += loss.item()
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.gradient_norm)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
-        return StepDone(step, loss.item(), rate, norm.item(), time.monotonic() - self._started)
+        return StepDone(step, total / len(batches), rate, norm.item(), time.monotonic() - self._started)
 
     def state(self) -> dict[str, Any]:
         return self._optimiser.state_dict()

@@ -5,16 +5,31 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from modelcore.tokenizer import TokenizerKind
 from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine
 
 AssignmentName = Literal[
-    "copy", "reverse", "sort", "induction", "brackets", "repeats", "modular", "dates", "numbers", "text"
+    "copy",
+    "reverse",
+    "sort",
+    "induction",
+    "brackets",
+    "repeats",
+    "modular",
+    "dates",
+    "numbers",
+    "text",
+    "masked",
+    "pairs",
 ]
 ScheduleName = Literal["cosine", "noam", "constant"]
 ASSIGNMENTS: tuple[AssignmentName, ...] = get_args(AssignmentName)
 LINES: frozenset[str] = frozenset({"copy", "reverse", "sort", "induction", "brackets", "repeats"})
-PAIRED: frozenset[str] = frozenset({"dates", "numbers"})
-"""Those that an encoder-decoder learns; the others a decoder."""
+PAIRED: frozenset[str] = frozenset({"dates", "numbers", "pairs"})
+"""Those that an encoder-decoder learns; "masked" is an encoder's, the others a decoder's."""
+OF_A_TEXT: frozenset[str] = frozenset({"text", "masked", "pairs"})
+"""Those that learn a text of the user's, cut into tokens as the plan says."""
+TOKENIZERS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
 
 class PlanError(ValueError):
@@ -29,7 +44,12 @@ class PlanError(ValueError):
 class TrainingPlan:
     """What is learned, by which model, how, and how often it is looked at.
 
-    batch       sequences in one step
+    batch       sequences of which a gradient is taken at once
+    accumulate  such batches in one step, each of the same weight
+    clip        the longest that a step's gradient may be, longer ones are shortened to it; 0 leaves all as they are
+    average     how many checkpoints' weights, the end's among them, the model is the mean of when it is done
+                (Vaswani et al. 2017, 6.1)
+    tokenizer   of a text of the user's (`modelcore.tokenizer.learning`); the other tasks have their own
     warmup      steps of a linear rise of the learning rate; "noam" has the paper's rise and fall, and
                 `learning_rate` is then the factor of it (Vaswani et al. 2017, 5.3)
     every       steps between two looks: held-out metrics, maps of the probe text, a checkpoint
@@ -44,11 +64,15 @@ class TrainingPlan:
     label_smoothing: float = 0.0
     steps: int = 1000
     batch: int = 32
+    accumulate: int = 1
     length: int = 32
     learning_rate: float = 2e-3
     schedule: ScheduleName = "cosine"
     warmup: int = 100
     weight_decay: float = 0.01
+    clip: float = 1.0
+    average: int = 1
+    tokenizer: TokenizerKind = "bpe"
     vocabulary: int = 512
     seed: int = 0
     evaluate_every: int = 100
@@ -71,8 +95,17 @@ class TrainingPlan:
             raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
         if self.schedule not in get_args(ScheduleName):
             raise PlanError("schedule", f"schedule is one of {', '.join(get_args(ScheduleName))}.")
-        if (self.assignment == "text") != (self.text is not None):
-            raise PlanError("text", "The task “text” learns a text of yours: give one; the others make their own.")
+        if self.tokenizer not in TOKENIZERS:
+            raise PlanError("tokenizer", f"tokenizer is one of {', '.join(TOKENIZERS)}.")
+        learns_text = self.assignment in OF_A_TEXT
+        if learns_text != (self.text is not None):
+            raise PlanError(
+                "text", "text, masked and pairs learn a text of yours: give one. The others make their own."
+            )
+        if not learns_text and self.tokenizer != "bpe":
+            raise PlanError("tokenizer", "This task has a tokenizer of its own; text, masked and pairs let you choose.")
+        if learns_text:
+            _refuse_no_text(self.text)
 
     @property
     def rate(self) -> Schedule:
@@ -96,12 +129,23 @@ class TrainingPlan:
         return cls(**plan)
 
 
+def _refuse_no_text(text: object) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise PlanError("text", "The text is empty; give one to learn from.")
+    for number, line in enumerate(text.split("\n"), 1):
+        # What a reader puts in place of bytes that are not UTF-8, and what is left where half a character was cut.
+        if "\ufffd" in line or any("\ud800" <= character <= "\udfff" for character in line):
+            raise PlanError("text", f"Line {number:,} holds bytes that are no text; save the file as UTF-8.")
+
+
 LIMITS_OF_WHOLE = {
     "layers": (1, 24),
     "heads": (1, 32),
     "width": (16, 1024),
     "steps": (1, 1_000_000),
     "batch": (1, 1024),
+    "accumulate": (1, 64),
+    "average": (1, 20),
     "length": (8, 1024),
     "warmup": (1, 100_000),
     "vocabulary": (257, 50_000),
@@ -115,4 +159,5 @@ LIMITS_OF_REAL = {
     "label_smoothing": (0.0, 0.9),
     "learning_rate": (1e-7, 10.0),
     "weight_decay": (0.0, 1.0),
+    "clip": (0.0, 1000.0),
 }

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
+from modelcore.tokenizer import Tokenizer
 from modelcore.training.assignments import assignment_of
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.plan import PlanError, TrainingPlan
@@ -40,14 +42,20 @@ class Session:
     def __init__(self, plan: TrainingPlan, folder: Path) -> None:
         """Raises: PlanError where the plan cannot be trained, or is not the one that the folder holds."""
         self.plan, self._folder = plan, folder
-        self.assignment = assignment_of(plan)
+        state = self._stored()
+        tokenizer = Tokenizer.from_json(state["tokenizer"]) if state and state["tokenizer"] else None
+        self.assignment = assignment_of(plan, tokenizer)
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
-        optimisation = Optimisation(betas=BETAS, epsilon=EPSILON, weight_decay=plan.weight_decay)
+        optimisation = Optimisation(
+            betas=BETAS, epsilon=EPSILON, weight_decay=plan.weight_decay, gradient_norm=plan.clip or math.inf
+        )
         self._trainer = Trainer(self.model, self.assignment.loss, self._rate, optimisation)
         self.rate_factor = 1.0
         self.step = 0
-        self._restore()
+        self._kept: list[dict[str, Tensor]] = []
+        if state:
+            self._restore(state)
 
     @property
     def parameters(self) -> int:
@@ -61,12 +69,14 @@ class Session:
         """One step more, and how many tokens it had. Raises: DivergedError."""
         step = self.step + 1
         torch.manual_seed(zlib.crc32(f"{self.plan.seed} {step}".encode()))
-        batch = self.assignment.batch(step)
-        done = self._trainer.step(step, batch)
+        count = self.plan.accumulate
+        batches = [self.assignment.batch((step - 1) * count + one + 1) for one in range(count)]
+        done = self._trainer.step(step, *batches)
         if not (math.isfinite(done.loss) and math.isfinite(done.gradient_norm)):
             raise DivergedError(step)
         self.step = step
-        return done, self.assignment.tokens_of(batch)
+        self._average()
+        return done, sum(map(self.assignment.tokens_of, batches))
 
     @torch.inference_mode()
     def measure(self) -> dict[str, float]:
@@ -94,6 +104,9 @@ class Session:
             "rate_factor": self.rate_factor,
             "model": self.model.state_dict(),
             "optimiser": self._trainer.state(),
+            "kept": self._kept,
+            # Some kinds are not learned the same a second time.
+            "tokenizer": self.assignment.tokenizer.to_json(),
         }
         self._folder.mkdir(parents=True, exist_ok=True)
         with_temporary(self._folder / LAST, lambda path: _write(state, path))
@@ -109,14 +122,30 @@ class Session:
     def _rate(self, step: int) -> float:
         return self.plan.rate(step) * self.rate_factor
 
-    def _restore(self) -> None:
+    def _average(self) -> None:
+        """Keeps the weights of the last checkpoints; at the end, the model's become their mean with its own."""
+        plan = self.plan
+        if plan.average > 1 and (self.is_done or self.step % plan.checkpoint_every == 0):
+            weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+            self._kept = [*self._kept, weights][-plan.average :]
+            if self.is_done:
+                mean = {name: torch.stack([kept[name] for kept in self._kept]).mean(0) for name in weights}
+                self.model.load_state_dict(mean)
+
+    def _stored(self) -> dict[str, Any] | None:
+        """Raises: PlanError where the folder is another plan's."""
         if not (self._folder / LAST).exists():
-            return
-        state = torch.load(self._folder / LAST, map_location="cpu", weights_only=True)
-        _refuse_other_plan(self.plan.to_json(), state.get("plan", {}))
+            return None
+        # What the first checkpoints did not hold yet stands first.
+        state: dict[str, Any] = {"plan": {}, "kept": [], "tokenizer": None}
+        state |= torch.load(self._folder / LAST, map_location="cpu", weights_only=True)
+        _refuse_other_plan(self.plan.to_json(), state["plan"])
+        return state
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
         self._trainer.restore(state["optimiser"])
-        self.step, self.rate_factor = state["step"], state["rate_factor"]
+        self.step, self.rate_factor, self._kept = state["step"], state["rate_factor"], state["kept"]
 
 
 def _refuse_other_plan(plan: dict[str, Any], begun: dict[str, Any]) -> None:

@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from modelcore.opening import open_any
-from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
+from modelcore.training.assignments.modular import Equations
+from modelcore.training.plan import ASSIGNMENTS, OF_A_TEXT, TOKENIZERS, PlanError, TrainingPlan
 from modelcore.training.session import LAST, DivergedError, Session
 
 TEXT = "In the beginning God created the heaven and the earth. " * 60
+PAIRS = "\n".join(f"{left} {right}\t{right} {left}" for left in "abcd" for right in "klmnop")
+TEXTS = {"text": TEXT, "masked": TEXT, "pairs": PAIRS}
 
 
 def plan(assignment: Any = "copy", **more: Any) -> TrainingPlan:
-    text = TEXT if assignment == "text" else None
+    text = TEXTS.get(assignment)
     small = {"layers": 1, "heads": 2, "width": 32, "batch": 8, "length": 16, "steps": 8, "warmup": 2, "dropout": 0.1}
     return TrainingPlan(assignment=assignment, text=text, **{**small, **more})
 
@@ -41,6 +44,65 @@ def test_session_that_was_cut_off_goes_on_with_the_same_losses(assignment: Any, 
     gone_on = Session(plan(assignment), tmp_path / "cut")
     assert gone_on.step == 3
     assert losses(gone_on) == whole[3:]
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("assignment", sorted(OF_A_TEXT))
+def test_session_goes_on_with_the_tokens_that_it_had(assignment: Any, kind: Any, tmp_path: Path) -> None:
+    """Unigram learns other pieces each time, by which a session that went on read other ids than it had learned."""
+    begun = Session(plan(assignment, tokenizer=kind, steps=3), tmp_path)
+    begun.advance()
+    begun.save()
+    gone_on = Session(plan(assignment, tokenizer=kind, steps=3), tmp_path)
+    before, after = (session.assignment.tokenizer.encode(TEXT + PAIRS).ids for session in (begun, gone_on))
+    assert before == after
+    assert losses(gone_on) == losses(begun)
+
+
+def test_accumulated_batches_are_one_step_of_all_of_them(tmp_path: Path) -> None:
+    whole, parts = (
+        Session(plan("modular", dropout=0.0, clip=0.0, **sizes), tmp_path / name)
+        for name, sizes in (("whole", {"batch": 16}), ("parts", {"batch": 8, "accumulate": 2}))
+    )
+    both = [parts.assignment.batch(1), parts.assignment.batch(2)]
+    whole.assignment.batch = lambda _: Equations(*(torch.cat(columns) for columns in zip(*both, strict=True)))
+    (one, tokens), (other, also) = whole.advance(), parts.advance()
+    assert (
+        tokens == also
+        and one.loss == pytest.approx(other.loss)
+        and one.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-4)
+    )
+
+
+def test_average_is_of_the_last_checkpoints_and_survives_a_cut(tmp_path: Path) -> None:
+    averaged = plan(average=3, checkpoint_every=3)
+    single, whole = Session(replace(averaged, average=1), tmp_path / "single"), Session(averaged, tmp_path / "whole")
+    seen = {}
+    while not single.is_done:
+        single.advance()
+        seen[single.step] = {name: tensor.clone() for name, tensor in single.model.state_dict().items()}
+    losses(whole)
+    for name, tensor in whole.model.state_dict().items():
+        mean = (seen[3][name] + seen[6][name] + seen[8][name]) / 3
+        assert torch.allclose(tensor, mean, atol=1e-6), name
+    cut = Session(averaged, tmp_path / "cut")
+    while cut.step < 7:
+        cut.advance()
+    cut.save()
+    gone_on = Session(averaged, tmp_path / "cut")
+    losses(gone_on)
+    theirs = gone_on.model.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in whole.model.state_dict().items())
+
+
+def test_gradient_is_shortened_to_what_the_plan_allows(tmp_path: Path) -> None:
+    norms = {}
+    for clip in (0.0, 1e-3):
+        session = Session(plan(clip=clip, steps=1), tmp_path / str(clip))
+        session.advance()
+        optimiser: Any = session._trainer.state()
+        norms[clip] = sum(float(state["exp_avg"].square().sum()) for state in optimiser["state"].values()) ** 0.5
+    assert norms[1e-3] == pytest.approx(1e-3 * 0.1, rel=1e-3) and norms[0.0] > 10 * norms[1e-3]
 
 
 def test_other_seed_gives_another_curve(tmp_path: Path) -> None:
@@ -95,12 +157,13 @@ def test_cut_off_while_it_was_saved_it_keeps_the_checkpoint_before(
     assert (tmp_path / LAST).read_bytes() == kept
 
 
-@pytest.mark.parametrize("assignment", ["copy", "modular", "text"])
+@pytest.mark.parametrize("assignment", ["copy", "modular", "text", "masked"])
 def test_result_opens_in_transformers_and_here(assignment: Any, tmp_path: Path) -> None:
     session = Session(plan(assignment), tmp_path)
     losses(session)
     session.export(tmp_path / "out")
-    theirs = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
+    kind = AutoModelForMaskedLM if assignment == "masked" else AutoModelForCausalLM
+    theirs = kind.from_pretrained(tmp_path / "out").eval()
     opened = open_any(tmp_path / "out")
     assert opened.tokenizer is not None
     probe = session.assignment.probe
@@ -121,6 +184,12 @@ def test_result_opens_in_transformers_and_here(assignment: Any, tmp_path: Path) 
         ({"dropout": 1.5}, "dropout"),
         ({"schedule": "random"}, "schedule"),
         ({"text": "mine"}, "text"),
+        ({"assignment": "text", "text": " \n"}, "text"),
+        ({"tokenizer": "words"}, "tokenizer"),
+        ({"tokenizer": "unigram"}, "tokenizer"),
+        ({"accumulate": 0}, "accumulate"),
+        ({"average": 99}, "average"),
+        ({"clip": -1}, "clip"),
     ],
 )
 def test_plan_that_cannot_be_is_refused_by_its_field(changes: dict[str, Any], field: str) -> None:

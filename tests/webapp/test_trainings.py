@@ -13,8 +13,16 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from modelcore.training.plan import ASSIGNMENTS, LIMITS_OF_REAL, LIMITS_OF_WHOLE, TrainingPlan
+from modelcore.training.plan import (
+    ASSIGNMENTS,
+    LIMITS_OF_REAL,
+    LIMITS_OF_WHOLE,
+    OF_A_TEXT,
+    TOKENIZERS,
+    TrainingPlan,
+)
 from tests.webapp.conftest import MANIFEST
+from webapp.api.trainings import OF_A_TEXT as OF_A_TEXT_THERE
 from webapp.api.trainings import PlanRequest
 from webapp.checkpoints.models import Checkpoint
 from webapp.record import keeper
@@ -58,6 +66,9 @@ def test_training_is_written_down_and_sent_to_those_who_train(
         ({"learning_rate": -1}, "learning_rate"),
         ({"assignment": "text"}, "text"),
         ({"assignment": "text", "text": ""}, "text"),
+        ({"assignment": "pairs", "text": " \n"}, "text"),
+        ({"text": "mine"}, "text"),
+        ({"tokenizer": "unigram"}, "tokenizer"),
         ({"speed": 3}, "speed"),
     ],
 )
@@ -144,6 +155,8 @@ def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
     fields = {field.name: field for field in dataclasses.fields(TrainingPlan)}
     assert set(schema) == set(fields)
     assert tuple(schema["assignment"]["enum"]) == ASSIGNMENTS
+    assert tuple(schema["tokenizer"]["enum"]) == TOKENIZERS
+    assert set(OF_A_TEXT_THERE) == OF_A_TEXT
     for name, field in fields.items():
         if field.default is not dataclasses.MISSING:
             assert schema[name].get("default") == field.default, name

@@ -22,19 +22,32 @@ router = Router(tags=["trainings"])
 
 LONGEST_TEXT = 2_000_000
 LISTED = 100
+OF_A_TEXT = ("text", "masked", "pairs")
 Action = Literal["pause", "go_on", "checkpoint", "learning_rate"]
 
 
 class PlanRequest(Schema):
     """What is learned, by which model, how, and how often it is looked at; `modelcore.training.plan` says it all.
 
-    dates and numbers are learned by an encoder–decoder, the others by a decoder. `text` learns a text of yours.
+    dates, numbers and pairs are learned by an encoder–decoder, masked by an encoder, the others by a decoder.
+    `text`, `masked` and `pairs` (a source, a tab and its target a line) learn a text of yours.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     assignment: Literal[
-        "copy", "reverse", "sort", "induction", "brackets", "repeats", "modular", "dates", "numbers", "text"
+        "copy",
+        "reverse",
+        "sort",
+        "induction",
+        "brackets",
+        "repeats",
+        "modular",
+        "dates",
+        "numbers",
+        "text",
+        "masked",
+        "pairs",
     ]
     text: str | None = Field(default=None, max_length=LONGEST_TEXT)
     layers: int = Field(2, ge=1, le=24)
@@ -44,12 +57,18 @@ class PlanRequest(Schema):
     label_smoothing: float = Field(0.0, ge=0, le=0.9)
     steps: int = Field(1000, ge=1, le=1_000_000)
     batch: int = Field(32, ge=1, le=1024, description="Sequences in one step.")
+    accumulate: int = Field(1, ge=1, le=64, description="Batches in one step.")
     length: int = Field(32, ge=8, le=1024, description="Tokens of a sequence, of a line, of a window.")
     learning_rate: float = Field(2e-3, ge=1e-7, le=10, description="At its peak; of noam the factor.")
     schedule: Literal["cosine", "noam", "constant"] = "cosine"
     warmup: int = Field(100, ge=1, le=100_000)
     weight_decay: float = Field(0.01, ge=0, le=1)
-    vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first.")
+    clip: float = Field(1.0, ge=0, le=1000, description="Longer gradients are shortened to it; 0: none is.")
+    average: int = Field(1, ge=1, le=20, description="How many checkpoints the model is the mean of in the end.")
+    tokenizer: Literal["bytes", "characters", "bpe", "wordpiece", "unigram"] = Field(
+        "bpe", description="How a text of yours is cut; the other tasks have their own."
+    )
+    vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first; at most.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     evaluate_every: int = Field(100, ge=1, le=1_000_000)
     snapshot_every: int = Field(50, ge=1, le=1_000_000)
@@ -96,12 +115,20 @@ def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
         raise ApiError(
             422, "plan_refused", f"{payload.heads} heads do not divide a width of {payload.width}.", field="heads"
         )
-    if (payload.assignment == "text") != (payload.text is not None) or payload.text == "":
+    learns_text = payload.assignment in OF_A_TEXT
+    if learns_text != (payload.text is not None) or (learns_text and not (payload.text or "").strip()):
         raise ApiError(
             422,
             "plan_refused",
-            "The task “text” learns a text of yours: give one. The others make their own.",
+            "text, masked and pairs learn a text of yours: give one. The others make their own.",
             field="text",
+        )
+    if not learns_text and payload.tokenizer != "bpe":
+        raise ApiError(
+            422,
+            "plan_refused",
+            "This task has a tokenizer of its own; text, masked and pairs let you choose.",
+            field="tokenizer",
         )
     run = Run.objects.create(kind="train", plan=payload.model_dump())
     transaction.on_commit(lambda: send(run))

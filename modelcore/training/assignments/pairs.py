@@ -1,4 +1,4 @@
-"""Sources with targets for an encoder-decoder: dates and numbers in words, to be written in digits."""
+"""Sources with targets for an encoder-decoder; here those that are made: dates and numbers in words, to be digits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from modelcore.analysis.request import TraceRequest
 from modelcore.config import HeadConfig, ModelConfig, StackConfig
 from modelcore.models.encoder_decoder import EncoderDecoder
-from modelcore.tokenizer import train_byte_level_bpe
+from modelcore.tokenizer import Tokenizer, train_byte_level_bpe
 from modelcore.training.assignments.assignment import HELD_OUT, random_of
 from modelcore.training.pairs import IGNORED, PairBatch, draw_many, pair_batch
 from modelcore.training.plan import TrainingPlan
-from modelcore.training.tasks import draw_date, draw_number
+from modelcore.training.tasks import Example, draw_date, draw_number
 
 PAD, END = "<pad>", "</s>"
 DRAWN = {"dates": draw_date, "numbers": draw_number}
@@ -23,23 +23,20 @@ LONGEST = 64
 
 
 class PairAssignment:
-    """The paper's Transformer, post-norm with sinusoids (Vaswani et al. 2017, 3), on examples made as it goes on."""
+    """The paper's Transformer, post-norm with sinusoids (Vaswani et al. 2017, 3).
+
+    Its tokenizer ends every text with END; PAD and END are its first ids.
+    """
 
     family = "marian"
 
-    def __init__(self, plan: TrainingPlan) -> None:
+    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer, held_out: list[Example], longest: int) -> None:
         self._plan = plan
-        self._draw = DRAWN[plan.assignment]
-        generator = random_of(plan.seed, "tokenizer")
-        examples = [self._draw(generator) for _ in range(TOKENIZER_EXAMPLES)]
-        texts = (text for example in examples for text in (example.source, example.target))
-        self.tokenizer = train_byte_level_bpe(
-            texts, plan.vocabulary, special=[PAD, END], lowercase=True, digits_apart=True, end_token=END
-        )
+        self.tokenizer = tokenizer
         stack = StackConfig(plan.layers, plan.heads, 4 * plan.width)
         self.config = ModelConfig(
-            vocabulary=self.tokenizer.vocabulary,
-            positions=LONGEST,
+            vocabulary=tokenizer.vocabulary,
+            positions=longest,
             width=plan.width,
             encoder=stack,
             decoder=stack,
@@ -54,16 +51,17 @@ class PairAssignment:
             end_token=1,
             pad_token=0,
         )
-        held_out = draw_many(self._draw, random_of(plan.seed, "held out"), HELD_OUT, held_out=True)
-        self._held_out = pair_batch(held_out, self.tokenizer, self.config)
-        ids = self.tokenizer.encode(held_out[0].target).ids
+        self._held_out = pair_batch(held_out, tokenizer, self.config)
+        ids = tokenizer.encode(held_out[0].target).ids
         # With the target that is right: what the model writes itself changes as it learns.
         self.probe = TraceRequest(text=held_out[0].source, target_ids=[0, *ids[:-1]])
 
     def batch(self, step: int) -> PairBatch:
-        generator: random.Random = random_of(self._plan.seed, step)
-        examples = draw_many(self._draw, generator, self._plan.batch, held_out=False)
-        return pair_batch(examples, self.tokenizer, self.config)
+        return pair_batch(self._draw(random_of(self._plan.seed, step)), self.tokenizer, self.config)
+
+    def _draw(self, generator: random.Random) -> list[Example]:
+        """As many known examples as a batch has."""
+        raise NotImplementedError
 
     def loss(self, model: EncoderDecoder, batch: PairBatch) -> Tensor:
         return self._loss(model, batch, self._plan.label_smoothing)
@@ -88,3 +86,21 @@ class PairAssignment:
         return F.cross_entropy(
             logits_BQV.flatten(0, 1), pairs.labels_BQ.flatten(), ignore_index=IGNORED, label_smoothing=smoothing
         )
+
+
+class DrawnPairsAssignment(PairAssignment):
+    """Examples made as it goes on."""
+
+    def __init__(self, plan: TrainingPlan) -> None:
+        self._draw_one = DRAWN[plan.assignment]
+        generator = random_of(plan.seed, "tokenizer")
+        examples = [self._draw_one(generator) for _ in range(TOKENIZER_EXAMPLES)]
+        texts = (text for example in examples for text in (example.source, example.target))
+        tokenizer = train_byte_level_bpe(
+            texts, plan.vocabulary, special=[PAD, END], lowercase=True, digits_apart=True, end_token=END
+        )
+        held_out = draw_many(self._draw_one, random_of(plan.seed, "held out"), HELD_OUT, held_out=True)
+        super().__init__(plan, tokenizer, held_out, LONGEST)
+
+    def _draw(self, generator: random.Random) -> list[Example]:
+        return draw_many(self._draw_one, generator, self._plan.batch, held_out=False)

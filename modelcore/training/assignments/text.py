@@ -13,11 +13,12 @@ from torch import Tensor
 from modelcore.analysis.request import TraceRequest
 from modelcore.config import ModelConfig, StackConfig
 from modelcore.models.decoder import Decoder
-from modelcore.tokenizer import GPT2_END_OF_TEXT, train_byte_level_bpe
+from modelcore.tokenizer import GPT2_END_OF_TEXT, Specials, Tokenizer
 from modelcore.training.assignments.assignment import random_of
-from modelcore.training.plan import PlanError, TrainingPlan
+from modelcore.training.assignments.cutting import known_and_held_out, learned
+from modelcore.training.plan import TrainingPlan
 
-HELD_OUT_SHARE = 0.1
+SPECIALS = Specials((GPT2_END_OF_TEXT, "<unk>"), unknown="<unk>")
 HELD_OUT_WINDOWS = 32
 
 
@@ -26,21 +27,12 @@ class TextAssignment:
 
     family = "gpt2"
 
-    def __init__(self, plan: TrainingPlan) -> None:
+    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer | None) -> None:
         self._plan = plan
         text = plan.text or ""
-        self.tokenizer = train_byte_level_bpe([text], plan.vocabulary, special=[GPT2_END_OF_TEXT])
-        ids = self.tokenizer.encode(text).ids
-        needed = math.ceil((plan.length + 1) / HELD_OUT_SHARE)
-        if len(ids) < needed:
-            raise PlanError(
-                "text",
-                f"The text has {len(ids):,} tokens; windows of {plan.length} need at least {needed:,}, "
-                "as the last tenth is held out. Give a longer text or a smaller length.",
-                needed,
-            )
-        cut = len(ids) - max(plan.length + 1, int(len(ids) * HELD_OUT_SHARE))
-        self._known_N, self._held_out_N = torch.tensor(ids[:cut]), torch.tensor(ids[cut:])
+        self.tokenizer = tokenizer or learned(plan, [text], SPECIALS)
+        known, held_out = known_and_held_out(self.tokenizer.encode(text).ids, plan.length + 1)
+        self._known_N, self._held_out_N = torch.tensor(known), torch.tensor(held_out)
         self.config = ModelConfig(
             vocabulary=self.tokenizer.vocabulary,
             positions=plan.length,
@@ -49,7 +41,7 @@ class TextAssignment:
             dropout=plan.dropout,
             end_token=0,
         )
-        self.probe = TraceRequest(ids=ids[cut : cut + plan.length])
+        self.probe = TraceRequest(ids=held_out[: plan.length])
 
     def batch(self, step: int) -> Tensor:
         """(B, N + 1): each window with the token after it."""

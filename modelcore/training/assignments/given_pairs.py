@@ -1,0 +1,69 @@
+"""Sources with targets that the user gives, one pair a line with a tab between: a translation, a spelling, a rule."""
+
+from __future__ import annotations
+
+import random
+
+from modelcore.tokenizer import Specials, Tokenizer
+from modelcore.training.assignments.assignment import HELD_OUT, random_of
+from modelcore.training.assignments.cutting import learned, refuse_sameness
+from modelcore.training.assignments.pairs import END, PAD, PairAssignment
+from modelcore.training.plan import PlanError, TrainingPlan
+from modelcore.training.tasks import Example
+
+SPECIALS = Specials((PAD, END, "<unk>"), unknown="<unk>", end=END)
+FEWEST = 10
+HELD_OUT_SHARE = 0.1
+
+
+class GivenPairsAssignment(PairAssignment):
+    """A tenth of the sources, all their lines with them, is held out."""
+
+    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer | None) -> None:
+        pairs = read_pairs(plan.text or "")
+        texts = [side for pair in pairs for side in (pair.source, pair.target)]
+        tokenizer = tokenizer or learned(plan, texts, SPECIALS)
+        _refuse_long(pairs, tokenizer, plan.length)
+        refuse_sameness([id_ for pair in pairs for id_ in tokenizer.encode(pair.target).ids if id_ != 1])
+        sources = sorted({pair.source for pair in pairs})
+        if len(sources) < FEWEST:
+            raise PlanError(
+                "text",
+                f"There are {len(sources)} different sources; give at least {FEWEST}, as a tenth is held out.",
+                FEWEST,
+            )
+        random_of(plan.seed, "held out").shuffle(sources)
+        held_out = set(sources[: min(HELD_OUT, int(len(sources) * HELD_OUT_SHARE))])
+        self._known = [pair for pair in pairs if pair.source not in held_out]
+        super().__init__(plan, tokenizer, [pair for pair in pairs if pair.source in held_out][:HELD_OUT], plan.length)
+
+    def _draw(self, generator: random.Random) -> list[Example]:
+        return generator.choices(self._known, k=self._plan.batch)
+
+
+def read_pairs(text: str) -> list[Example]:
+    """Raises: PlanError with the number of the first line that is no pair."""
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    return [_read_pair(line, number) for number, line in enumerate(lines, 1)]
+
+
+def _read_pair(line: str, number: int) -> Example:
+    columns = [column.strip() for column in line.split("\t")]
+    if not line.strip():
+        raise PlanError("text", f"Line {number:,} is empty; remove it.")
+    if len(columns) != 2:
+        found = "no tab" if len(columns) == 1 else f"{len(columns)} columns"
+        raise PlanError("text", f"Line {number:,} has {found}; write a source, one tab, and its target.")
+    if not all(columns):
+        missing = "source" if not columns[0] else "target"
+        raise PlanError("text", f"Line {number:,} has no {missing}; write one, or remove the line.")
+    return Example(columns[0], columns[1])
+
+
+def _refuse_long(pairs: list[Example], tokenizer: Tokenizer, length: int) -> None:
+    for number, pair in enumerate(pairs, 1):
+        longest = max(len(tokenizer.encode(side)) for side in (pair.source, pair.target))
+        if longest > length:
+            raise PlanError(
+                "length", f"Line {number:,} has {longest:,} tokens; set length to as many, or shorten it.", longest
+            )
