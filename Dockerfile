@@ -25,6 +25,7 @@ COPY webapp webapp
 COPY workers workers
 # Not to be run here, but to be there: a model whose folder is gone is shown as missing.
 COPY modelcore/zoo modelcore/zoo
+COPY modelcore/training/presets.json modelcore/training/presets.json
 COPY --from=browser /headlight/static/dist static/dist
 RUN python -m webapp.supervise.vendored static/dist && python -m whitenoise.compress --quiet static/dist
 USER headlight

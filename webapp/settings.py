@@ -153,4 +153,5 @@ LEASE_S = env.float("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
 
 ZOO = BASE_DIR / "modelcore" / "zoo"
+PLAN_PRESETS = BASE_DIR / "modelcore" / "training" / "presets.json"
 FEATURED_MODEL = "prose"

@@ -1,4 +1,4 @@
-"""`train`: carries out a training plan, prints the curve, and saves the model; cut off, it goes on where it was."""
+"""`train`: carries out a task's plan, prints the curve, and saves the model; cut off, it goes on where it was."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
+from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
 
 PRINT_EVERY = 20
@@ -27,7 +28,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
         default=[],
         type=_setting,
         metavar="FIELD=VALUE",
-        help=f"change the plan; may be given again; the fields are {', '.join(FIELDS)}",
+        help=f"change the task's preset; may be given again; fields: {', '.join(FIELDS)}",
     )
     command.add_argument(
         "--resume", action="store_true", help="go on, which is done anyway; but refuse to begin where nothing is"
@@ -37,7 +38,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     text = None if arguments.text is None else read_text(arguments.text)
-    plan = TrainingPlan.from_json({"assignment": arguments.assignment, "text": text} | dict(arguments.set))
+    plan = TrainingPlan.from_json(preset(arguments.assignment) | {"text": text} | dict(arguments.set))
     if arguments.resume and not (arguments.out / LAST).exists():
         raise FileNotFoundError(None, f"there is no {LAST} to go on from", str(arguments.out))
     session = Session(plan, arguments.out)

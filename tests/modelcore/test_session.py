@@ -59,13 +59,14 @@ def test_session_goes_on_with_the_tokens_that_it_had(assignment: Any, kind: Any,
     assert losses(gone_on) == losses(begun)
 
 
-def test_accumulated_batches_are_one_step_of_all_of_them(tmp_path: Path) -> None:
+def test_accumulated_batches_are_one_step_of_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = (
         Session(plan("modular", dropout=0.0, clip=0.0, **sizes), tmp_path / name)
         for name, sizes in (("whole", {"batch": 16}), ("parts", {"batch": 8, "accumulate": 2}))
     )
     both = [parts.assignment.batch(1), parts.assignment.batch(2)]
-    whole.assignment.batch = lambda _: Equations(*(torch.cat(columns) for columns in zip(*both, strict=True)))
+    joined = Equations(*(torch.cat(columns) for columns in zip(*both, strict=True)))
+    monkeypatch.setattr(whole.assignment, "batch", lambda _: joined)
     (one, tokens), (other, also) = whole.advance(), parts.advance()
     assert (
         tokens == also

@@ -65,9 +65,10 @@ def test_source_that_is_measured_is_never_trained_on() -> None:
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @pytest.mark.parametrize("text", ["a" * 2000, "a " * 2000, " a\n" * 2000])
 def test_text_without_variety_is_refused_or_learned_but_never_breaks(kind: Any, text: str) -> None:
-    for assignment in ("text", "masked"):
+    names: list[Any] = ["text", "masked"]
+    for assignment in names:
         try:
-            assignment_of(TrainingPlan(assignment=assignment, text=text, tokenizer=kind, length=16))  # type: ignore[arg-type]
+            assignment_of(TrainingPlan(assignment=assignment, text=text, tokenizer=kind, length=16))
         except PlanError as refused:
             assert refused.message.endswith("."), refused
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from modelcore.cli import main
 from modelcore.opening import open_any
@@ -40,7 +42,7 @@ def test_command_that_was_cut_off_goes_on_and_ends_with_the_same_weights(
     capsys.readouterr()
     assert train(tmp_path / "cut") == 0
     assert "goes on after step 4" in capsys.readouterr().out
-    whole, gone_on = (open_any(tmp_path / name).load().state_dict() for name in ("whole", "cut"))
+    whole, gone_on = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(whole[name], gone_on[name]) for name in whole)
 
 
@@ -65,7 +67,7 @@ def test_nothing_to_go_on_from_is_said(tmp_path: Path, capsys: pytest.CaptureFix
     ("changes", "said"), [({"heads": 3}, "3 heads do not divide"), ({"schedule": "random"}, "schedule is one of")]
 )
 def test_plan_that_cannot_be_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], said: str
 ) -> None:
     assert train(tmp_path, **changes) == 2
     error = capsys.readouterr().err

@@ -80,6 +80,19 @@ def test_plan_that_cannot_be_is_refused_by_its_field(
     assert not Run.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_preset_is_a_whole_plan_that_can_be_started(
+    client: Client, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.dispatch._send", lambda *_: True)
+    presets = client.get("/api/v1/trainings/presets").json()["presets"]
+    assert [plan["assignment"] for plan in presets] == list(ASSIGNMENTS)
+    for plan in presets:
+        assert set(plan) == {field.name for field in dataclasses.fields(TrainingPlan)}
+        text = "a\tb" if plan["assignment"] in OF_A_TEXT else None
+        assert post(client, "trainings", {**plan, "text": text}).status_code == 201, plan
+
+
 def test_orders_wait_where_the_trainer_looks(client: Client, training: Run, broker: redis.Redis) -> None:
     assert post(client, f"trainings/{training.id}/orders", {"action": "pause"}).status_code == 202
     assert (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, Literal
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
@@ -109,6 +111,12 @@ class TrainingsAnswer(Schema):
     trainings: list[TrainingAnswer]
 
 
+class PresetsAnswer(Schema):
+    """For each task a plan by which it is learned; a text of yours is still to be given."""
+
+    presets: list[PlanRequest]
+
+
 @router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
     if payload.width % payload.heads:
@@ -140,6 +148,12 @@ def listed(request: HttpRequest) -> dict[str, Any]:
     runs = Run.objects.filter(plan__isnull=False)[:LISTED]
     trainers = len(stream.living(TRAIN_QUEUE))
     return {"trainings": [_answer(run, trainers) for run in runs]}
+
+
+@router.get("/trainings/presets", response={200: PresetsAnswer, **REFUSALS}, summary="A plan that learns each task")
+def presets(request: HttpRequest) -> dict[str, Any]:
+    told = json.loads(settings.PLAN_PRESETS.read_text(encoding="utf-8"))
+    return {"presets": [{"assignment": assignment, **plan} for assignment, plan in told.items()]}
 
 
 @router.get("/trainings/{run_id}", response={200: TrainingAnswer, **REFUSALS}, summary="How far a training is")
