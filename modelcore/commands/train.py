@@ -8,11 +8,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from modelcore.analysis.alignment import score_alignment
+from modelcore.models.encoder_decoder import EncoderDecoder
+from modelcore.training.assignments.pairs import DrawnPairsAssignment
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
 from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
 
 PRINT_EVERY = 20
+# Held-out dates on which alignment is scored.
+ALIGNED = 100
 FIELDS = tuple(field.name for field in fields(TrainingPlan) if field.name not in ("assignment", "text"))
 
 
@@ -50,6 +55,7 @@ def _run(arguments: argparse.Namespace) -> None:
     session.save()
     session.export(arguments.out)
     _print_metrics(session)
+    _print_heads(session)
 
 
 def read_text(file: Path) -> str:
@@ -83,6 +89,23 @@ def _advance(session: Session) -> None:
 def _print_metrics(session: Session) -> None:
     metrics = "  ".join(f"{name} {value:.4f}" for name, value in session.measure().items())
     print(f"step {session.step:>6,}  held out: {metrics}", flush=True)
+
+
+def _print_heads(session: Session) -> None:
+    """What every head does with the probe text, and how well the best one looks at the words that it writes."""
+    _, sites = session.probe()
+    for site in sites:
+        print(f"{site.map.site}  {', '.join(label.name for label in site.labels)}")
+    assignment, model = session.assignment, session.model
+    if isinstance(assignment, DrawnPairsAssignment) and isinstance(model, EncoderDecoder):
+        told = [pair for pair in assignment.held_out if pair.origins][:ALIGNED]
+        encode = assignment.tokenizer.encode
+        samples = [(encode(pair.source), encode(pair.target), pair.origins) for pair in told]
+        model.eval()
+        if samples:
+            best = max(score_alignment(model, samples), key=lambda one: one.score)
+            on = "of its weight is on the words that it turns into digits"
+            print(f"{best.site}, head {best.head + 1}: {best.score:.2f} {on}")
 
 
 def _setting(text: str) -> tuple[str, Any]:

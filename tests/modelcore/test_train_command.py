@@ -30,6 +30,16 @@ def test_command_trains_prints_and_leaves_a_model(tmp_path: Path, capsys: pytest
     assert open_any(tmp_path).config.width == 32
 
 
+def test_command_says_what_each_head_does_and_how_dates_are_aligned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path, task="dates", heads=4) == 0
+    heads, aligned = capsys.readouterr().out.splitlines()[-2:]
+    site, _, labels = heads.partition("  ")
+    assert site == "decoder.cross.0" and len(labels.split(", ")) == 4
+    assert "decoder.cross.0, head " in aligned and "on the words that it turns into digits" in aligned
+
+
 def test_command_that_was_cut_off_goes_on_and_ends_with_the_same_weights(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

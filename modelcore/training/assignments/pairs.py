@@ -51,6 +51,7 @@ class PairAssignment:
             end_token=1,
             pad_token=0,
         )
+        self.held_out = held_out
         self._held_out = pair_batch(held_out, tokenizer, self.config)
         ids = tokenizer.encode(held_out[0].target).ids
         # With the target that is right: what the model writes itself changes as it learns.
