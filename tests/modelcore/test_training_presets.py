@@ -19,6 +19,7 @@ def test_every_task_has_a_preset_that_is_a_plan(assignment: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("assignment", ["copy", "reverse"])
 def test_preset_learns_unseen_lines_to_ninety_nine_of_a_hundred(assignment: Any, tmp_path: Path) -> None:
     session = Session(TrainingPlan.from_json(preset(assignment)), tmp_path)
