@@ -122,10 +122,11 @@ class Tokenizer:
 
     def _offsets(self, encoded: tokenizers.Encoding) -> list[tuple[int, int]]:
         """The library lets the space that a model puts before a text stand on the first character."""
-        offsets = encoded.offsets
+        # Each is a copy of the whole list, made when it is asked for.
+        offsets, tokens = encoded.offsets, encoded.tokens
         for place in range(len(offsets) - 1):
             (start, end), (following, _) = offsets[place : place + 2]
-            if self._spells_spaces and encoded.tokens[place] == SPACE and start == following < end:
+            if self._spells_spaces and tokens[place] == SPACE and start == following < end:
                 offsets[place] = (start, start)
         return offsets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, get_args
 
 import pytest
@@ -46,6 +47,14 @@ def test_pieces_within_words_are_marked_and_joined_again() -> None:
 @pytest.mark.parametrize("kind", ["characters", "wordpiece", "unigram"])
 def test_character_that_was_never_seen_is_unknown(kind: Any) -> None:
     assert 2 in learn_tokenizer(kind, [TEXT], 300, SPECIALS).encode("the ß").ids
+
+
+def test_long_text_is_cut_in_time_that_grows_with_it() -> None:
+    """20,000 characters took nine seconds: every token copied the list of all of them."""
+    tokenizer = learn_tokenizer("unigram", [TEXT], 300, SPECIALS)
+    began = time.process_time()
+    tokenizer.encode(TEXT * 40)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("kind", KINDS)
