@@ -112,7 +112,7 @@ class TrainingsAnswer(Schema):
 
 
 class PresetsAnswer(Schema):
-    """For each task a plan by which it is learned; a text of yours is still to be given."""
+    """For each task a plan to start from; a text of yours is still to be given."""
 
     presets: list[PlanRequest]
 
@@ -150,7 +150,9 @@ def listed(request: HttpRequest) -> dict[str, Any]:
     return {"trainings": [_answer(run, trainers) for run in runs]}
 
 
-@router.get("/trainings/presets", response={200: PresetsAnswer, **REFUSALS}, summary="A plan that learns each task")
+@router.get(
+    "/trainings/presets", response={200: PresetsAnswer, **REFUSALS}, summary="A plan to start from for each task"
+)
 def presets(request: HttpRequest) -> dict[str, Any]:
     told = json.loads(settings.PLAN_PRESETS.read_text(encoding="utf-8"))
     return {"presets": [{"assignment": assignment, **plan} for assignment, plan in told.items()]}
