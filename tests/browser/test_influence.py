@@ -75,11 +75,11 @@ def choose(page: Page, reading: str) -> None:
 
 def number_at(page: Page, col: int) -> tuple[float, str]:
     """What the map says at the kept row, walked to with the keys: the number, and what it is called."""
-    page.locator(".map-place > .map-body").focus()
+    page.locator(".map-body").focus()
     for _ in range(col):
         page.keyboard.press("ArrowRight")
     spoken = page.locator("body > [aria-live=polite]").inner_text()
-    page.locator(".map-place > .map-body").blur()
+    page.locator(".map-body").blur()
     number, _, name = spoken.split(": ")[-1].partition(" ")
     return float(number.replace("−", "-")), name
 

@@ -70,7 +70,7 @@ export function layOutPage(app: HTMLElement): Places {
   const mapHead = element("header", { class: "map-head" });
   const mapLine = element("p", { class: "map-line" });
   const map = element("div", {
-    class: "map-body",
+    class: "map-surface map-body",
     tabindex: 0,
     role: "application",
     "aria-label": say(

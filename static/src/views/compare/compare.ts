@@ -128,7 +128,7 @@ function mapPlace(name: PlotName, title: string, label: string) {
   const words = element("h3", { class: "compare-title" }, title);
   const heading = element("header", { class: "compare-map-head" }, words);
   const plot = element("div", {
-    class: "compare-plot map-body",
+    class: "map-surface compare-plot",
     tabindex: 0,
     role: "application",
     "aria-label": `${label}: ${say("arrow keys move the crosshair, plus and minus zoom, 0 shows all, Enter keeps the pair")}`,
