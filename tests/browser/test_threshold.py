@@ -112,6 +112,15 @@ def test_hover_says_of_each_weight_whether_it_is_among_the_strongest_of_its_row(
         assert found[:2] == (r, c) and found[2].endswith(f", {word} the threshold"), found
 
 
+def steady(page: Page) -> int:
+    """How many colours the map has once all that belongs to it has come, its totals too."""
+    before, now = -1, drawn(page, ".map-body")
+    while now != before:
+        page.wait_for_timeout(500)
+        before, now = now, drawn(page, ".map-body")
+    return now
+
+
 def pointed(page: Page, x: float, y: float) -> tuple[int, int, str]:
     """Row and column under the pointer, and what is said of the weight."""
     page.mouse.move(x, y)
@@ -126,7 +135,7 @@ def test_threshold_changes_the_picture_and_sends_no_tile_to_the_graphics_card_ag
     open_map(page, told, CLOSE)
     expect(page.get_by_text("exact", exact=True)).to_be_visible()
     page.mouse.move(2, 2)
-    colours, tiles = drawn(page, ".map-body"), page.evaluate("uploads.tiles")
+    colours, tiles = steady(page), page.evaluate("uploads.tiles")
     choose(page, "strongest 50 %")
     expect(page.locator(".map-note")).to_be_empty()
     page.wait_for_function("() => uploads.floors > 0")
@@ -143,7 +152,7 @@ def test_threshold_acts_without_webgl_too(page: Page, told: dict) -> None:
     open_map(page, told, CLOSE)
     expect(page.get_by_text("exact", exact=True)).to_be_visible()
     page.mouse.move(2, 2)
-    colours = drawn(page, ".map-body")
+    colours = steady(page)
     choose(page, "strongest 50 %")
     expect(page.locator(".map-note")).to_be_empty()
     assert drawn(page, ".map-body") < colours
@@ -155,7 +164,7 @@ def test_map_stays_while_its_threshold_is_on_its_way_and_says_so(page: Page, tol
     open_map(page, told, CLOSE)
     expect(page.get_by_text("exact", exact=True)).to_be_visible()
     page.mouse.move(2, 2)
-    colours = drawn(page, ".map-body")
+    colours = steady(page)
     choose(page, "strongest 80 %")
     expect(page.locator(".map-note")).to_have_text(re.compile("is being worked out"))
     assert drawn(page, ".map-body") == colours
