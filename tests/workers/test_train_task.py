@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from modelcore.opening import open_any
+from modelcore.training.plan import TrainingPlan
 from modelcore.training.session import Session
 from workers.protocol import archive, frame, keys, trainings
 from workers.protocol.events import Snapshot
@@ -64,6 +65,7 @@ def test_training_tells_its_curve_its_heads_and_what_it_made(process: Process, t
     folder = trainings.model_folder(tmp_path, "r")
     assert open_any(folder).load(device="cpu") is not None
     assert json.loads((folder / trainings.MANIFEST).read_text())["heads"] == 2
+    assert not trainings.progress_folder(tmp_path, "r").exists(), "nothing is left of what only going on needs"
 
 
 def test_worker_that_was_killed_is_followed_by_one_with_the_same_curve(
@@ -86,6 +88,20 @@ def test_worker_that_was_killed_is_followed_by_one_with_the_same_curve(
     frames = told(tmp_path)
     assert [event.step for event in of(frames, "training")] == [0, 8]
     assert losses(frames) == losses(told(tmp_path, "whole"))
+
+
+def test_rate_that_was_changed_while_it_paused_is_kept_for_the_next_worker(
+    process: Process, broker: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint of that step stood already, with the rate before."""
+    orders = ({"action": "checkpoint"}, {"action": "learning_rate", "factor": 0.5}, {"action": "pause"})
+    for order in orders:
+        broker.rpush(keys.orders("r"), json.dumps(order))
+    monkeypatch.setattr("workers.tasks.train.time.sleep", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run_train(JOB, process)
+    kept = Session(TrainingPlan.from_json(PLAN), trainings.progress_folder(tmp_path, "r"))
+    assert kept.rate_factor == 0.5
 
 
 def test_run_that_is_stopped_says_nothing_more(process: Process, broker: redis.Redis, tmp_path: Path) -> None:

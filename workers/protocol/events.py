@@ -402,7 +402,7 @@ class Steered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(Event):
-    """The model is done, or its training was ended early: its weights lie in the trained models' folder."""
+    """The model is done: its weights lie in the trained models' folder."""
 
     type = "trained"
     step: int

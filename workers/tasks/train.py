@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -65,7 +66,8 @@ class _Course:
         self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run))
         self._untold = Untold()
         self._metrics: dict[str, float] = {}
-        self._saved = self._session.step
+        # The step of the checkpoint that says all; None where something was changed since.
+        self._saved: int | None = self._session.step or None
 
     def run(self) -> None:
         session, plan = self._session, self._session.plan
@@ -96,6 +98,8 @@ class _Course:
         self._export()
         timings = {"queued_s": queued_s, "train_s": time.perf_counter() - self._began}
         self._feed.publish(Finished(implementation=self._process.implementation, timings=timings))
+        # Nothing goes on from here: the weights lie with the model, and three times their size is free again.
+        shutil.rmtree(trainings.progress_folder(celery_app.DATA, self._job.run), ignore_errors=True)
 
     def _tell(self) -> None:
         """The curve since last time, as an increment."""
@@ -124,12 +128,12 @@ class _Course:
         self._feed.publish(*encoding.snapshot(self._session.step, sites))
 
     def _save(self) -> None:
-        if self._saved == self._session.step and self._saved:
+        if self._saved == self._session.step:
             return
         self._tell()
         self._session.save()
         self._saved = self._session.step
-        self._feed.publish(Saved(step=self._saved))
+        self._feed.publish(Saved(step=self._session.step))
 
     def _export(self) -> None:
         folder = trainings.model_folder(celery_app.DATA, self._job.run)
@@ -155,6 +159,7 @@ class _Course:
                     self._save()
                 case {"action": "learning_rate", "factor": float() | int() as factor}:
                     self._session.rate_factor = float(factor)
+                    self._saved = None
             if order:
                 session = self._session
                 self._feed.publish(Steered(action=order["action"], step=session.step, rate_factor=session.rate_factor))

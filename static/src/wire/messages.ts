@@ -369,7 +369,7 @@ export interface Steered {
   readonly rate_factor: number;
 }
 
-/** The model is done, or its training was ended early: its weights lie in the trained models' folder. */
+/** The model is done: its weights lie in the trained models' folder. */
 export interface Trained {
   readonly type: "trained";
   readonly seq: number;
