@@ -1,5 +1,6 @@
 /** The training page: at /train a plan is put together, at /trainings/ID it is watched while it is learned. */
 import "../css/index.css";
+import "../css/curves.css";
 import "../css/plan.css";
 import "../css/training.css";
 import { element } from "../dom/element";
