@@ -9,7 +9,7 @@ from kernels import cpu, reference
 from kernels.dispatch.choice import Implementation, Operation, implementation_of
 from kernels.dispatch.maps import map_pool
 from kernels.spec import Attended, AttentionSpec, Pooled
-from kernels.spec.attention import LEARNED
+from kernels.spec.attention import learns
 from kernels.spec.checks import check_cell, check_queries_and_keys, check_values
 
 # B batch, H query heads, G key/value heads (H a multiple of G), Q queries, K keys, D head width
@@ -38,10 +38,10 @@ def attend(
     """
     check_queries_and_keys(q_BHQD, k_BGKD, spec)
     check_values(k_BGKD, v_BGKD)
-    learns = _learns(q_BHQD, k_BGKD, v_BGKD, *(getattr(spec, name) for name in LEARNED))
-    operation: Operation = "attend with gradients" if learns else "attend"
+    is_learned = learns(q_BHQD, k_BGKD, v_BGKD, spec)
+    operation: Operation = "attend with gradients" if is_learned else "attend"
     if rows:
-        operation = "attend with gradients and rows" if learns else "attend with rows"
+        operation = "attend with gradients and rows" if is_learned else "attend with rows"
     width = max(q_BHQD.shape[3], v_BGKD.shape[3])
     name = implementation_of(implementation, operation, q_BHQD.device, spec, width)
     entropy = maximum = None
@@ -51,10 +51,10 @@ def attend(
         from kernels import gpu  # imports Triton, which only CUDA machines need
 
         with torch.cuda.device_of(q_BHQD):
-            if rows and not learns:
+            if rows and not is_learned:
                 out, lse, entropy, maximum = gpu.flash_forward.attend(q_BHQD, k_BGKD, v_BGKD, spec, of_rows=True)
             else:
-                out, lse = gpu.attend(q_BHQD, k_BGKD, v_BGKD, spec, learns=learns)
+                out, lse = gpu.attend(q_BHQD, k_BGKD, v_BGKD, spec, learns=is_learned)
     else:
         reader = cpu.Rows(q_BHQD, k_BGKD.shape[1]) if rows else None
         out, lse = cpu.attend(q_BHQD, k_BGKD, v_BGKD, spec, reader)
@@ -110,7 +110,3 @@ def decode(
 
 def _gated(out_BHQD: Tensor, spec: AttentionSpec) -> Tensor:
     return out_BHQD if spec.head_gate is None else out_BHQD * spec.head_gate.to(out_BHQD.dtype)[:, None, None]
-
-
-def _learns(*tensors: Tensor | None) -> bool:
-    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)

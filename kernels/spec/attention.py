@@ -189,6 +189,14 @@ _POSITIONAL = {
 LEARNED = ("t5_bias", "sinks", "relative_keys", "additive")
 
 
+def learns(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, spec: AttentionSpec) -> bool:
+    """Whether a gradient is wanted of anything that makes scores or values."""
+    if not torch.is_grad_enabled():
+        return False
+    operands = (q_BHQD, k_BGKD, v_BGKD, *(getattr(spec, name) for name in LEARNED))
+    return any(x is not None and x.requires_grad for x in operands)
+
+
 class Attended(NamedTuple):
     """out_BHQD, the log-sum-exp lse_BHQ in nats, and the implementation that computed them.
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -122,7 +123,7 @@ class Attention(nn.Module):
             x_BNI = x_BNI.clamp(-self.config.clip_qkv, self.config.clip_qkv)
         if norm and self.config.qk_norm == "projection":
             x_BNI = getattr(self, norm)(x_BNI)
-        x_BNHD = x_BNI.unflatten(-1, (-1, self.head_width))
+        x_BNHD = x_BNI.view(*x_BNI.shape[:-1], -1, self.head_width)
         if norm and self.config.qk_norm == "head":
             x_BNHD = getattr(self, norm)(x_BNHD)
         return x_BNHD.transpose(1, 2)
@@ -154,13 +155,18 @@ class Attention(nn.Module):
                 fields["key_lengths"] = context.memory_lengths_B
         else:
             fields |= self._positions(t5_bias) | self._padding(context, first_key) | self._pattern(k_BGKD)
-        spec = AttentionSpec(**fields)
+        # One and the same for every token that is written, where nothing else is to be said.
+        spec = AttentionSpec(**fields) if len(fields) > 2 else self._plain_spec
         edit = None if context.edits is None else context.edits.get(self.site)
         if edit is not None:
             keys = range(first_key, first_key + k_BGKD.shape[2])
             queries = range(context.read, context.read + q_BHQD.shape[2])
             spec = edit.applied(spec, self.heads, queries, keys, q_BHQD.device)
         return spec
+
+    @cached_property
+    def _plain_spec(self) -> AttentionSpec:
+        return AttentionSpec(scale=self.scale, causal=self.causal)
 
     def _positions(self, t5_bias: Tensor | None) -> dict[str, Any]:
         if self.alibi_slopes_H is not None:

@@ -26,10 +26,11 @@ class KeyValues:
         if self.window is None:
             self._make_room(k_BGND, v_BGND)
             assert self._k is not None and self._v is not None
-            end = self.count + k_BGND.shape[2]
-            self._k[:, :, self.count : end], self._v[:, :, self.count : end] = k_BGND, v_BGND
-            self.count = end
-            return self._k[:, :, :end], self._v[:, :, :end]
+            new = k_BGND.shape[2]
+            self._k.narrow(2, self.count, new).copy_(k_BGND)
+            self._v.narrow(2, self.count, new).copy_(v_BGND)
+            self.count += new
+            return self._k.narrow(2, 0, self.count), self._v.narrow(2, 0, self.count)
         if self._k is not None and self._v is not None:
             k_BGND, v_BGND = torch.cat([self._k, k_BGND], dim=2), torch.cat([self._v, v_BGND], dim=2)
         # A later query's window holds itself and window - 1 keys before it.

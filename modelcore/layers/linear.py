@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from kernels.cpu.matmul import matmul_backend, onednn_linear, onednn_pack
 from modelcore.config import Activation
 from modelcore.layers.activation import ACTIVATIONS, activate_
+from modelcore.layers.row_product import RowProduct, lies_by_input
 
 # Below this many weights torch's shorter way to its product wins over oneDNN's faster product.
 FEW_WEIGHTS = 1 << 17
@@ -34,13 +35,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Ac
     Differentiable. Where a gradient is wanted, or tensors are not float32 on the CPU, torch's own product is taken.
     """
     if _is_one_row(x, weight, bias):
-        y = _one_row(x, weight, bias)
+        y = RowProduct(weight, bias)(x)
     elif _is_for_onednn(x, weight, bias):
         y = onednn_linear(x, weight, bias)
     else:
         y = F.linear(x, weight.to_dense() if weight.is_mkldnn else weight, bias)
-    if activation is None:
-        return y
+    return y if activation is None else _activated(y, activation)
+
+
+def _activated(y: Tensor, activation: Activation) -> Tensor:
     # oneDNN would apply some of them itself, but takes longer for it than torch does in place.
     return ACTIVATIONS[activation](y) if y.requires_grad else activate_(activation, y)
 
@@ -60,27 +63,6 @@ def _is_one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     if x.numel() != x.shape[-1] or weight.is_mkldnn or not lies_by_input(weight):
         return False
     return x.device.type == "cpu" and not (torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight)))
-
-
-def lies_by_input(weight: Tensor) -> bool:
-    """Whether all outputs of an input lie side by side; another layer's may lie between one input's and the next's."""
-    return weight.stride(0) == 1 and weight.stride(1) >= weight.shape[0]
-
-
-def _one_row(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Each thread takes a run of inputs, which is a run of memory, and all outputs; the parts are added.
-
-    MKL's own product of one row with a matrix runs on one thread, and oneDNN's waits for its slowest.
-    """
-    outputs, inputs = weight.shape
-    parts = next(n for n in range(torch.get_num_threads(), 0, -1) if inputs % n == 0)
-    y_P1O = torch.bmm(x.reshape(parts, 1, -1), weight.t().view(parts, -1, outputs))
-    y, *others = y_P1O.unbind()
-    if bias is not None:
-        y = y + bias
-    for other in others:
-        y += other
-    return y.view(*x.shape[:-1], outputs)
 
 
 def _gains(weight: Tensor, rows: int) -> bool:
@@ -103,6 +85,7 @@ class Linear(nn.Linear):
     """
 
     writes = False
+    row: RowProduct | None = None
 
     def reset_parameters(self) -> None:
         # Random numbers without memory cost a loaded model's frame more time than all the rest of it.
@@ -110,6 +93,9 @@ class Linear(nn.Linear):
             super().reset_parameters()
 
     def forward(self, x: Tensor, activation: Activation | None = None) -> Tensor:
+        if self.row is not None and x.numel() == self.in_features and self.row.serves(self.weight, self.bias):
+            y = self.row(x)
+            return y if activation is None else _activated(y, activation)
         if not self.writes and not self.weight.is_mkldnn and self._is_worth_packing(x):
             self.pack()
         return linear(x, self.weight, self.bias, activation)

@@ -25,9 +25,8 @@ class LayerNorm(nn.LayerNorm):
             nn.init.zeros_(self.weight)
 
     def forward(self, x_NW: Tensor) -> Tensor:
-        if not self.unit_offset:
-            return super().forward(x_NW)
-        return F.layer_norm(x_NW, self.normalized_shape, 1.0 + self.weight, self.bias, self.eps)
+        weight = 1.0 + self.weight if self.unit_offset else self.weight
+        return torch.layer_norm(x_NW, self.normalized_shape, weight, self.bias, self.eps)
 
 
 class RMSNorm(nn.Module):

@@ -7,7 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from modelcore.layers.linear import FEW_WEIGHTS, Linear, lies_by_input, linear
+from modelcore.layers.linear import FEW_WEIGHTS, Linear, linear
+from modelcore.layers.row_product import RowProduct, lies_by_input
 
 
 class Joined:
@@ -19,14 +20,18 @@ class Joined:
     def __init__(self, *layers: Linear) -> None:
         self.layers = layers
         self.outputs = [layer.out_features for layer in layers]
+        self._width = layers[0].in_features
         self._weight: Tensor | None = None
         self._bias: Tensor | None = None
+        self._row: RowProduct | None = None
         self._places: list[int] = []
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
         """What each layer makes of x."""
         if self._weight is None or not self._are_laid() or self._learns():
             return tuple(layer(x) for layer in self.layers)
+        if self._row is not None and x.numel() == self._width:
+            return torch.split_with_sizes(self._row(x), self.outputs, -1)
         return linear(x, self._weight, self._bias).split(self.outputs, -1)
 
     def lay(self) -> None:
@@ -34,7 +39,7 @@ class Joined:
         weights = [layer.weight for layer in self.layers]
         if not all(_is_layable(weight) for weight in weights) or sum(w.numel() for w in weights) < FEW_WEIGHTS:
             return
-        if self._are_laid():
+        if self._weight is not None and self._are_laid():
             return
         by_input = torch.cat([weight.to_dense().t() if weight.is_mkldnn else weight.t() for weight in weights], 1)
         self._weight = by_input.t()
@@ -46,14 +51,16 @@ class Joined:
         if self._bias is not None:
             for layer, bias in zip(self.layers, self._bias.split(self.outputs), strict=True):
                 layer.bias = nn.Parameter(bias, requires_grad=layer.bias.requires_grad)
+        self._row = RowProduct(self._weight, self._bias)
         self._places = [layer.weight.data_ptr() for layer in self.layers]
 
     def _are_laid(self) -> bool:
         """Whether the layers' weights are still these: loading, another device or dtype give them others."""
-        return bool(self._places) and all(
-            not layer.weight.is_mkldnn and layer.weight.data_ptr() == place
-            for layer, place in zip(self.layers, self._places, strict=True)
-        )
+        for layer, place in zip(self.layers, self._places, strict=True):
+            weight = layer.weight
+            if weight.is_mkldnn or weight.data_ptr() != place:
+                return False
+        return True
 
     def _learns(self) -> bool:
         return torch.is_grad_enabled() and any(layer.weight.requires_grad for layer in self.layers)
@@ -83,4 +90,6 @@ def lay_by_input(model: nn.Module) -> None:
         if weight.is_mkldnn:
             weight = nn.Parameter(weight.to_dense(), requires_grad=False)
         if weight.numel() >= FEW_WEIGHTS and not lies_by_input(weight):
-            module.weight = nn.Parameter(weight.t().contiguous().t(), requires_grad=weight.requires_grad)
+            weight = module.weight = nn.Parameter(weight.t().contiguous().t(), requires_grad=weight.requires_grad)
+        if isinstance(module, Linear) and lies_by_input(weight):
+            module.row = RowProduct(weight, module.bias)
