@@ -36,6 +36,9 @@ export interface QueuePlace {
 
 const ASK_AGAIN_MS = 2_000;
 
+/** So long what was shown stays after a press of Enter, lest the page goes blank between two answers. */
+const GRACE_MS = 250;
+
 export type { BranchRecord, BranchTree, Choices, Example, Model } from "../wire/http";
 export type { Connection } from "../wire/socket";
 
@@ -90,7 +93,7 @@ export class Explorer {
   lastEventMs = 0;
 
   #socket: RunSocket | null = null;
-  readonly #pace = new Pace(() => this.#show());
+  readonly #pace: Pace;
   readonly #address: ViewAddress;
   readonly #featuredRun: string | null;
 
@@ -99,6 +102,7 @@ export class Explorer {
     featuredRun: string | null,
   ) {
     this.#address = openView(window);
+    this.#pace = new Pace(() => this.#show(), window);
     this.view = this.#address.view;
     this.player = new Player(this.view);
     this.player.shown.subscribe(() => this.#show());
@@ -209,7 +213,9 @@ export class Explorer {
       const { kind, model, text = null, target = null, text_pair = null, picture = null } = order;
       const view = { ...this.view.value, ...ELSEWHERE, site, head };
       this.#address.enter(created.page, view);
-      this.#follow({ id: created.id, kind, model, text, target, text_pair, picture }, created.socket);
+      this.#expect({ id: created.id, kind, model, text, target, text_pair, picture });
+      this.#pace.within(GRACE_MS);
+      this.#follow(created.socket);
       return true;
     } catch (error) {
       this.#explain(error);
@@ -287,7 +293,7 @@ export class Explorer {
 
   /** Ends the run that waits or runs now. What it found stays. */
   async stop(): Promise<void> {
-    const { id } = this.run.value;
+    const { id } = this.told.value;
     try {
       if (id) await cancelRun(id);
     } catch (error) {
@@ -299,7 +305,7 @@ export class Explorer {
   /** Asks for the place in the queue until the run starts, or another one is shown. */
   async #watchQueue(id: string): Promise<void> {
     this.queue.set(null);
-    const isWaiting = () => this.run.value.id === id && this.run.value.phase === "queued";
+    const isWaiting = () => this.told.value.id === id && this.told.value.phase === "queued";
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
       if (!isWaiting()) return;
@@ -315,7 +321,7 @@ export class Explorer {
 
   #openAddress(): void {
     const id = /^\/runs\/([^/]+)\/?$/.exec(this.window.location.pathname)?.[1] ?? this.#featuredRun;
-    if (id === this.run.value.id) return;
+    if (id === this.told.value.id) return;
     this.problem.set(null);
     if (id) void this.#open(decodeURIComponent(id));
     else {
@@ -325,11 +331,12 @@ export class Explorer {
   }
 
   async #open(id: string): Promise<void> {
-    const request = { id, kind: "trace", model: null, text: null, target: null, text_pair: null } as const;
-    this.#follow(request, `/ws/runs/${encodeURIComponent(id)}`);
+    this.#expect({ id, kind: "trace", model: null, text: null, target: null, text_pair: null });
+    this.#pace.now();
+    this.#follow(`/ws/runs/${encodeURIComponent(id)}`);
     try {
       const { kind, model, text, target, text_pair, picture = null, error, generate } = await readRun(id);
-      if (this.run.value.id !== id) return;
+      if (this.told.value.id !== id) return;
       this.#tell({ ...this.told.value, kind, model, text, target, text_pair, picture });
       // A run that failed before a worker had it sends no frames.
       if (error) this.#tell({ ...this.told.value, phase: "failed", failure: error });
@@ -342,14 +349,20 @@ export class Explorer {
     }
   }
 
-  #follow(request: RunRequest, socketPath: string): void {
-    this.#socket?.close();
+  #expect(request: RunRequest): void {
+    this.told.set(queuedRun(request));
     this.player.open();
-    this.#tell(queuedRun(request));
-    if (request.kind === "generate") void this.#readTree();
+    this.player.follow(this.told.value);
+  }
+
+  /** Listens to the run that is told of now. */
+  #follow(socketPath: string): void {
+    this.#socket?.close();
+    const { id, kind } = this.told.value;
+    if (kind === "generate") void this.#readTree();
     else this.tree.set(null);
     this.lastEventMs = Date.now();
-    if (request.id) void this.#watchQueue(request.id);
+    if (id) void this.#watchQueue(id);
     const address = new URL(socketPath, this.window.location.href);
     address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({
@@ -363,12 +376,13 @@ export class Explorer {
     });
   }
 
-  /** A token alone changes what is shown when it is played; the first layer is shown at once, and the last. */
+  /** A token alone changes what is shown when it is played; the first layer is shown at once, and the last, and the end. */
   #receive(event: RunEvent): void {
     this.#learn(fold(this.told.value, event));
     if (event.type === "step") return;
     const { sites } = this.told.value;
-    if (event.type !== "site" || sites.size === 1 || sites.size === this.#sitesOfRun()) this.#pace.now();
+    const isAwaited = event.type === "site" && (sites.size === 1 || sites.size === this.#sitesOfRun());
+    if (isAwaited || ENDINGS.has(event.type)) this.#pace.now();
     else this.#pace.soon();
   }
 
@@ -406,7 +420,7 @@ export class Explorer {
   #chooseModelOfRun(): void {
     const models = this.models.value;
     if (!models) return;
-    const ofRun = models.find(({ id }) => id === this.run.value.model);
+    const ofRun = models.find(({ id }) => id === this.told.value.model);
     this.model.update((current) => ofRun ?? current ?? models[0] ?? null);
   }
 

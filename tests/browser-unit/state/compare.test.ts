@@ -30,7 +30,7 @@ function open(search = "") {
     pushState: (_: unknown, __: string, to: string) => (location.href = new URL(to, location).href),
     replaceState() {},
   };
-  const window = { addEventListener() {}, history, location } as unknown as Window;
+  const window = { addEventListener() {}, requestAnimationFrame() {}, history, location } as unknown as Window;
   const explorer = new Explorer(window, null);
   const comparison = new Comparison(explorer, window);
   return { explorer, comparison, location };

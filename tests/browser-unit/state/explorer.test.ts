@@ -4,7 +4,7 @@ import { Explorer } from "../../../static/src/state/explorer";
 test("choices change with the head and the scale, not while a map is moved", () => {
   const history = { pushState() {}, replaceState() {} };
   const location = new URL("http://host/");
-  const explorer = new Explorer({ addEventListener() {}, history, location } as unknown as Window, null);
+  const explorer = new Explorer({ addEventListener() {}, requestAnimationFrame() {}, history, location } as unknown as Window, null);
   const changed = vi.fn();
   explorer.choices.subscribe(changed);
   explorer.view.update((view) => ({ ...view, frame: { row: 3, col: 4, cell_px: 20 } }));
