@@ -10,8 +10,8 @@ import type { Ramp } from "../../gl/ramp";
 import { openSurface } from "../../gl/surface";
 import { type AxisLabels, axisLabels, drawAxes, guttersFor } from "../../plot/axes";
 import { drawCrosshair, drawNumbers } from "../../plot/crosshair";
-import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "../../plot/geometry";
-import { listenToGestures } from "../../plot/gestures";
+import { areaInSight, placePlot } from "../../plot/geometry";
+import { handleMap, type Place, type Placed } from "../../plot/handling";
 import { pictureOf } from "../../plot/picture";
 import { readWeight } from "../../plot/reading";
 import type { Comparison, PairOfPlaces, Side } from "../../state/compare";
@@ -20,7 +20,6 @@ import { frameThrough } from "../../state/partners";
 import { sequencesOf, type Site } from "../../state/run";
 import { type Store, watch } from "../../state/store";
 import type { Frame } from "../../state/view";
-import type { MapSize } from "../../tiles/cover";
 import type { HeadMap } from "../../tiles/rectangles";
 import { isSink, topsOf } from "../../tiles/tops";
 import { differencePicture, drawDifferences } from "./difference";
@@ -28,18 +27,14 @@ import { drawAlone } from "./alone";
 import type { Readings } from "./readings";
 import { wordsOf } from "./words";
 
-interface Shown {
+interface Shown extends Placed {
   site: Site;
   map: HeadMap;
-  size: MapSize;
   labels: AxisLabels;
-  gutters: Gutters;
-  plot: Plot;
 }
 
 export type PlotName = Side | "difference";
 
-const KEY_ZOOM = 1.4;
 /** No threshold. */
 const ALL = 1;
 
@@ -145,7 +140,7 @@ export function mountComparePlot(
     return comparison.placesOf(site, "a", token.index, key);
   }
 
-  function point(at: { row: number; col: number } | null, event: PointerEvent | null): void {
+  function point(at: Place | null, event: PointerEvent | null): void {
     const places = at && shown ? comparison.placesOf(shown.site, side, at.row, at.col) : null;
     comparison.pointed.set(places);
     if (!places || !shown) return hideTooltip();
@@ -160,29 +155,6 @@ export function mountComparePlot(
     explorer.view.update((view) => ({ ...view, frame: ofFirst }));
   }
 
-  listenToGestures(host, {
-    zoom(factor, x, y) {
-      if (shown) setFrame(zoomAt(shown.plot, factor, x, y, shown.size, box, shown.gutters));
-      shown = arrange();
-    },
-    pan(dx, dy) {
-      if (!shown || shown.plot.cell_px <= fitCell(shown.size, box, shown.gutters) * 1.001) return;
-      setFrame(panBy(shown.plot, dx, dy, shown.size));
-      shown = arrange();
-    },
-    fit: () => setFrame(null),
-    hover(event) {
-      const corner = host.getBoundingClientRect();
-      point(event && shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top), event);
-    },
-    press(event) {
-      const corner = host.getBoundingClientRect();
-      const at = shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top);
-      if (at) point(at, event);
-      if (at) keep();
-    },
-  });
-
   /** Keeps what is pointed at, as far as the first run has it. */
   function keep(): void {
     const places = comparison.pointed.value;
@@ -193,24 +165,20 @@ export function mountComparePlot(
     explorer.lock(isKept ? null : { sequence: rows, index: places.row.a }, places.col.a);
   }
 
-  host.addEventListener("keydown", (event) => {
-    if (!shown) return;
-    const { size, plot, gutters } = shown;
-    const marks = marksNow();
-    const from = { row: marks.row ?? Math.floor(plot.row), col: marks.col ?? Math.floor(plot.col) };
-    const middle = [plot.x + plot.width / 2, plot.y + plot.height / 2] as const;
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (step) {
-      const row = Math.min(size.rows - 1, Math.max(0, from.row + (step[0] ?? 0)));
-      point({ row, col: Math.min(size.cols - 1, Math.max(0, from.col + (step[1] ?? 0))) }, null);
-    } else if (event.key === "+" || event.key === "=") setFrame(zoomAt(plot, KEY_ZOOM, ...middle, size, box, gutters));
-    else if (event.key === "-") setFrame(zoomAt(plot, 1 / KEY_ZOOM, ...middle, size, box, gutters));
-    else if (event.key === "0") setFrame(null);
-    else if (event.key === "Enter") keep();
-    else return;
-    event.preventDefault();
+  handleMap(host, {
+    placed: () => shown && { ...shown, box },
+    move(frame) {
+      setFrame(frame);
+      shown = arrange();
+    },
+    point,
+    marked: marksNow,
+    press(at, event) {
+      point(at, event);
+      keep();
+    },
+    keep,
   });
-  host.addEventListener("blur", () => point(null, null));
 
   watchSize(host, (next) => {
     box = next;

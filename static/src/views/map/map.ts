@@ -15,29 +15,23 @@ import { massOf, readingOf, shownMap } from "../../state/reading";
 import { isUnderWay, sequencesOf, type Site } from "../../state/run";
 import type { MapState } from "../../state/shown";
 import { type Store, watch } from "../../state/store";
-import type { MapSize } from "../../tiles/cover";
 import type { Floors } from "../../tiles/floors";
 import type { HeadMap, Rectangles, Weights } from "../../tiles/rectangles";
 import { isSink, topOfReading, topsOf } from "../../tiles/tops";
 import type { Totals } from "../../tiles/totals";
 import { type AxisLabels, axisLabels, drawAxes, guttersFor } from "../../plot/axes";
 import { drawCrosshair, drawNumbers } from "../../plot/crosshair";
-import { areaInSight, fitCell, type Gutters, panBy, placePlot, type Plot, weightUnder, zoomAt } from "../../plot/geometry";
-import { listenToGestures } from "../../plot/gestures";
+import { areaInSight, placePlot } from "../../plot/geometry";
+import { handleMap, type Place, type Placed } from "../../plot/handling";
 import { pictureOf } from "../../plot/picture";
 import { numberIn, readWeight } from "../../plot/reading";
 import { BAND_PX, barUnder, drawTotals, wordsOf } from "./totals";
 
-interface Shown {
+interface Shown extends Placed {
   site: Site;
   map: HeadMap;
-  size: MapSize;
   labels: AxisLabels;
-  gutters: Gutters;
-  plot: Plot;
 }
-
-const KEY_ZOOM = 1.4;
 
 export function mountMap(
   host: HTMLElement,
@@ -55,7 +49,7 @@ export function mountMap(
   const surface = openSurface(heat, () => draw());
   let box: HostSize = { width: 0, height: 0, ratio: 1 };
   let shown: Shown | null = null;
-  let pointed: { row: number; col: number } | null = null;
+  let pointed: Place | null = null;
 
   const draw = oncePerFrame(() => {
     host.hidden = explorer.view.value.drawing !== "map";
@@ -131,7 +125,7 @@ export function mountMap(
     return key !== null && key < site.keys && token?.sequence === sequencesOf(site).rows ? key : null;
   }
 
-  function point(at: { row: number; col: number } | null, event: PointerEvent | null): void {
+  function point(at: Place | null, event: PointerEvent | null): void {
     pointed = at;
     const rows = shown && sequencesOf(shown.site).rows;
     explorer.hover.set(at && rows ? { sequence: rows, index: at.row } : null);
@@ -154,57 +148,31 @@ export function mountMap(
     if (words.length) showTooltip(event.clientX, event.clientY, ...words);
   }
 
-  const setFrame = (frame: ReturnType<typeof zoomAt>) => explorer.view.update((view) => ({ ...view, frame }));
-
-  listenToGestures(host, {
-    zoom(factor, x, y) {
-      if (shown) setFrame(zoomAt(shown.plot, factor, x, y, shown.size, box, shown.gutters));
-      shown = arrange();
-    },
-    pan(dx, dy) {
-      if (!shown || shown.plot.cell_px <= fitCell(shown.size, box, shown.gutters) * 1.001) return;
-      setFrame(panBy(shown.plot, dx, dy, shown.size));
-      shown = arrange();
-    },
-    fit: () => setFrame(null),
-    hover(event) {
-      const corner = host.getBoundingClientRect();
-      point(event && shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top), event);
-      if (event && !pointed) pointAtBar(event, event.clientX - corner.left, event.clientY - corner.top);
-    },
-    press(event) {
-      const corner = host.getBoundingClientRect();
-      const at = shown && weightUnder(shown.plot, event.clientX - corner.left, event.clientY - corner.top);
-      if (at && event.pointerType === "touch") point(at, null);
-      if (at && shown) toggleLock(shown.site, at.row, at.col);
-    },
-  });
-
-  function toggleLock(site: Site, row: number, col: number): void {
-    const { rows } = sequencesOf(site);
+  function toggleLock({ row, col }: Place): void {
+    if (!shown) return;
+    const { rows } = sequencesOf(shown.site);
     const { token, key } = explorer.view.value;
     const isKept = token?.sequence === rows && token.index === row && key === col;
     explorer.lock(isKept ? null : { sequence: rows, index: row }, col);
   }
 
-  host.addEventListener("keydown", (event) => {
-    if (!shown) return;
-    const { size, plot, site } = shown;
-    const from = pointed ?? { row: activeRow(site) ?? Math.floor(plot.row), col: Math.floor(plot.col) };
-    const middle = [plot.x + plot.width / 2, plot.y + plot.height / 2] as const;
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (step) {
-      const row = Math.min(size.rows - 1, Math.max(0, from.row + (step[0] ?? 0)));
-      point({ row, col: Math.min(size.cols - 1, Math.max(0, from.col + (step[1] ?? 0))) }, null);
-    } else if (event.key === "+" || event.key === "=")
-      setFrame(zoomAt(plot, KEY_ZOOM, ...middle, size, box, shown.gutters));
-    else if (event.key === "-") setFrame(zoomAt(plot, 1 / KEY_ZOOM, ...middle, size, box, shown.gutters));
-    else if (event.key === "0") setFrame(null);
-    else if (event.key === "Enter" && pointed) toggleLock(site, pointed.row, pointed.col);
-    else return;
-    event.preventDefault();
+  handleMap(host, {
+    placed: () => shown && { ...shown, box },
+    move(frame) {
+      explorer.view.update((view) => ({ ...view, frame }));
+      shown = arrange();
+    },
+    point,
+    marked: () => pointed ?? { row: shown && activeRow(shown.site), col: null },
+    press(at, event) {
+      if (event.pointerType === "touch") point(at, null);
+      toggleLock(at);
+    },
+    keep() {
+      if (pointed) toggleLock(pointed);
+    },
+    beside: pointAtBar,
   });
-  host.addEventListener("blur", () => point(null, null));
 
   watchSize(host, (next) => {
     box = next;
