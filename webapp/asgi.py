@@ -133,7 +133,10 @@ application = ProtocolTypeRouter(
             BodyLimit(
                 django_application,
                 settings.BODY_LIMIT_BYTES,
-                {"/api/v1/pictures": settings.PICTURE_LIMIT_BYTES},
+                {
+                    "/api/v1/pictures": settings.PICTURE_LIMIT_BYTES,
+                    "/api/v1/archives": settings.ARCHIVE_LIMIT_BYTES,
+                },
             )
         ),
         "websocket": SameOrigin(URLRouter(socket_urlpatterns)),

@@ -140,6 +140,7 @@ LOGGING = {
 # Limits of what one request may ask for; each is named in the answer that refuses.
 BODY_LIMIT_BYTES = env.int("HEADLIGHT_BODY_LIMIT_BYTES", default=2 << 20)
 PICTURE_LIMIT_BYTES = env.int("HEADLIGHT_PICTURE_LIMIT_BYTES", default=16 << 20)
+ARCHIVE_LIMIT_BYTES = env.int("HEADLIGHT_ARCHIVE_LIMIT_BYTES", default=64 << 20)
 TEXT_LIMIT_CHARACTERS = env.int("HEADLIGHT_TEXT_LIMIT_CHARACTERS", default=400_000)
 MAP_LIMIT_VALUES = env.int("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
 TOTALS_LIMIT_WEIGHTS = env.int("HEADLIGHT_TOTALS_LIMIT_WEIGHTS", default=1 << 26)

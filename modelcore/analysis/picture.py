@@ -1,9 +1,10 @@
 """From a picture to the pixels that a vision model was trained on."""
 
-# C colour channels, Y and X pixels down and across
+# B batch, C colour channels, Y and X pixels down and across
 
 from __future__ import annotations
 
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,16 +69,26 @@ def read_picture(file: Path, image: ImageConfig, checkpoint: Path, name: str | N
     Raises: RequestError if the picture cannot be read; CheckpointError if the preprocessing cannot.
     """
     preprocessing = read_preprocessing(checkpoint, image)
-    picture = _decode(file, "RGB" if image.channels == 3 else "L", name or file.name)
+    picture = decode(file.read_bytes(), "RGB" if image.channels == 3 else "L", name or file.name)
     return preprocess(picture, image, preprocessing)
 
 
 def preprocess(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> PictureRead:
     """A decoded picture, in the colours that the model reads. Raises: RequestError if it is too long for its width."""
-    seen_YXC = np.asarray(_fit(picture, image, preprocessing)).reshape(image.height, image.width, image.channels)
+    seen_YXC = as_seen(picture, image, preprocessing)
+    return PictureRead(image, preprocessing, as_pixels(seen_YXC[None], preprocessing), seen_YXC)
+
+
+def as_seen(picture: Image.Image, image: ImageConfig, preprocessing: Preprocessing) -> np.ndarray[Any, Any]:
+    """Resized and cut, (Y, X, C) uint8. Raises: RequestError if the picture is too long for its width."""
+    return np.asarray(_fit(picture, image, preprocessing)).reshape(image.height, image.width, image.channels)
+
+
+def as_pixels(seen_BYXC: np.ndarray[Any, Any], preprocessing: Preprocessing) -> Tensor:
+    """Normalised, (B, C, Y, X) float32."""
     mean, deviation = (np.array(numbers, np.float32) for numbers in (preprocessing.mean, preprocessing.deviation))
-    pixels_YXC = (seen_YXC.astype(np.float32) * np.float32(preprocessing.rescale) - mean) / deviation
-    return PictureRead(image, preprocessing, torch.from_numpy(pixels_YXC.transpose(2, 0, 1)[None].copy()), seen_YXC)
+    pixels_BYXC = (seen_BYXC.astype(np.float32) * np.float32(preprocessing.rescale) - mean) / deviation
+    return torch.from_numpy(pixels_BYXC.transpose(0, 3, 1, 2).copy())
 
 
 def read_pixels(file: Path) -> Tensor:
@@ -122,18 +133,20 @@ def read_preprocessing(checkpoint: Path, image: ImageConfig) -> Preprocessing:
     return Preprocessing(size, shortest, resample, rescale, mean, deviation)
 
 
-def _decode(file: Path, mode: str, name: str) -> Image.Image:
-    """Upright, as its camera meant it. What is too large, animated or broken is refused before it is decoded."""
+def decode(content: bytes, mode: str, name: str, most_pixels: int = PIXEL_LIMIT) -> Image.Image:
+    """A file's bytes, upright, as its camera meant it. What is too large, animated or broken is refused before it is
+    decoded. Raises: RequestError, which calls it `name`.
+    """
     try:
-        with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as opened:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             # Of many pixels Pillow warns on its own; the limit here is lower.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            _require_modest(opened, file, name)
+            _require_modest(opened, content, name, most_pixels)
             return ImageOps.exif_transpose(opened).convert(mode)
     except RequestError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, which it looks at first
-        message = f"{name} has far more than {PIXEL_LIMIT:,} pixels, which is the most that are read."
+        message = f"{name} has far more than {most_pixels:,} pixels, which is the most that are read."
         raise RequestError("image_too_large", message) from error
     except Exception as error:  # decoders meet whatever bytes somebody made up, and fail in many ways
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
@@ -142,19 +155,19 @@ def _decode(file: Path, mode: str, name: str) -> Image.Image:
         raise RequestError("bad_image", message) from error
 
 
-def _require_modest(opened: Image.Image, file: Path, name: str) -> None:
+def _require_modest(opened: Image.Image, content: bytes, name: str, most_pixels: int) -> None:
     """Reads the header only. Raises: RequestError."""
-    if opened.width * opened.height > PIXEL_LIMIT:
+    if opened.width * opened.height > most_pixels:
         raise RequestError(
             "image_too_large",
-            f"{name} has {opened.width:,} × {opened.height:,} pixels; at most {PIXEL_LIMIT:,} are read. "
+            f"{name} has {opened.width:,} × {opened.height:,} pixels; at most {most_pixels:,} are read. "
             "Make it smaller: the model reads far fewer.",
         )
     # Phones store a second, smaller view within a JPEG, which then counts as MPO: no animation.
     if getattr(opened, "is_animated", False) and opened.format != "MPO":
         raise RequestError("image_moves", f"{name} is animated, and a model reads one picture. Save one frame of it.")
     if opened.format in ("JPEG", "MPO"):
-        passes = file.read_bytes().count(PASS_MARKER)
+        passes = content.count(PASS_MARKER)
         if passes > PASS_LIMIT or passes * opened.width * opened.height > PASSED_PIXEL_LIMIT:
             raise RequestError("bad_image", f"{name} is written in {passes:,} passes, too many. Save it again as PNG.")
 

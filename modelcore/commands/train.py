@@ -11,6 +11,7 @@ from typing import Any
 from modelcore.analysis.alignment import score_alignment
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.training.assignments.pairs import DrawnPairsAssignment
+from modelcore.training.brought import Brought
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
 from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
@@ -18,7 +19,7 @@ from modelcore.training.session import LAST, Session
 PRINT_EVERY = 20
 # Held-out dates on which alignment is scored.
 ALIGNED = 100
-FIELDS = tuple(field.name for field in fields(TrainingPlan) if field.name not in ("assignment", "text"))
+FIELDS = tuple(field.name for field in fields(TrainingPlan) if field.name not in ("assignment", "text", "pictures"))
 
 
 def add_to(command: argparse.ArgumentParser) -> None:
@@ -27,6 +28,10 @@ def add_to(command: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="folder of the checkpoint and, at the end, of the model"
     )
     command.add_argument("--text", type=Path, metavar="FILE", help="what is learned, where the task learns a text")
+    command.add_argument("--pictures", type=Path, metavar="ZIP", help="a folder for each label, which images learns")
+    command.add_argument(
+        "--start", type=Path, metavar="CHECKPOINT", help="fine-tune the model of this folder; its sizes are kept"
+    )
     command.add_argument(
         "--set",
         action="append",
@@ -43,10 +48,11 @@ def add_to(command: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     text = None if arguments.text is None else read_text(arguments.text)
-    plan = TrainingPlan.from_json(preset(arguments.assignment) | {"text": text} | dict(arguments.set))
+    named = {name: None if path is None else str(path) for name, path in _named(arguments).items()}
+    plan = TrainingPlan.from_json(preset(arguments.assignment) | {"text": text} | named | dict(arguments.set))
     if arguments.resume and not (arguments.out / LAST).exists():
         raise FileNotFoundError(None, f"there is no {LAST} to go on from", str(arguments.out))
-    session = Session(plan, arguments.out)
+    session = Session(plan, arguments.out, Brought.as_named(plan))
     print(f"{plan.assignment}: {session.parameters:,} parameters, {plan.steps:,} steps", flush=True)
     if session.step:
         print(f"goes on after step {session.step:,}", flush=True)
@@ -56,6 +62,10 @@ def _run(arguments: argparse.Namespace) -> None:
     session.export(arguments.out)
     _print_metrics(session)
     _print_heads(session)
+
+
+def _named(arguments: argparse.Namespace) -> dict[str, Path | None]:
+    return {"pictures": arguments.pictures, "start": arguments.start}
 
 
 def read_text(file: Path) -> str:

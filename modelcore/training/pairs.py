@@ -28,9 +28,14 @@ class PairBatch(NamedTuple):
 
 
 def pair_batch(examples: list[Example], tokenizer: Tokenizer, config: ModelConfig) -> PairBatch:
-    """Encodes the examples, padded on the right; the tokenizer ends every text with the end token."""
+    """Encodes the examples; the tokenizer ends every text with the end token."""
     sources = [tokenizer.encode(example.source).ids for example in examples]
-    labels = [tokenizer.encode(example.target).ids for example in examples]
+    labels = [tokenizer.target.encode(example.target).ids for example in examples]
+    return batch_of_ids(sources, labels, config)
+
+
+def batch_of_ids(sources: list[list[int]], labels: list[list[int]], config: ModelConfig) -> PairBatch:
+    """Padded on the right; the decoder reads the start token and then what it should have written."""
     assert config.start_token is not None
     targets = [[config.start_token, *ids[:-1]] for ids in labels]
     pad = config.pad_token or 0

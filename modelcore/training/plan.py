@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from modelcore.tokenizer import TokenizerKind
-from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine
+from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine, warmup_linear
 
 AssignmentName = Literal[
     "copy",
@@ -20,15 +20,28 @@ AssignmentName = Literal[
     "numbers",
     "text",
     "masked",
+    "spans",
     "pairs",
+    "catalogs",
+    "digits",
+    "images",
 ]
-ScheduleName = Literal["cosine", "noam", "constant"]
+ScheduleName = Literal["cosine", "noam", "linear", "constant"]
+LanguagesName = Literal["de-en", "en-de", "fr-en", "en-fr"]
 ASSIGNMENTS: tuple[AssignmentName, ...] = get_args(AssignmentName)
 LINES: frozenset[str] = frozenset({"copy", "reverse", "sort", "induction", "brackets", "repeats"})
-PAIRED: frozenset[str] = frozenset({"dates", "numbers", "pairs"})
+PAIRED: frozenset[str] = frozenset({"dates", "numbers", "spans", "pairs", "catalogs"})
 """Those that an encoder-decoder learns; "masked" is an encoder's, the others a decoder's."""
-OF_A_TEXT: frozenset[str] = frozenset({"text", "masked", "pairs"})
-"""Those that learn a text of the user's, cut into tokens as the plan says."""
+OF_PICTURES: frozenset[str] = frozenset({"digits", "images"})
+"""Those that a vision Transformer learns."""
+OF_A_TEXT: frozenset[str] = frozenset({"text", "masked", "spans", "pairs"})
+"""Those that learn a text of the user's."""
+CUT_BY_CHOICE: frozenset[str] = OF_A_TEXT | {"catalogs"}
+"""Those whose text is cut into tokens as the plan says."""
+STARTED: frozenset[str] = CUT_BY_CHOICE | OF_PICTURES | {"dates", "numbers"}
+"""Those that a checkpoint may go on to learn (`modelcore.training.assignments.starting`)."""
+OF_A_START: frozenset[str] = frozenset({"layers", "heads", "width", "vocabulary"})
+"""Fields that are the checkpoint's where a plan starts from one; their values here are not read."""
 TOKENIZERS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
 
@@ -49,7 +62,15 @@ class TrainingPlan:
     clip        the longest that a step's gradient may be, longer ones are shortened to it; 0 leaves all as they are
     average     how many checkpoints' weights, the end's among them, the model is the mean of when it is done
                 (Vaswani et al. 2017, 6.1)
-    tokenizer   of a text of the user's (`modelcore.tokenizer.learning`); the other tasks have their own
+    text        what text, masked, spans and pairs learn; of images a zip of folders is named by `pictures`
+    languages   of catalogs: from which into which
+    start       the checkpoint that it starts from: its weights, its sizes, its tokenizer. On the site a model's id, on
+                the command line its folder, as `tokenizer_from` and `pictures` are; `Brought` says where they lie
+    tokenizer   that is learned first (`modelcore.tokenizer.learning`), where the task has none of its own and
+                `tokenizer_from` names no checkpoint whose tokenizer is taken
+    batch_tokens  where not 0, of paired tasks: a batch is as many pairs of about one length as have so many tokens
+                together, source, target and padding (Vaswani et al. 2017, 5.1)
+    beta1, beta2  of AdamW; without weight decay it is Adam
     warmup      steps of a linear rise of the learning rate; "noam" has the paper's rise and fall, and
                 `learning_rate` is then the factor of it (Vaswani et al. 2017, 5.3)
     every       steps between two looks: held-out metrics, maps of the probe text, a checkpoint
@@ -57,6 +78,9 @@ class TrainingPlan:
 
     assignment: AssignmentName
     text: str | None = None
+    pictures: str | None = None
+    languages: LanguagesName = "de-en"
+    start: str | None = None
     layers: int = 2
     heads: int = 4
     width: int = 64
@@ -64,15 +88,19 @@ class TrainingPlan:
     label_smoothing: float = 0.0
     steps: int = 1000
     batch: int = 32
+    batch_tokens: int = 0
     accumulate: int = 1
     length: int = 32
     learning_rate: float = 2e-3
     schedule: ScheduleName = "cosine"
     warmup: int = 100
     weight_decay: float = 0.01
+    beta1: float = 0.9
+    beta2: float = 0.98
     clip: float = 1.0
     average: int = 1
     tokenizer: TokenizerKind = "bpe"
+    tokenizer_from: str | None = None
     vocabulary: int = 512
     seed: int = 0
     evaluate_every: int = 100
@@ -83,35 +111,53 @@ class TrainingPlan:
         """Raises: PlanError for the first field that does not fit."""
         if self.assignment not in ASSIGNMENTS:
             raise PlanError("assignment", f"There is no task of this name; choose from {', '.join(ASSIGNMENTS)}.")
+        asked = LIMITS_OF_WHOLE.keys() - (OF_A_START if self.start is not None else frozenset())
         for name, (least, most) in LIMITS_OF_WHOLE.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            if name in asked and (not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most):
                 raise PlanError(name, f"{name} is a whole number from {least:,} to {most:,}.", most)
         for name, (low, high) in LIMITS_OF_REAL.items():
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
                 raise PlanError(name, f"{name} is a number from {low:g} to {high:g}.", high)
-        if self.width % self.heads:
+        if self.start is None and self.width % self.heads:
             raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
-        if self.schedule not in get_args(ScheduleName):
-            raise PlanError("schedule", f"schedule is one of {', '.join(get_args(ScheduleName))}.")
-        if self.tokenizer not in TOKENIZERS:
-            raise PlanError("tokenizer", f"tokenizer is one of {', '.join(TOKENIZERS)}.")
-        learns_text = self.assignment in OF_A_TEXT
-        if learns_text != (self.text is not None):
-            raise PlanError(
-                "text", "text, masked and pairs learn a text of yours: give one. The others make their own."
-            )
-        if not learns_text and self.tokenizer != "bpe":
-            raise PlanError("tokenizer", "This task has a tokenizer of its own; text, masked and pairs let you choose.")
-        if learns_text:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise PlanError(name, f"{name} is one of {', '.join(choices)}.")
+        self._refuse_what_the_task_has_no_use_for()
+        if self.assignment in OF_A_TEXT:
             _refuse_no_text(self.text)
+
+    def _refuse_what_the_task_has_no_use_for(self) -> None:
+        if (self.assignment in OF_A_TEXT) != (self.text is not None):
+            raise PlanError(
+                "text", "text, masked, spans and pairs learn a text of yours: give one. The others learn without."
+            )
+        if (self.assignment == "images") != (self.pictures is not None):
+            raise PlanError("pictures", "images learns a zip of yours: give one. The others learn without.")
+        if self.start is not None and self.assignment not in STARTED:
+            raise PlanError(
+                "start", f"{self.assignment} is learned from nothing. Fine-tune on {', '.join(sorted(STARTED))}."
+            )
+        if self.tokenizer_from is not None and self.start is not None:
+            raise PlanError("tokenizer_from", "A model that is fine-tuned keeps its own tokenizer; choose none.")
+        for name in ("tokenizer", "tokenizer_from"):
+            if self.assignment not in CUT_BY_CHOICE and getattr(self, name) not in ("bpe", None):
+                raise PlanError(
+                    name,
+                    f"This task has a tokenizer of its own; {', '.join(sorted(CUT_BY_CHOICE))} let you choose.",
+                )
+        if self.batch_tokens and self.assignment not in PAIRED:
+            raise PlanError("batch_tokens", "Batches are counted in tokens where pairs are learned; set it to 0.")
 
     @property
     def rate(self) -> Schedule:
         match self.schedule:
             case "noam":
                 return noam(self.width, self.warmup, self.learning_rate)
+            case "linear":
+                return warmup_linear(self.learning_rate, self.warmup, self.steps)
             case "constant":
                 return constant(self.learning_rate, self.warmup)
             case _:
@@ -138,12 +184,18 @@ def _refuse_no_text(text: object) -> None:
             raise PlanError("text", f"Line {number:,} holds bytes that are no text; save the file as UTF-8.")
 
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "schedule": get_args(ScheduleName),
+    "tokenizer": TOKENIZERS,
+    "languages": get_args(LanguagesName),
+}
 LIMITS_OF_WHOLE = {
     "layers": (1, 24),
     "heads": (1, 32),
     "width": (16, 1024),
     "steps": (1, 1_000_000),
     "batch": (1, 1024),
+    "batch_tokens": (0, 100_000),
     "accumulate": (1, 64),
     "average": (1, 20),
     "length": (8, 1024),
@@ -159,5 +211,7 @@ LIMITS_OF_REAL = {
     "label_smoothing": (0.0, 0.9),
     "learning_rate": (1e-7, 10.0),
     "weight_decay": (0.0, 1.0),
+    "beta1": (0.0, 0.9999),
+    "beta2": (0.0, 0.99999),
     "clip": (0.0, 1000.0),
 }

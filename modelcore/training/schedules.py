@@ -24,6 +24,11 @@ def warmup_cosine(peak: float, warmup: int, steps: int, floor: float = 0.1) -> S
     return rate
 
 
+def warmup_linear(peak: float, warmup: int, steps: int) -> Schedule:
+    """Linear warm-up, then linearly to nothing after the last step. Source: Devlin et al. 2018, A.2."""
+    return lambda step: peak * min(step / warmup, max(0.0, (steps + 1 - step) / max(1, steps + 1 - warmup)))
+
+
 def noam(width: int, warmup: int = 4000, factor: float = 1.0) -> Schedule:
     """width^-0.5 · min(step^-0.5, step · warmup^-1.5): a linear rise to the peak at `warmup`, then the inverse root.
 

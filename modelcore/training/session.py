@@ -15,13 +15,16 @@ from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
 from modelcore.tokenizer import Tokenizer
-from modelcore.training.assignments import assignment_of
+from modelcore.training.assignments import Given, assignment_of
+from modelcore.training.assignments.pictures import PictureAssignment
+from modelcore.training.assignments.starting import Start, open_start, tokenizer_taken
+from modelcore.training.brought import Brought
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.plan import PlanError, TrainingPlan
 
 LAST = "last.pt"
 # Vaswani et al. 2017, 5.3.
-BETAS, EPSILON = (0.9, 0.98), 1e-9
+EPSILON = 1e-9
 
 
 class DivergedError(ArithmeticError):
@@ -39,16 +42,22 @@ class Session:
     checkpoint does what it would have done.
     """
 
-    def __init__(self, plan: TrainingPlan, folder: Path) -> None:
+    def __init__(self, plan: TrainingPlan, folder: Path, brought: Brought | None = None) -> None:
         """Raises: PlanError where the plan cannot be trained, or is not the one that the folder holds."""
         self.plan, self._folder = plan, folder
-        state = self._stored()
-        tokenizer = Tokenizer.from_json(state["tokenizer"]) if state and state["tokenizer"] else None
-        self.assignment = assignment_of(plan, tokenizer)
+        brought, state = brought or Brought(), self._stored()
+        self._start = open_start(plan, brought.start)
+        tokenizer = _tokenizer(plan, self._start, brought, state)
+        self.assignment = assignment_of(plan, Given(tokenizer=tokenizer, start=self._start, pictures=brought.pictures))
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
+        if self._start and not state:
+            self._start.give_weights(self.model, self.assignment.config)
         optimisation = Optimisation(
-            betas=BETAS, epsilon=EPSILON, weight_decay=plan.weight_decay, gradient_norm=plan.clip or math.inf
+            betas=(plan.beta1, plan.beta2),
+            epsilon=EPSILON,
+            weight_decay=plan.weight_decay,
+            gradient_norm=plan.clip or math.inf,
         )
         self._trainer = Trainer(self.model, self.assignment.loss, self._rate, optimisation)
         self.rate_factor = 1.0
@@ -106,7 +115,7 @@ class Session:
             "optimiser": self._trainer.state(),
             "kept": self._kept,
             # Some kinds are not learned the same a second time.
-            "tokenizer": self.assignment.tokenizer.to_json(),
+            "tokenizer": self.assignment.tokenizer.to_json() if self.assignment.tokenizer else None,
         }
         self._folder.mkdir(parents=True, exist_ok=True)
         with_temporary(self._folder / LAST, lambda path: _write(state, path))
@@ -115,9 +124,14 @@ class Session:
         """The weights in Hugging Face's layout."""
         self.model.eval()
         try:
-            save_checkpoint(folder, self.model, self.assignment.family, self.assignment.tokenizer)
+            own = None if self._start else self.assignment.tokenizer
+            save_checkpoint(folder, self.model, self.assignment.family, own)
         finally:
             self.model.train()
+        if self._start:
+            self._start.copy_tokenizer(folder)
+        if isinstance(self.assignment, PictureAssignment):
+            self.assignment.write_beside(folder)
 
     def _rate(self, step: int) -> float:
         return self.plan.rate(step) * self.rate_factor
@@ -146,6 +160,17 @@ class Session:
         self.model.load_state_dict(state["model"])
         self._trainer.restore(state["optimiser"])
         self.step, self.rate_factor, self._kept = state["step"], state["rate_factor"], state["kept"]
+
+
+def _tokenizer(
+    plan: TrainingPlan, start: Start | None, brought: Brought, state: dict[str, Any] | None
+) -> Tokenizer | None:
+    """That of the checkpoint it starts from, the one that it had before, or the one that it takes; None: its own."""
+    if start is not None:
+        return start.checkpoint.tokenizer
+    if state and state["tokenizer"]:
+        return Tokenizer.from_json(state["tokenizer"])
+    return tokenizer_taken(plan, brought.tokenizer_from)
 
 
 def _refuse_other_plan(plan: dict[str, Any], begun: dict[str, Any]) -> None:

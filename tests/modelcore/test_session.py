@@ -12,18 +12,21 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from modelcore.opening import open_any
 from modelcore.training.assignments.modular import Equations
+from modelcore.training.brought import Brought
 from modelcore.training.plan import ASSIGNMENTS, OF_A_TEXT, TOKENIZERS, PlanError, TrainingPlan
 from modelcore.training.session import LAST, DivergedError, Session
+from tests.modelcore.zips import picture_zip
 
 TEXT = "In the beginning God created the heaven and the earth. " * 60
 PAIRS = "\n".join(f"{left} {right}\t{right} {left}" for left in "abcd" for right in "klmnop")
-TEXTS = {"text": TEXT, "masked": TEXT, "pairs": PAIRS}
+TEXTS = {"text": TEXT, "masked": TEXT, "spans": TEXT, "pairs": PAIRS}
 
 
 def plan(assignment: Any = "copy", **more: Any) -> TrainingPlan:
     text = TEXTS.get(assignment)
+    pictures = "pictures.zip" if assignment == "images" else None
     small = {"layers": 1, "heads": 2, "width": 32, "batch": 8, "length": 16, "steps": 8, "warmup": 2, "dropout": 0.1}
-    return TrainingPlan(assignment=assignment, text=text, **{**small, **more})
+    return TrainingPlan(assignment=assignment, text=text, pictures=pictures, **{**small, **more})
 
 
 def losses(session: Session) -> list[float]:
@@ -35,13 +38,14 @@ def losses(session: Session) -> list[float]:
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_session_that_was_cut_off_goes_on_with_the_same_losses(assignment: Any, tmp_path: Path) -> None:
-    whole = losses(Session(plan(assignment), tmp_path / "whole"))
-    cut_off = Session(plan(assignment), tmp_path / "cut")
+    brought = Brought(pictures=picture_zip(tmp_path / "pictures.zip", {"dark": range(9), "light": range(200, 209)}))
+    whole = losses(Session(plan(assignment), tmp_path / "whole", brought))
+    cut_off = Session(plan(assignment), tmp_path / "cut", brought)
     for _ in range(5):
         cut_off.advance()
         if cut_off.step == 3:
             cut_off.save()
-    gone_on = Session(plan(assignment), tmp_path / "cut")
+    gone_on = Session(plan(assignment), tmp_path / "cut", brought)
     assert gone_on.step == 3
     assert losses(gone_on) == whole[3:]
 

@@ -9,11 +9,13 @@ import pytest
 
 from modelcore.training.assignments import assignment_of
 from modelcore.training.assignments.given_pairs import read_pairs
-from modelcore.training.assignments.masked import MASK, SPECIALS, mask_window
+from modelcore.training.assignments.masked import SPECIALS, mask_window
 from modelcore.training.pairs import IGNORED
 from modelcore.training.plan import OF_A_TEXT, TOKENIZERS, PlanError, TrainingPlan
 
 VERSE = "In the beginning God created the heaven and the earth. And the earth was without form, and void. " * 30
+MASK = SPECIALS.tokens.index("[MASK]")
+WORDS = list(range(len(SPECIALS.tokens), 300))
 PAIRS = "\n".join(f"{left}{right}\t{right}{left}" for left in "abcd" for right in "klmnop")
 
 
@@ -93,7 +95,7 @@ def test_masks_follow_the_paper() -> None:
     generator = random.Random(0)
     hidden = replaced = kept = 0
     for _ in range(400):
-        read, asked = mask_window(window, 300, generator)
+        read, asked = mask_window(window, MASK, WORDS, generator)
         places = [place for place, label in enumerate(asked) if label != IGNORED]
         assert len(places) == 15 and all(asked[place] == window[place] for place in places)
         assert all(read[place] == window[place] for place in range(100) if place not in places)

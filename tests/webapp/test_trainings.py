@@ -15,19 +15,23 @@ from django.utils import timezone
 
 from modelcore.training.plan import (
     ASSIGNMENTS,
+    CHOICES,
+    CUT_BY_CHOICE,
     LIMITS_OF_REAL,
     LIMITS_OF_WHOLE,
     OF_A_TEXT,
-    TOKENIZERS,
+    OF_PICTURES,
+    PAIRED,
+    STARTED,
     TrainingPlan,
 )
 from tests.webapp.conftest import MANIFEST
-from webapp.api.trainings import OF_A_TEXT as OF_A_TEXT_THERE
+from webapp.api import plan_checks
 from webapp.api.trainings import PlanRequest
 from webapp.checkpoints.models import Checkpoint
 from webapp.record import keeper
 from webapp.runs.models import Run
-from workers.protocol import keys, trainings
+from workers.protocol import archives, keys, trainings
 from workers.protocol.jobs import TrainJob
 
 PLAN = {"assignment": "copy", "steps": 20}
@@ -90,7 +94,8 @@ def test_preset_is_a_whole_plan_that_can_be_started(
     for plan in presets:
         assert set(plan) == {field.name for field in dataclasses.fields(TrainingPlan)}
         text = "a\tb" if plan["assignment"] in OF_A_TEXT else None
-        assert post(client, "trainings", {**plan, "text": text}).status_code == 201, plan
+        pictures = archives.store(settings.DATA, b"PK") if plan["assignment"] == "images" else None
+        assert post(client, "trainings", {**plan, "text": text, "pictures": pictures}).status_code == 201, plan
 
 
 def test_orders_wait_where_the_trainer_looks(client: Client, training: Run, broker: redis.Redis) -> None:
@@ -168,8 +173,11 @@ def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
     fields = {field.name: field for field in dataclasses.fields(TrainingPlan)}
     assert set(schema) == set(fields)
     assert tuple(schema["assignment"]["enum"]) == ASSIGNMENTS
-    assert tuple(schema["tokenizer"]["enum"]) == TOKENIZERS
-    assert set(OF_A_TEXT_THERE) == OF_A_TEXT
+    sets = {"OF_A_TEXT": OF_A_TEXT, "CUT_BY_CHOICE": CUT_BY_CHOICE, "PAIRED": PAIRED}
+    for there, here in (sets | {"OF_PICTURES": OF_PICTURES, "STARTED": STARTED}).items():
+        assert set(getattr(plan_checks, there)) == here, there
+    for name, choices in CHOICES.items():
+        assert tuple(schema[name]["enum"]) == choices, name
     for name, field in fields.items():
         if field.default is not dataclasses.MISSING:
             assert schema[name].get("default") == field.default, name

@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.parser import Parser
 
 from webapp.api import (
+    archives,
     checkpoints,
     comparisons,
     errors,
@@ -55,4 +56,5 @@ api.add_router("", readings.router)
 api.add_router("", lens.router)
 api.add_router("", tuning.router)
 api.add_router("", trainings.router)
+api.add_router("", archives.router)
 api.add_router("", comparisons.router)

@@ -90,6 +90,13 @@ class PictureAnswer(Schema):
     size_bytes: int
 
 
+class ArchiveAnswer(Schema):
+    """A zip of labelled pictures that plans can name now. Whether it can be read, the training says."""
+
+    id: str
+    size_bytes: int
+
+
 class SubmittedAnswer(Schema):
     """Where the run can be watched: its socket, its page."""
 

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from webapp import dispatch, stream
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
+from webapp.api.plan_checks import checked_plan
 from webapp.runs.models import Run
 from webapp.runs.queue import place_of
 from webapp.runs.submit import send
@@ -24,15 +25,15 @@ router = Router(tags=["trainings"])
 
 LONGEST_TEXT = 2_000_000
 LISTED = 100
-OF_A_TEXT = ("text", "masked", "pairs")
 Action = Literal["pause", "go_on", "checkpoint", "learning_rate"]
 
 
 class PlanRequest(Schema):
     """What is learned, by which model, how, and how often it is looked at; `modelcore.training.plan` says it all.
 
-    dates, numbers and pairs are learned by an encoder–decoder, masked by an encoder, the others by a decoder.
-    `text`, `masked` and `pairs` (a source, a tab and its target a line) learn a text of yours.
+    dates, numbers, spans, pairs and catalogs are learned by an encoder–decoder, masked by an encoder, digits and images
+    by a vision Transformer, the others by a decoder. `text`, `masked`, `spans` and `pairs` (a source, a tab and its
+    target a line) learn a text of yours, `images` a zip of yours that POST /api/v1/archives stored.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,9 +50,20 @@ class PlanRequest(Schema):
         "numbers",
         "text",
         "masked",
+        "spans",
         "pairs",
+        "catalogs",
+        "digits",
+        "images",
     ]
     text: str | None = Field(default=None, max_length=LONGEST_TEXT)
+    pictures: str | None = Field(default=None, description="The id of a stored zip with a folder for each label.")
+    languages: Literal["de-en", "en-de", "fr-en", "en-fr"] = "de-en"
+    start: str | None = Field(
+        default=None,
+        max_length=80,
+        description="Fine-tune this model of the library; layers, heads, width and vocabulary are then its own.",
+    )
     layers: int = Field(2, ge=1, le=24)
     heads: int = Field(4, ge=1, le=32)
     width: int = Field(64, ge=16, le=1024)
@@ -59,16 +71,24 @@ class PlanRequest(Schema):
     label_smoothing: float = Field(0.0, ge=0, le=0.9)
     steps: int = Field(1000, ge=1, le=1_000_000)
     batch: int = Field(32, ge=1, le=1024, description="Sequences in one step.")
+    batch_tokens: int = Field(
+        0, ge=0, le=100_000, description="Of pairs: as many in a batch as have so many tokens; 0: `batch` of them."
+    )
     accumulate: int = Field(1, ge=1, le=64, description="Batches in one step.")
     length: int = Field(32, ge=8, le=1024, description="Tokens of a sequence, of a line, of a window.")
     learning_rate: float = Field(2e-3, ge=1e-7, le=10, description="At its peak; of noam the factor.")
-    schedule: Literal["cosine", "noam", "constant"] = "cosine"
+    schedule: Literal["cosine", "noam", "linear", "constant"] = "cosine"
     warmup: int = Field(100, ge=1, le=100_000)
     weight_decay: float = Field(0.01, ge=0, le=1)
+    beta1: float = Field(0.9, ge=0, le=0.9999, description="Of AdamW; without weight decay it is Adam.")
+    beta2: float = Field(0.98, ge=0, le=0.99999)
     clip: float = Field(1.0, ge=0, le=1000, description="Longer gradients are shortened to it; 0: none is.")
     average: int = Field(1, ge=1, le=20, description="How many checkpoints the model is the mean of in the end.")
     tokenizer: Literal["bytes", "characters", "bpe", "wordpiece", "unigram"] = Field(
-        "bpe", description="How a text of yours is cut; the other tasks have their own."
+        "bpe", description="How a text is cut; tasks that make their own examples have their own."
+    )
+    tokenizer_from: str | None = Field(
+        default=None, max_length=80, description="The model of the library whose tokenizer is taken."
     )
     vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first; at most.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
@@ -102,7 +122,7 @@ class TrainingAnswer(Schema):
 
 
 class TextAnswer(Schema):
-    """What a training of the task `text` learns."""
+    """The text that a training learns."""
 
     text: str
 
@@ -119,26 +139,8 @@ class PresetsAnswer(Schema):
 
 @router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
-    if payload.width % payload.heads:
-        raise ApiError(
-            422, "plan_refused", f"{payload.heads} heads do not divide a width of {payload.width}.", field="heads"
-        )
-    learns_text = payload.assignment in OF_A_TEXT
-    if learns_text != (payload.text is not None) or (learns_text and not (payload.text or "").strip()):
-        raise ApiError(
-            422,
-            "plan_refused",
-            "text, masked and pairs learn a text of yours: give one. The others make their own.",
-            field="text",
-        )
-    if not learns_text and payload.tokenizer != "bpe":
-        raise ApiError(
-            422,
-            "plan_refused",
-            "This task has a tokenizer of its own; text, masked and pairs let you choose.",
-            field="tokenizer",
-        )
-    run = Run.objects.create(kind="train", plan=payload.model_dump())
+    plan = checked_plan(payload.model_dump())
+    run = Run.objects.create(kind="train", plan=plan)
     transaction.on_commit(lambda: send(run))
     return Status(201, _answer(run))
 
@@ -168,7 +170,7 @@ def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
     """Apart from the plan, as it may be long."""
     text = (_find(run_id).plan or {}).get("text")
     if text is None:
-        raise ApiError(404, "no_text", "This training makes its own examples. Only the task “text” has a text.")
+        raise ApiError(404, "no_text", "This training makes its own examples. Only those of a text of yours have one.")
     return {"text": text}
 
 

@@ -82,10 +82,22 @@ class Run(models.Model):
     def job(self) -> TraceJob | GenerateJob | TrainJob:
         """This run's job as Celery carries it, under its present attempt."""
         if self.plan is not None:
-            return TrainJob(run=self.id, attempt=self.attempt, submitted_at=self.created_at.timestamp(), plan=self.plan)
+            return TrainJob(
+                run=self.id,
+                attempt=self.attempt,
+                submitted_at=self.created_at.timestamp(),
+                plan=self.plan,
+                paths=self._checkpoint_paths(),
+            )
         if self.choices is None:
             return self.trace_job()
         return GenerateJob(trace=self.trace_job(), choices=Choices(**self.choices))
+
+    def _checkpoint_paths(self) -> dict[str, str]:
+        """Of the models that a training's plan names, by field. Reads the database where it names one."""
+        named = {name: (self.plan or {}).get(name) for name in ("start", "tokenizer_from")}
+        found = Checkpoint.objects.in_bulk([model for model in named.values() if model])
+        return {name: found[model].path for name, model in named.items() if model in found}
 
     def trace_job(self) -> TraceJob:
         """What is read at first: of a run that writes, the text before it."""

@@ -168,12 +168,16 @@ class InfluenceJob(MapJob):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob:
-    """Train a model by a plan, as `modelcore.training.plan` reads it; goes on from the run's last checkpoint."""
+    """Train a model by a plan, as `modelcore.training.plan` reads it; goes on from the run's last checkpoint.
+
+    `paths` are the checkpoints that its fields `start` and `tokenizer_from` name, by field, as the worker sees them.
+    """
 
     run: str
     attempt: int
     submitted_at: float
     plan: dict[str, Any]
+    paths: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

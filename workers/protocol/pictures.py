@@ -11,20 +11,21 @@ import re
 import tempfile
 from pathlib import Path
 
+FOLDER = "pictures"
 ID = re.compile(r"[0-9a-f]{64}")
 
 
-def place(data: Path, picture: str) -> Path:
+def place(data: Path, picture: str, folder: str = FOLDER) -> Path:
     """Where a picture lies, or would. Raises: ValueError if this is no id of one."""
     if not ID.fullmatch(picture):
         raise ValueError(f"{picture[:80]!r} is no picture's id")
-    return data / "pictures" / picture
+    return data / folder / picture
 
 
-def store(data: Path, content: bytes) -> str:
+def store(data: Path, content: bytes, folder: str = FOLDER) -> str:
     """The id of these bytes, which are on the disk, whole, when this returns. Raises: OSError where it is full."""
     picture = hashlib.sha256(content).hexdigest()
-    target = place(data, picture)
+    target = place(data, picture, folder)
     if target.exists():
         os.utime(target)  # Whoever sends it again is about to use it.
         return picture
@@ -40,7 +41,7 @@ def store(data: Path, content: bytes) -> str:
     return picture
 
 
-def stored_before(data: Path, moment: float) -> list[Path]:
+def stored_before(data: Path, moment: float, folder: str = FOLDER) -> list[Path]:
     """Every file that was last sent before then, in seconds since the epoch; also what was never wholly written."""
-    folder = data / "pictures"
-    return [path for path in folder.iterdir() if path.stat().st_mtime < moment] if folder.is_dir() else []
+    kept = data / folder
+    return [path for path in kept.iterdir() if path.stat().st_mtime < moment] if kept.is_dir() else []

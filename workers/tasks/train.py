@@ -7,6 +7,7 @@ import resource
 import shutil
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,12 +15,13 @@ import numpy as np
 from modelcore.analysis.maps import AttentionMap
 from modelcore.checkpoints.writer import write_json
 from modelcore.manifest import describe
+from modelcore.training.brought import Brought
 from modelcore.training.loop import StepDone
 from modelcore.training.plan import TrainingPlan
 from modelcore.training.session import Session
 from workers import app as celery_app
 from workers.app import app
-from workers.protocol import jobs, keys, trainings
+from workers.protocol import archives, jobs, keys, trainings
 from workers.protocol.events import Evaluated, Finished, Progress, Saved, Started, Steered, Trained, Training
 from workers.protocol.jobs import TrainJob
 from workers.runtime import encoding
@@ -63,7 +65,7 @@ class _Course:
         self._began = time.perf_counter()
         feed.publish(_started(job, process))
         plan = TrainingPlan.from_json(job.plan)
-        self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run))
+        self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run), _brought(job, plan))
         self._untold = Untold()
         self._metrics: dict[str, float] = {}
         # The step of the checkpoint that says all; None where something was changed since.
@@ -172,6 +174,12 @@ class _Course:
                 return
 
 
+def _brought(job: TrainJob, plan: TrainingPlan) -> Brought:
+    folders = {name: Path(path) for name, path in job.paths.items()}
+    pictures = None if plan.pictures is None else archives.place(celery_app.DATA, plan.pictures)
+    return Brought(start=folders.get("start"), tokenizer_from=folders.get("tokenizer_from"), pictures=pictures)
+
+
 def _started(job: TrainJob, process: Process) -> Started:
     return Started(
         run=job.run,
@@ -196,10 +204,13 @@ def _readable(plan: TrainingPlan) -> dict[str, str]:
 
 def _card(job: TrainJob, session: Session, metrics: dict[str, float]) -> dict[str, Any]:
     plan = session.plan
+    stack = list(session.model.config.stacks.values())[-1]
+    trained = "trained here" if plan.start is None else f"fine-tuned here from {plan.start}"
     return {
-        "name": f"Trained: {plan.assignment}",
-        "sentence": f"{plan.layers} layers of {plan.heads} heads, trained here for {session.step:,} steps.",
+        "name": f"{'Trained' if plan.start is None else 'Fine-tuned'}: {plan.assignment}",
+        "sentence": f"{stack.layers} layers of {stack.heads} heads, {trained} for {session.step:,} steps.",
         "examples": [],
+        "started_from": plan.start,
         "measured": {"steps": session.step, **metrics},
         "run": job.run,
     }

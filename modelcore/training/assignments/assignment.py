@@ -19,11 +19,11 @@ class Assignment(Protocol):
     """Nothing here remembers a step: a batch follows from the plan's seed and its number alone, so that a training
     that was cut off goes on with the batches that it would have had.
 
-    `family` is the layout in which its model is saved; `probe` the text that shows what heads do.
+    `family` is the layout in which its model is saved; `probe` the text or the picture that shows what heads do.
     """
 
     config: ModelConfig
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None
     family: str
     probe: TraceRequest
 

@@ -7,7 +7,9 @@ import random
 from modelcore.tokenizer import Specials, Tokenizer
 from modelcore.training.assignments.assignment import HELD_OUT, random_of
 from modelcore.training.assignments.cutting import learned, refuse_sameness
+from modelcore.training.assignments.marks import marks_of
 from modelcore.training.assignments.pairs import END, PAD, PairAssignment
+from modelcore.training.assignments.starting import Given
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example
 
@@ -19,12 +21,12 @@ HELD_OUT_SHARE = 0.1
 class GivenPairsAssignment(PairAssignment):
     """A tenth of the sources, all their lines with them, is held out."""
 
-    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer | None) -> None:
+    def __init__(self, plan: TrainingPlan, given: Given) -> None:
         pairs = read_pairs(plan.text or "")
-        texts = [side for pair in pairs for side in (pair.source, pair.target)]
-        tokenizer = tokenizer or learned(plan, texts, SPECIALS)
+        tokenizer = given.tokenizer or learned(plan, sides_of(pairs), SPECIALS)
         _refuse_long(pairs, tokenizer, plan.length)
-        refuse_sameness([id_ for pair in pairs for id_ in tokenizer.encode(pair.target).ids if id_ != 1])
+        end = set(marks_of(tokenizer).end)
+        refuse_sameness(id_ for pair in pairs for id_ in tokenizer.target.encode(pair.target).ids if id_ not in end)
         sources = sorted({pair.source for pair in pairs})
         if len(sources) < FEWEST:
             raise PlanError(
@@ -35,16 +37,21 @@ class GivenPairsAssignment(PairAssignment):
         random_of(plan.seed, "held out").shuffle(sources)
         held_out = set(sources[: min(HELD_OUT, int(len(sources) * HELD_OUT_SHARE))])
         self._known = [pair for pair in pairs if pair.source not in held_out]
-        super().__init__(plan, tokenizer, [pair for pair in pairs if pair.source in held_out][:HELD_OUT], plan.length)
+        asked = [pair for pair in pairs if pair.source in held_out][:HELD_OUT]
+        super().__init__(plan, tokenizer, given, asked, plan.length)
 
-    def _draw(self, generator: random.Random) -> list[Example]:
-        return generator.choices(self._known, k=self._plan.batch)
+    def _draw(self, generator: random.Random, count: int) -> list[Example]:
+        return generator.choices(self._known, k=count)
 
 
 def read_pairs(text: str) -> list[Example]:
     """Raises: PlanError with the number of the first line that is no pair."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").removesuffix("\n").split("\n")
     return [_read_pair(line, number) for number, line in enumerate(lines, 1)]
+
+
+def sides_of(pairs: list[Example]) -> list[str]:
+    return [side for pair in pairs for side in (pair.source, pair.target)]
 
 
 def _read_pair(line: str, number: int) -> Example:
@@ -60,9 +67,14 @@ def _read_pair(line: str, number: int) -> Example:
     return Example(columns[0], columns[1])
 
 
+def longest_side(pair: Example, tokenizer: Tokenizer) -> int:
+    """In tokens."""
+    return max(len(tokenizer.encode(pair.source)), len(tokenizer.target.encode(pair.target)))
+
+
 def _refuse_long(pairs: list[Example], tokenizer: Tokenizer, length: int) -> None:
     for number, pair in enumerate(pairs, 1):
-        longest = max(len(tokenizer.encode(side)) for side in (pair.source, pair.target))
+        longest = longest_side(pair, tokenizer)
         if longest > length:
             raise PlanError(
                 "length", f"Line {number:,} has {longest:,} tokens; set length to as many, or shorten it.", longest

@@ -17,14 +17,15 @@ from torch import Tensor
 from modelcore.analysis.request import TraceRequest
 from modelcore.config import HeadConfig, ModelConfig, StackConfig
 from modelcore.models.encoder import Encoder
-from modelcore.tokenizer import Specials, Tokenizer
+from modelcore.tokenizer import Specials
 from modelcore.training.assignments.assignment import random_of
 from modelcore.training.assignments.cutting import known_and_held_out, learned
 from modelcore.training.assignments.lines import LineBatch
+from modelcore.training.assignments.marks import marks_of
+from modelcore.training.assignments.starting import Given
 from modelcore.training.pairs import IGNORED
 from modelcore.training.plan import TrainingPlan
 
-PAD, UNKNOWN, BEGIN, END, MASK = range(5)
 SPECIALS = Specials(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), unknown="[UNK]", begin="[CLS]", end="[SEP]")
 # Of a window's tokens, which share is asked for; and of those, which are hidden, and which replaced by any other.
 ASKED, HIDDEN, REPLACED = 0.15, 0.8, 0.1
@@ -34,16 +35,29 @@ HELD_OUT_WINDOWS = 64
 class MaskedAssignment:
     """BERT's encoder on random windows of the text between [CLS] and [SEP]; its last tenth is held out."""
 
-    family = "bert"
-
-    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer | None) -> None:
+    def __init__(self, plan: TrainingPlan, given: Given) -> None:
         self._plan = plan
         text = plan.text or ""
-        self.tokenizer = tokenizer or learned(plan, [text], SPECIALS)
-        self._window = plan.length - 2
-        self._known, held_out = known_and_held_out(self.tokenizer.encode(text).ids[1:-1], self._window)
-        self.config = ModelConfig(
-            vocabulary=self.tokenizer.vocabulary,
+        self.tokenizer = given.tokenizer or learned(plan, [text], SPECIALS)
+        self._marks = marks_of(self.tokenizer)
+        self._window = plan.length - len(self._marks.begin) - len(self._marks.end)
+        inner = self._marks.inner(self.tokenizer.encode(text).ids)
+        self._known, held_out = known_and_held_out(inner, self._window)
+        # What stands in for a token is one that stands for text.
+        vocabulary = range(self.tokenizer.vocabulary)
+        self._words = [id_ for id_ in vocabulary if not self.tokenizer.is_special(id_)]
+        self.family = given.start.family if given.start else "bert"
+        self.config = given.start.config if given.start else self._as_bert(len(vocabulary))
+        room = len(held_out) - self._window + 1
+        count = min(HELD_OUT_WINDOWS, room)
+        starts = [room * window // count for window in range(count)]
+        self._held_out = self._masked(held_out, starts, random_of(plan.seed, "held out"))
+        self.probe = TraceRequest(ids=self._held_out.ids_BN[0].tolist())
+
+    def _as_bert(self, vocabulary: int) -> ModelConfig:
+        plan = self._plan
+        return ModelConfig(
+            vocabulary=vocabulary,
             positions=plan.length,
             width=plan.width,
             encoder=StackConfig(plan.layers, plan.heads, 4 * plan.width),
@@ -55,13 +69,8 @@ class MaskedAssignment:
             final_norm=False,
             activation="gelu",
             dropout=plan.dropout,
-            pad_token=PAD,
+            pad_token=self._marks.pad,
         )
-        room = len(held_out) - self._window + 1
-        count = min(HELD_OUT_WINDOWS, room)
-        starts = [room * window // count for window in range(count)]
-        self._held_out = self._masked(held_out, starts, random_of(plan.seed, "held out"))
-        self.probe = TraceRequest(ids=self._held_out.ids_BN[0].tolist())
 
     def batch(self, step: int) -> LineBatch:
         generator = random_of(self._plan.seed, step)
@@ -88,25 +97,32 @@ class MaskedAssignment:
 
     def _masked(self, ids: list[int], starts: list[int], generator: random.Random) -> LineBatch:
         rows, labels = [], []
+        marks, mask = self._marks, self._marks.mask
+        assert mask is not None, "a tokenizer without one is refused"
         for start in starts:
             window = ids[start : start + self._window]
-            read, asked = mask_window(window, self.tokenizer.vocabulary, generator)
-            rows.append([BEGIN, *read, END])
-            labels.append([IGNORED, *asked, IGNORED])
+            read, asked = mask_window(window, mask, self._words, generator)
+            rows.append([*marks.begin, *read, *marks.end])
+            labels.append([IGNORED] * len(marks.begin) + asked + [IGNORED] * len(marks.end))
         return LineBatch(torch.tensor(rows), torch.tensor(labels))
 
 
-def mask_window(window: list[int], vocabulary: int, generator: random.Random) -> tuple[list[int], list[int]]:
-    """What is read, and what is asked for at each place, IGNORED where nothing is; at least one token is."""
+def mask_window(
+    window: list[int], mask: int, words: list[int], generator: random.Random
+) -> tuple[list[int], list[int]]:
+    """What is read, and what is asked for at each place, IGNORED where nothing is; at least one token is.
+
+    A token that is replaced becomes one of `words`.
+    """
     places = generator.sample(range(len(window)), max(1, round(ASKED * len(window))))
     read, asked = list(window), [IGNORED] * len(window)
     for place in places:
         asked[place] = window[place]
         drawn = generator.random()
         if drawn < HIDDEN:
-            read[place] = MASK
+            read[place] = mask
         elif drawn < HIDDEN + REPLACED:
-            read[place] = generator.randrange(len(SPECIALS.tokens), vocabulary)
+            read[place] = generator.choice(words)
     return read, asked
 
 

@@ -12,6 +12,8 @@ from modelcore.config import HeadConfig, ModelConfig, StackConfig
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.tokenizer import Tokenizer, train_byte_level_bpe
 from modelcore.training.assignments.assignment import HELD_OUT, random_of
+from modelcore.training.assignments.marks import marks_of
+from modelcore.training.assignments.starting import Given
 from modelcore.training.pairs import IGNORED, PairBatch, draw_many, pair_batch
 from modelcore.training.plan import TrainingPlan
 from modelcore.training.tasks import Example, draw_date, draw_number
@@ -20,49 +22,19 @@ PAD, END = "<pad>", "</s>"
 DRAWN = {"dates": draw_date, "numbers": draw_number}
 TOKENIZER_EXAMPLES = 4000
 LONGEST = 64
+# Pairs among which a batch of so many tokens finds enough of one length: one for each few tokens.
+POOL_SHARE, LEAST_POOL, MOST_POOL = 4, 64, 4096
 
 
-class PairAssignment:
-    """The paper's Transformer, post-norm with sinusoids (Vaswani et al. 2017, 3).
+class TargetAssignment:
+    """What all that learn a target from a source have in common: the loss, and what is measured."""
 
-    Its tokenizer ends every text with END; PAD and END are its first ids.
-    """
-
-    family = "marian"
-
-    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer, held_out: list[Example], longest: int) -> None:
-        self._plan = plan
-        self.tokenizer = tokenizer
-        stack = StackConfig(plan.layers, plan.heads, 4 * plan.width)
-        self.config = ModelConfig(
-            vocabulary=tokenizer.vocabulary,
-            positions=longest,
-            width=plan.width,
-            encoder=stack,
-            decoder=stack,
-            position_encoding="sinusoidal",
-            norm_placement="post",
-            final_norm=False,
-            activation="relu",
-            embedding_scale=plan.width**0.5,
-            head=HeadConfig(bias=True),
-            dropout=plan.dropout,
-            start_token=0,
-            end_token=1,
-            pad_token=0,
-        )
-        self.held_out = held_out
-        self._held_out = pair_batch(held_out, tokenizer, self.config)
-        ids = tokenizer.encode(held_out[0].target).ids
-        # With the target that is right: what the model writes itself changes as it learns.
-        self.probe = TraceRequest(text=held_out[0].source, target_ids=[0, *ids[:-1]])
-
-    def batch(self, step: int) -> PairBatch:
-        return pair_batch(self._draw(random_of(self._plan.seed, step)), self.tokenizer, self.config)
-
-    def _draw(self, generator: random.Random) -> list[Example]:
-        """As many known examples as a batch has."""
-        raise NotImplementedError
+    tokenizer: Tokenizer
+    config: ModelConfig
+    family: str
+    probe: TraceRequest
+    _plan: TrainingPlan
+    _held_out: PairBatch
 
     def loss(self, model: EncoderDecoder, batch: PairBatch) -> Tensor:
         return self._loss(model, batch, self._plan.label_smoothing)
@@ -89,19 +61,94 @@ class PairAssignment:
         )
 
 
+class PairAssignment(TargetAssignment):
+    """Pairs of texts. From nothing, the paper's Transformer, post-norm with sinusoids (Vaswani et al. 2017, 3)."""
+
+    def __init__(
+        self, plan: TrainingPlan, tokenizer: Tokenizer, given: Given, held_out: list[Example], longest: int
+    ) -> None:
+        self._plan = plan
+        self.tokenizer = tokenizer
+        self.family = given.start.family if given.start else "marian"
+        self.config = given.start.config if given.start else as_in_the_paper(plan, tokenizer, longest)
+        self.held_out = held_out
+        self._held_out = pair_batch(held_out, tokenizer, self.config)
+        ids = tokenizer.target.encode(held_out[0].target).ids
+        assert self.config.start_token is not None
+        # With the target that is right: what the model writes itself changes as it learns.
+        self.probe = TraceRequest(text=held_out[0].source, target_ids=[self.config.start_token, *ids[:-1]])
+
+    def batch(self, step: int) -> PairBatch:
+        plan, generator = self._plan, random_of(self._plan.seed, step)
+        if plan.batch_tokens:
+            pool = self._draw(generator, min(MOST_POOL, max(LEAST_POOL, plan.batch_tokens // POOL_SHARE)))
+            examples = self._of_one_length(pool, generator)
+        else:
+            examples = self._draw(generator, plan.batch)
+        return pair_batch(examples, self.tokenizer, self.config)
+
+    def _draw(self, generator: random.Random, count: int) -> list[Example]:
+        """So many known examples."""
+        raise NotImplementedError
+
+    def _of_one_length(self, pool: list[Example], generator: random.Random) -> list[Example]:
+        """As many neighbours by length, in characters, as have `batch_tokens` tokens together with their padding."""
+        pool = sorted(pool, key=lambda example: len(example.source) + len(example.target))
+        first = generator.randrange(len(pool))
+        chosen: list[Example] = []
+        source, target = 0, 0
+        for example in [*pool[first:], *reversed(pool[:first])]:
+            source = max(source, len(self.tokenizer.encode(example.source)))
+            target = max(target, len(self.tokenizer.target.encode(example.target)))
+            if chosen and (source + target) * (len(chosen) + 1) > self._plan.batch_tokens:
+                break
+            chosen.append(example)
+        return chosen
+
+
+def as_in_the_paper(plan: TrainingPlan, tokenizer: Tokenizer, longest: int) -> ModelConfig:
+    """Its padding also starts every target."""
+    marks = marks_of(tokenizer)
+    # A tokenizer that is taken from elsewhere may know no padding; what stands behind the end is read by nobody.
+    pad = marks.end[-1] if marks.pad is None else marks.pad
+    stack = StackConfig(plan.layers, plan.heads, 4 * plan.width)
+    return ModelConfig(
+        vocabulary=tokenizer.vocabulary,
+        positions=longest,
+        width=plan.width,
+        encoder=stack,
+        decoder=stack,
+        position_encoding="sinusoidal",
+        norm_placement="post",
+        final_norm=False,
+        activation="relu",
+        embedding_scale=plan.width**0.5,
+        head=HeadConfig(bias=True),
+        dropout=plan.dropout,
+        start_token=pad,
+        end_token=marks.end[-1],
+        pad_token=pad,
+    )
+
+
 class DrawnPairsAssignment(PairAssignment):
     """Examples made as it goes on."""
 
-    def __init__(self, plan: TrainingPlan) -> None:
+    def __init__(self, plan: TrainingPlan, given: Given) -> None:
         self._draw_one = DRAWN[plan.assignment]
+        tokenizer = given.start.tokenizer if given.start else self._own_tokenizer(plan)
+        held_out = draw_many(self._draw_one, random_of(plan.seed, "held out"), HELD_OUT, held_out=True)
+        if given.start:
+            given.start.require(max(len(tokenizer.encode(example.source)) for example in held_out))
+        super().__init__(plan, tokenizer, given, held_out, LONGEST)
+
+    def _own_tokenizer(self, plan: TrainingPlan) -> Tokenizer:
         generator = random_of(plan.seed, "tokenizer")
         examples = [self._draw_one(generator) for _ in range(TOKENIZER_EXAMPLES)]
         texts = (text for example in examples for text in (example.source, example.target))
-        tokenizer = train_byte_level_bpe(
+        return train_byte_level_bpe(
             texts, plan.vocabulary, special=[PAD, END], lowercase=True, digits_apart=True, end_token=END
         )
-        held_out = draw_many(self._draw_one, random_of(plan.seed, "held out"), HELD_OUT, held_out=True)
-        super().__init__(plan, tokenizer, held_out, LONGEST)
 
-    def _draw(self, generator: random.Random) -> list[Example]:
-        return draw_many(self._draw_one, generator, self._plan.batch, held_out=False)
+    def _draw(self, generator: random.Random, count: int) -> list[Example]:
+        return draw_many(self._draw_one, generator, count, held_out=False)

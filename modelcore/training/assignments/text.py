@@ -13,9 +13,10 @@ from torch import Tensor
 from modelcore.analysis.request import TraceRequest
 from modelcore.config import ModelConfig, StackConfig
 from modelcore.models.decoder import Decoder
-from modelcore.tokenizer import GPT2_END_OF_TEXT, Specials, Tokenizer
+from modelcore.tokenizer import GPT2_END_OF_TEXT, Specials
 from modelcore.training.assignments.assignment import random_of
 from modelcore.training.assignments.cutting import known_and_held_out, learned
+from modelcore.training.assignments.starting import Given
 from modelcore.training.plan import TrainingPlan
 
 SPECIALS = Specials((GPT2_END_OF_TEXT, "<unk>"), unknown="<unk>")
@@ -25,21 +26,24 @@ HELD_OUT_WINDOWS = 32
 class TextAssignment:
     """A decoder on random windows of the text; its last tenth is held out."""
 
-    family = "gpt2"
-
-    def __init__(self, plan: TrainingPlan, tokenizer: Tokenizer | None) -> None:
+    def __init__(self, plan: TrainingPlan, given: Given) -> None:
         self._plan = plan
         text = plan.text or ""
-        self.tokenizer = tokenizer or learned(plan, [text], SPECIALS)
+        self.tokenizer = given.tokenizer or learned(plan, [text], SPECIALS)
         known, held_out = known_and_held_out(self.tokenizer.encode(text).ids, plan.length + 1)
         self._known_N, self._held_out_N = torch.tensor(known), torch.tensor(held_out)
-        self.config = ModelConfig(
-            vocabulary=self.tokenizer.vocabulary,
-            positions=plan.length,
-            width=plan.width,
-            decoder=StackConfig(plan.layers, plan.heads, 4 * plan.width),
-            dropout=plan.dropout,
-            end_token=0,
+        self.family = given.start.family if given.start else "gpt2"
+        self.config = (
+            given.start.config
+            if given.start
+            else ModelConfig(
+                vocabulary=self.tokenizer.vocabulary,
+                positions=plan.length,
+                width=plan.width,
+                decoder=StackConfig(plan.layers, plan.heads, 4 * plan.width),
+                dropout=plan.dropout,
+                end_token=self.tokenizer.token_id(GPT2_END_OF_TEXT),
+            )
         )
         self.probe = TraceRequest(ids=held_out[: plan.length])
 
