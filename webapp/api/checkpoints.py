@@ -23,12 +23,13 @@ def models(request: HttpRequest) -> dict[str, Any]:
 
 def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
     manifest = checkpoint.manifest
-    sizes = ("layers", "encoder_layers", "heads", "positions", "parameters", "size_bytes")
+    sizes = ("layers", "encoder_layers", "heads", "width", "vocabulary", "positions", "parameters", "size_bytes")
     shape = ("family", "architecture", "output", *sizes)
     return {
         "id": checkpoint.id,
         "name": checkpoint.name,
         **{name: manifest[name] for name in shape},
+        "has_tokenizer": bool(manifest.get("has_tokenizer", False)),
         "pairs": checkpoint.takes_pairs,
         "state": "missing" if checkpoint.is_missing else living.residence(checkpoint.id),
         "sentence": checkpoint.sentence,

@@ -43,9 +43,12 @@ class ModelAnswer(Schema):
     layers: int
     encoder_layers: int
     heads: int
+    width: int
+    vocabulary: int
     positions: int
     parameters: int
     size_bytes: int
+    has_tokenizer: bool
     pairs: bool = Field(description="Whether it reads two texts as a pair.")
     state: Literal["ready", "loading", "cold", "missing"]
     sentence: str

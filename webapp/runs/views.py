@@ -28,7 +28,7 @@ def explore_run(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_safe
 def train(request: HttpRequest) -> HttpResponse:
     """Where a training is planned, and those that there are."""
-    return _page(request, "", "train.html")
+    return _page(request, "", "train.html", presets=settings.PLAN_PRESETS.read_text(encoding="utf-8"))
 
 
 @require_safe
@@ -43,7 +43,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "not_found.html", status=404)
 
 
-def _page(request: HttpRequest, run_id: str, template: str = "explore.html") -> HttpResponse:
-    response = render(request, template, {"run_id": run_id, "plotly_url": settings.PLOTLY_URL})
+def _page(request: HttpRequest, run_id: str, template: str = "explore.html", **more: str) -> HttpResponse:
+    response = render(request, template, {"run_id": run_id, "plotly_url": settings.PLOTLY_URL, **more})
     response["Cache-Control"] = "no-store"
     return response

@@ -127,7 +127,9 @@ def draw_line(assignment: str, generator: random.Random, length: int) -> Line:
         drawn = (draw_brackets if assignment == "brackets" else draw_repeats)(generator, length)
         return Line(drawn.text, drawn.answers)
     if assignment == "induction":
-        word = "".join(generator.choices(string.ascii_lowercase, k=generator.randint(SHORTEST + 1, length // 2)))
+        # Each letter once, so that what follows the last one like it is always what follows.
+        longest = min(length // 2, len(string.ascii_lowercase))
+        word = "".join(generator.sample(string.ascii_lowercase, generator.randint(SHORTEST + 1, longest)))
         text = (word * length)[:length]
         return Line(
             text, tuple(None if place < len(word) - 1 else told for place, told in enumerate([*text[1:], None]))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
@@ -87,14 +88,12 @@ class PictureAssignment:
         self.probe = TraceRequest(pixels=self._pixels(self._held_out, [0]))
 
     def batch(self, step: int) -> PictureBatch:
-        """Digits are moved by a pixel or so, as not every hand centres them."""
+        """Digits are moved, as not every hand centres them."""
         generator = random_of(self._plan.seed, step)
         chosen = generator.choices(range(len(self._known.labels_N)), k=self._plan.batch)
         pixels_BCYX = self._pixels(self._known, chosen)
         if self._largest_shift:
-            across, down = (generator.randint(-self._largest_shift, self._largest_shift) for _ in range(2))
-            # Their corners are empty, so what leaves at one side may come in at the other.
-            pixels_BCYX = pixels_BCYX.roll((down, across), (2, 3))
+            pixels_BCYX = torch.stack([self._moved(picture_CYX, generator) for picture_CYX in pixels_BCYX])
         return PictureBatch(pixels_BCYX, self._known.labels_N[chosen])
 
     def loss(self, model: Vision, batch: PictureBatch) -> Tensor:
@@ -129,6 +128,11 @@ class PictureAssignment:
 
     def _pixels(self, of: Labelled, places: Sequence[int]) -> Tensor:
         return as_pixels(of.seen_NYXC[list(places)], self._preprocessing)
+
+    def _moved(self, picture_CYX: Tensor, generator: random.Random) -> Tensor:
+        """By a pixel or so. The corners of digits are empty, so what leaves at one side may come in at the other."""
+        down, across = (generator.randint(-self._largest_shift, self._largest_shift) for _ in range(2))
+        return picture_CYX.roll((down, across), (1, 2))
 
     def _see(self, picture: Image.Image, image: ImageConfig, name: str = "") -> np.ndarray[Any, Any]:
         colours = picture.convert("RGB" if image.channels == 3 else "L")

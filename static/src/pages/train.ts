@@ -12,6 +12,7 @@ import { Store } from "../state/store";
 import { openTheme, type Theme } from "../state/theme";
 import { TrainingForm } from "../state/training_form";
 import { TrainingPage } from "../state/training_page";
+import type { Presets } from "../state/training_plan";
 import { type CurveView, mountCurves } from "../views/training/curves";
 import { mountEstimate } from "../views/training/estimate";
 import { mountFormed } from "../views/training/formed";
@@ -37,7 +38,7 @@ function openPage(app: HTMLElement): void {
   app.replaceChildren(header(app, theme, id !== ""), main);
   mountTooltip(document.body);
   if (id) watchTraining(main, id, app.dataset.plotlyUrl ?? "", theme, ramp);
-  else planTraining(main);
+  else planTraining(main, JSON.parse(app.dataset.presets || "{}") as Presets);
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));
 }
@@ -55,8 +56,8 @@ function header(app: HTMLElement, theme: Store<Theme>, isWatching: boolean): HTM
   );
 }
 
-function planTraining(main: HTMLElement): void {
-  const form = new TrainingForm(window);
+function planTraining(main: HTMLElement, presets: Presets): void {
+  const form = new TrainingForm(window, presets);
   document.title = `${say("Train")} · Headlight`;
   main.className = "planning";
   const sheet = element("div", { class: "planning-form" }, element("h1", {}, say("Train a model, and watch its heads form")));

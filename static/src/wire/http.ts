@@ -11,11 +11,14 @@ export interface Model {
   layers: number;
   encoder_layers: number;
   heads: number;
+  width: number;
+  vocabulary: number;
   positions: number;
   /** What it gives for each place, or for the whole text. */
   output: "vocabulary" | "classes" | "token_classes" | "hidden";
   parameters: number;
   size_bytes: number;
+  has_tokenizer: boolean;
   /** Whether it reads two texts as a pair. */
   pairs: boolean;
   /** In a worker's memory, on its way there, on the disk only, or gone. */

@@ -1,13 +1,40 @@
 /** Trainings over HTTP: plan one, list them, steer one. What they tell comes over their sockets. */
-import { json } from "./http";
+import { say } from "../language/say";
+import { sizeOf } from "../language/amounts";
+import { ApiError, json } from "./http";
 
-export type AssignmentName = "copy" | "reverse" | "sort" | "brackets" | "repeats" | "dates" | "numbers" | "text";
-export type ScheduleName = "cosine" | "noam" | "constant";
+export type AssignmentName =
+  | "copy"
+  | "reverse"
+  | "sort"
+  | "induction"
+  | "brackets"
+  | "repeats"
+  | "modular"
+  | "dates"
+  | "numbers"
+  | "text"
+  | "masked"
+  | "spans"
+  | "pairs"
+  | "catalogs"
+  | "digits"
+  | "images";
+export type ScheduleName = "cosine" | "noam" | "linear" | "constant";
+export type TokenizerKind = "bytes" | "characters" | "bpe" | "wordpiece" | "unigram";
+export type LanguagesName = "de-en" | "en-de" | "fr-en" | "en-fr";
 
 /** Every field of `modelcore.training.plan`, which says what each one means. */
 export interface Plan {
   assignment: AssignmentName;
   text: string | null;
+  /** The id of a stored zip. */
+  pictures: string | null;
+  languages: LanguagesName;
+  /** Models of the library: one that is fine-tuned, one whose tokenizer is taken. */
+  start: string | null;
+  tokenizer_from: string | null;
+  tokenizer: TokenizerKind;
   layers: number;
   heads: number;
   width: number;
@@ -15,11 +42,17 @@ export interface Plan {
   label_smoothing: number;
   steps: number;
   batch: number;
+  batch_tokens: number;
+  accumulate: number;
   length: number;
   learning_rate: number;
   schedule: ScheduleName;
   warmup: number;
   weight_decay: number;
+  beta1: number;
+  beta2: number;
+  clip: number;
+  average: number;
   vocabulary: number;
   seed: number;
   evaluate_every: number;
@@ -62,6 +95,19 @@ export function readTraining(id: string): Promise<TrainingRecord> {
 
 export async function readTrainingText(id: string): Promise<string> {
   return (await json<{ text: string }>(`${addressOf(id)}/text`)).text;
+}
+
+/** The server's own limit by default, as for pictures. */
+const MOST_ARCHIVE_BYTES = 64 * 2 ** 20;
+
+/** Stores a zip of labelled pictures and gives its id. The server opens none: whether it can be read, its training says. */
+export async function storeArchive(file: Blob): Promise<string> {
+  if (file.size > MOST_ARCHIVE_BYTES) {
+    const message = say("This file has {size}. A zip may have {most}.", { size: sizeOf(file.size), most: sizeOf(MOST_ARCHIVE_BYTES) });
+    throw new ApiError(message, "archive_too_long", 0, "pictures");
+  }
+  const headers = { "Content-Type": "application/zip" };
+  return (await json<{ id: string }>("/api/v1/archives", { method: "POST", headers, body: file })).id;
 }
 
 export function steerTraining(id: string, order: Order): Promise<TrainingRecord> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { estimate, FIRST_PLAN, planFrom, RECIPES, withTask } from "../../../static/src/state/training_plan";
+import { estimate, FIRST_PLAN, isAsked, planFrom, recipeOf, recipesFor, withTask } from "../../../static/src/state/training_plan";
 
 test("parameters are counted as the models have them", () => {
   const decoder = { ...FIRST_PLAN, assignment: "copy", length: 32 } as const;
@@ -17,11 +17,36 @@ test("computing is six operations for each parameter and token", () => {
   expect(flops).toBe(6 * parameters * 320 * 10);
 });
 
-test("another task keeps the recipe and asks for a text only where it learns one", () => {
-  const recipe = RECIPES[0]?.plan ?? {};
-  const plan = withTask({ ...FIRST_PLAN, ...recipe }, "text");
-  expect(plan).toMatchObject({ ...recipe, assignment: "text", text: "" });
-  expect(withTask(plan, "copy").text).toBeNull();
+const PRESETS = { text: { layers: 3, length: 64 }, digits: { batch: 64 } } as const;
+
+test("another task has its own plan and asks for a text only where it learns one", () => {
+  const plan = withTask({ ...FIRST_PLAN, layers: 9, start: "prose", seed: 7 }, "text", PRESETS);
+  expect(plan).toMatchObject({ assignment: "text", text: "", layers: 3, length: 64, start: null, seed: 7 });
+  expect(withTask(plan, "copy", PRESETS)).toMatchObject({ text: null, layers: FIRST_PLAN.layers });
+});
+
+test("a recipe fills all fields of how it learns, and is known until one of them is changed", () => {
+  const plan = withTask(FIRST_PLAN, "pairs", PRESETS);
+  expect(recipeOf(plan, PRESETS)?.name).toBe("own");
+  const recipes = recipesFor("pairs", PRESETS);
+  const names = recipes.map(({ plan: fields }) => Object.keys(fields).sort().join());
+  expect(new Set(names).size).toBe(1);
+  for (const { name, plan: fields } of recipes) expect(recipeOf({ ...plan, ...fields }, PRESETS)?.name).toBe(name);
+  expect(recipeOf({ ...plan, beta2: 0.5 }, PRESETS)).toBeNull();
+});
+
+test("batches are counted in tokens by the paper's recipe where pairs are learned, and nowhere else", () => {
+  const paper = (task: "pairs" | "copy") => recipesFor(task, PRESETS).find(({ name }) => name === "paper")?.plan.batch_tokens;
+  expect([paper("pairs"), paper("copy")]).toEqual([2000, 0]);
+});
+
+test("sizes are not asked for where a model is fine-tuned, nor a length where there is none", () => {
+  const asked = (changes: object) => (["layers", "vocabulary", "length", "batch_tokens"] as const).filter((name) => isAsked(name, { ...FIRST_PLAN, ...changes }));
+  expect(asked({ assignment: "text" })).toEqual(["layers", "vocabulary", "length"]);
+  expect(asked({ assignment: "text", start: "prose" })).toEqual(["length"]);
+  expect(asked({ assignment: "text", tokenizer: "bytes" })).toEqual(["layers", "length"]);
+  expect(asked({ assignment: "catalogs", tokenizer_from: "prose" })).toEqual(["layers", "length", "batch_tokens"]);
+  expect(asked({ assignment: "digits" })).toEqual(["layers"]);
 });
 
 test("a plan that is read lacks nothing, and knows nothing else", () => {

@@ -1,29 +1,32 @@
-/** The form of a plan: what is learned, the model, how, how often. What the API refuses is said at its field. */
-import { button, element, setAttributes, setText } from "../../dom/element";
+/** The form of a plan: what is learned, from what, the sizes, how. What the API refuses is said at its field. */
+import { button, element, setText } from "../../dom/element";
 import { createSwitch } from "../../dom/switch";
 import { say } from "../../language/say";
-import type { TrainingForm } from "../../state/training_form";
-import { ASSIGNMENTS, GROUPS, type NumberField, RECIPES, SCHEDULES, withTask } from "../../state/training_plan";
 import { watch } from "../../state/store";
-import type { AssignmentName, Plan } from "../../state/training_plan";
+import type { TrainingForm } from "../../state/training_form";
+import { FIRST_FIELDS, GROUPS, type Plan, recipeOf, recipesFor, SCHEDULES } from "../../state/training_plan";
+import { numberFields } from "./fields";
+import { mountMaterial } from "./material";
+import { mountTasks } from "./tasks";
 
 export function mountTrainingForm(host: HTMLElement, form: TrainingForm): void {
   const start = button(say("Start training"), { class: "primary", type: "submit" }, () => {});
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
+  const more = element(
+    "details",
+    { class: "plan-more" },
+    element("summary", {}, say("More")),
+    ...GROUPS.map(({ title, fields }, place) =>
+      element("fieldset", {}, element("legend", {}, title), numberFields(form, fields), place === 0 && schedules(form)),
+    ),
+  );
   const sheet = element(
     "form",
     { class: "plan", novalidate: true, "aria-label": say("Plan of a training") },
-    tasks(form),
-    recipes(form),
-    ...GROUPS.map(({ title, fields }, place) =>
-      element(
-        "fieldset",
-        {},
-        element("legend", {}, title),
-        element("div", { class: "plan-fields" }, ...fields.map((field) => numberField(form, field))),
-        place === 1 && schedules(form),
-      ),
-    ),
+    mountTasks(form),
+    mountMaterial(form),
+    element("fieldset", {}, element("legend", {}, say("How it learns")), recipes(form), sizesKept(form), numberFields(form, FIRST_FIELDS)),
+    more,
     element("div", { class: "plan-start" }, start, problem),
   );
   sheet.addEventListener("submit", (event) => {
@@ -32,78 +35,59 @@ export function mountTrainingForm(host: HTMLElement, form: TrainingForm): void {
   });
   host.append(sheet);
 
+  const atField = (field: string | null | undefined) => {
+    const found = sheet.querySelector<HTMLElement>(`[name="${CSS.escape(field ?? "")}"]`);
+    return found?.closest("[hidden]") ? null : found;
+  };
   const show = () => {
     const error = form.problem.value;
-    // A field that is on the page says it itself.
-    const isAtField = error?.field !== null && sheet.querySelector(`[name="${CSS.escape(error?.field ?? "")}"]`) !== null;
     problem.hidden = error === null;
-    setText(problem, error === null ? "" : isAtField ? say("One field needs a change; it says why.") : error.message);
-    start.disabled = form.isStarting.value;
+    // A field that is on the page says it itself.
+    setText(problem, error === null ? "" : atField(error.field) ? say("One field needs a change; it says why.") : error.message);
+    start.disabled = form.isStarting.value || (form.archive.value?.isSending ?? false);
     setText(start, form.isStarting.value ? say("Starting") : say("Start training"));
   };
-  watch([form.problem, form.isStarting], show);
+  watch([form.problem, form.isStarting, form.archive], show);
   form.problem.subscribe((error) => {
-    if (error?.field) sheet.querySelector<HTMLElement>(`[name="${CSS.escape(error.field)}"]`)?.focus();
+    const field = atField(error?.field);
+    if (!field) return;
+    if (more.contains(field)) more.open = true;
+    field.focus();
   });
   show();
 }
 
-function tasks(form: TrainingForm): HTMLElement {
-  const meaning = element("p", { class: "aside plan-meaning", id: "task-meaning" });
-  const choices = ASSIGNMENTS.map(({ name, title }) => {
-    const input = element("input", { type: "radio", name: "assignment", value: name, "aria-describedby": "task-meaning" });
-    return element("label", { class: "plan-task" }, input, element("span", {}, title));
-  });
-  const text = element("textarea", {
-    name: "text",
-    id: "plan-text",
-    rows: 6,
-    spellcheck: "false",
-    "aria-describedby": "plan-text-error",
-    placeholder: say("Paste a text of some thousand words, or choose a file."),
-  });
-  const file = element("input", { type: "file", accept: ".txt,.md,text/*", class: "visually-hidden", id: "plan-file" });
-  const error = element("p", { class: "problem", id: "plan-text-error" });
-  const area = element(
-    "div",
-    { class: "plan-text" },
-    element("label", { for: "plan-text" }, say("The text that is learned")),
-    text,
-    element("div", {}, file, element("label", { for: "plan-file", class: "quiet file-label" }, say("Choose a file"))),
-    error,
-  );
-  const group = element("fieldset", {}, element("legend", {}, say("What is learned")), element("div", { class: "plan-tasks" }, ...choices), meaning, area);
-  group.addEventListener("change", (event) => {
-    const { name, value } = event.target as HTMLInputElement;
-    if (name === "assignment") form.plan.update((plan) => withTask(plan, value as AssignmentName));
-  });
-  text.addEventListener("input", () => form.change({ text: text.value }));
-  file.addEventListener("change", async () => {
-    const chosen = file.files?.[0];
-    if (chosen) form.change({ text: await chosen.text() });
-  });
+/** Said in place of the fields of a model that is fine-tuned. */
+function sizesKept(form: TrainingForm): HTMLElement {
+  const words = element("p", { class: "aside" });
   const show = () => {
-    const { assignment, text: written } = form.plan.value;
-    for (const input of group.querySelectorAll<HTMLInputElement>('[name="assignment"]')) input.checked = input.value === assignment;
-    setText(meaning, ASSIGNMENTS.find(({ name }) => name === assignment)?.meaning ?? "");
-    area.hidden = assignment !== "text";
-    if (text.value !== (written ?? "")) text.value = written ?? "";
-    const refusal = form.problem.value?.field === "text" ? form.problem.value.message : "";
-    setText(error, refusal);
-    setAttributes(text, { "aria-invalid": refusal ? "true" : null });
+    const { start, layers, heads, width } = form.plan.value;
+    words.hidden = start === null;
+    setText(words, say("Layers, heads and width stay those of the model: {layers} × {heads} heads, width {width}.", { layers, heads, width }));
   };
-  watch([form.plan, form.problem], show);
+  form.plan.subscribe(show);
   show();
-  return group;
+  return words;
 }
 
 function recipes(form: TrainingForm): HTMLElement {
-  return element(
-    "div",
-    { class: "plan-recipes", role: "group", "aria-label": say("Recipes") },
-    element("span", { class: "aside" }, say("Fill in:")),
-    ...RECIPES.map(({ title, meaning, plan }) => button(title, { class: "quiet", title: meaning }, () => form.change(plan))),
+  const recipesNow = () => recipesFor(form.plan.value.assignment, form.presets);
+  const meaning = element("p", { class: "aside plan-meaning" });
+  const choice = createSwitch(
+    say("Recipe"),
+    recipesNow().map(({ name, title, meaning }) => ({ value: name, label: title, title: meaning })),
+    (name) => form.change(recipesNow().find((recipe) => recipe.name === name)?.plan ?? {}),
   );
+  const show = () => {
+    const recipe = recipeOf(form.plan.value, form.presets);
+    choice.choose(recipe?.name ?? "");
+    // None is chosen where a field was changed; the first can still be reached.
+    if (!recipe) choice.root.querySelector<HTMLElement>("[data-value]")?.setAttribute("tabindex", "0");
+    setText(meaning, recipe?.meaning ?? say("Changed by hand. A recipe fills in the fields of how it learns, here and beneath More."));
+  };
+  form.plan.subscribe(show);
+  show();
+  return element("div", { class: "plan-schedule" }, element("span", {}, say("Recipe")), choice.root, meaning);
 }
 
 function schedules(form: TrainingForm): HTMLElement {
@@ -120,37 +104,4 @@ function schedules(form: TrainingForm): HTMLElement {
   form.plan.subscribe(show);
   show();
   return element("div", { class: "plan-schedule" }, element("span", {}, say("Schedule of the learning rate")), choice.root, meaning);
-}
-
-function numberField(form: TrainingForm, { name, title, meaning, least, most, step }: NumberField): HTMLElement {
-  const [id, errorId] = [`plan-${name}`, `plan-${name}-error`];
-  const input = element("input", {
-    id,
-    name,
-    type: "number",
-    inputmode: step === 1 ? "numeric" : "decimal",
-    min: least,
-    max: most,
-    step,
-    title: meaning,
-    "aria-describedby": errorId,
-  });
-  const error = element("p", { class: "problem", id: errorId });
-  input.addEventListener("input", () => {
-    if (input.value !== "") form.change({ [name]: Number(input.value) });
-  });
-  const show = () => {
-    const value = String(form.plan.value[name]);
-    // What is being typed is left alone: "0." is on its way to "0.1".
-    if (Number(input.value) !== form.plan.value[name] || input.value === "") input.value = value;
-    const refusal = form.problem.value?.field === name ? form.problem.value.message : "";
-    setText(error, refusal);
-    setAttributes(input, { "aria-invalid": refusal ? "true" : null });
-  };
-  input.addEventListener("blur", show);
-  watch([form.plan, form.problem], () => {
-    if (document.activeElement !== input || form.problem.value) show();
-  });
-  show();
-  return element("div", { class: "plan-field" }, element("label", { for: id, title: meaning }, title), input, error);
 }
