@@ -11,7 +11,6 @@ import io
 import stat
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -65,7 +64,11 @@ def read_picture_zip(file: Path) -> Iterator[LabelledPicture]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             yield from _pictures(archive)
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except PlanError:
+        raise
+    except Exception as error:  # zipfile meets whatever bytes somebody made up, and fails in many ways
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+            raise  # This is the machine's fault, not the zip's.
         raise _refused("This is no zip that can be read; pack the folders again.") from error
 
 
@@ -127,6 +130,9 @@ def _safe_path(entry: zipfile.ZipInfo) -> PurePosixPath:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise _refused(f"{_shown(entry)} is a link or no file at all; pack the pictures themselves.")
+    # Of the others one asks for a dictionary of up to 4 GB before it has unpacked a byte.
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _refused(f"{_shown(entry)} is packed in a way that is not read; pack it as zips usually are.")
     if entry.flag_bits & ENCRYPTED:
         raise _refused(f"{_shown(entry)} is locked by a password; pack it without one.")
     return path

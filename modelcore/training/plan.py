@@ -66,6 +66,7 @@ class TrainingPlan:
     languages   of catalogs: from which into which
     start       the checkpoint that it starts from: its weights, its sizes, its tokenizer. On the site a model's id, on
                 the command line its folder, as `tokenizer_from` and `pictures` are; `Brought` says where they lie
+    leaning     a decoder starts with heads that lean to the tokens before (`modelcore.training.leaning`)
     tokenizer   that is learned first (`modelcore.tokenizer.learning`), where the task has none of its own and
                 `tokenizer_from` names no checkpoint whose tokenizer is taken
     batch_tokens  where not 0, of paired tasks: a batch is as many pairs of about one length as have so many tokens
@@ -84,6 +85,7 @@ class TrainingPlan:
     layers: int = 2
     heads: int = 4
     width: int = 64
+    leaning: bool = False
     dropout: float = 0.0
     label_smoothing: float = 0.0
     steps: int = 1000
@@ -148,6 +150,13 @@ class TrainingPlan:
                     name,
                     f"This task has a tokenizer of its own; {', '.join(sorted(CUT_BY_CHOICE))} let you choose.",
                 )
+        if not isinstance(self.leaning, bool):
+            raise PlanError("leaning", "leaning is true or false.")
+        if self.leaning and (self.assignment not in LINES | {"text"} or self.start is not None):
+            raise PlanError(
+                "leaning",
+                "Heads can lean at first where a decoder learns lines or a text from nothing; set it to false.",
+            )
         if self.batch_tokens and self.assignment not in PAIRED:
             raise PlanError("batch_tokens", "Batches are counted in tokens where pairs are learned; set it to 0.")
 

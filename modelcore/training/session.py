@@ -14,11 +14,13 @@ from torch import Tensor
 from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
+from modelcore.models.decoder import Decoder
 from modelcore.tokenizer import Tokenizer
 from modelcore.training.assignments import Given, assignment_of
 from modelcore.training.assignments.pictures import PictureAssignment
 from modelcore.training.assignments.starting import Start, open_start, tokenizer_taken
 from modelcore.training.brought import Brought
+from modelcore.training.leaning import lean
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.plan import PlanError, TrainingPlan
 
@@ -52,7 +54,10 @@ class Session:
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
         if self._start and not state:
-            self._start.give_weights(self.model, self.assignment.config)
+            new = isinstance(self.assignment, PictureAssignment) and self.assignment.has_new_classifier
+            self._start.give_weights(self.model, keeps_head=not new)
+        elif plan.leaning and isinstance(self.model, Decoder) and not state:
+            lean(self.model)
         optimisation = Optimisation(
             betas=(plan.beta1, plan.beta2),
             epsilon=EPSILON,

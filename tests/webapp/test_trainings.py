@@ -19,6 +19,7 @@ from modelcore.training.plan import (
     CUT_BY_CHOICE,
     LIMITS_OF_REAL,
     LIMITS_OF_WHOLE,
+    LINES,
     OF_A_TEXT,
     OF_PICTURES,
     PAIRED,
@@ -174,7 +175,7 @@ def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
     assert set(schema) == set(fields)
     assert tuple(schema["assignment"]["enum"]) == ASSIGNMENTS
     sets = {"OF_A_TEXT": OF_A_TEXT, "CUT_BY_CHOICE": CUT_BY_CHOICE, "PAIRED": PAIRED}
-    for there, here in (sets | {"OF_PICTURES": OF_PICTURES, "STARTED": STARTED}).items():
+    for there, here in (sets | {"OF_PICTURES": OF_PICTURES, "STARTED": STARTED, "LEANING": LINES | {"text"}}).items():
         assert set(getattr(plan_checks, there)) == here, there
     for name, choices in CHOICES.items():
         assert tuple(schema[name]["enum"]) == choices, name

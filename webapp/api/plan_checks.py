@@ -14,6 +14,7 @@ OF_A_TEXT = ("text", "masked", "spans", "pairs")
 CUT_BY_CHOICE = (*OF_A_TEXT, "catalogs")
 PAIRED = ("dates", "numbers", "spans", "pairs", "catalogs")
 OF_PICTURES = ("digits", "images")
+LEANING = ("copy", "reverse", "sort", "induction", "brackets", "repeats", "text")
 STARTED = {
     **dict.fromkeys(PAIRED, ("encoder-decoder", "turn a source into a target")),
     **dict.fromkeys(OF_PICTURES, ("vision", "read pictures")),
@@ -37,6 +38,8 @@ def checked_plan(plan: dict[str, Any]) -> dict[str, Any]:
         for field in ("tokenizer", "tokenizer_from"):
             if plan[field] not in ("bpe", None):
                 _refuse(field, f"This task has a tokenizer of its own; {', '.join(CUT_BY_CHOICE)} let you choose.")
+    if plan["leaning"] and (assignment not in LEANING or plan["start"] is not None):
+        _refuse("leaning", "Heads can lean at first where a decoder learns lines or a text anew; set it to false.")
     if plan["batch_tokens"] and assignment not in PAIRED:
         _refuse("batch_tokens", "Batches are counted in tokens where pairs are learned; set it to 0.")
     if plan["tokenizer_from"] is not None:

@@ -67,6 +67,7 @@ class PlanRequest(Schema):
     layers: int = Field(2, ge=1, le=24)
     heads: int = Field(4, ge=1, le=32)
     width: int = Field(64, ge=16, le=1024)
+    leaning: bool = Field(False, description="A decoder starts with heads that lean to the tokens before.")
     dropout: float = Field(0.0, ge=0, le=0.9)
     label_smoothing: float = Field(0.0, ge=0, le=0.9)
     steps: int = Field(1000, ge=1, le=1_000_000)

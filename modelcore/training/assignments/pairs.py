@@ -13,9 +13,9 @@ from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.tokenizer import Tokenizer, train_byte_level_bpe
 from modelcore.training.assignments.assignment import HELD_OUT, random_of
 from modelcore.training.assignments.marks import marks_of
-from modelcore.training.assignments.starting import Given
+from modelcore.training.assignments.starting import Given, Start
 from modelcore.training.pairs import IGNORED, PairBatch, draw_many, pair_batch
-from modelcore.training.plan import TrainingPlan
+from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example, draw_date, draw_number
 
 PAD, END = "<pad>", "</s>"
@@ -131,6 +131,13 @@ def as_in_the_paper(plan: TrainingPlan, tokenizer: Tokenizer, longest: int) -> M
     )
 
 
+def _refuse_longer(tokens: int, start: Start) -> None:
+    if tokens > start.config.longest:
+        raise PlanError(
+            "start", f"This model reads at most {start.config.longest:,} tokens, and these are up to {tokens:,}."
+        )
+
+
 class DrawnPairsAssignment(PairAssignment):
     """Examples made as it goes on."""
 
@@ -139,7 +146,7 @@ class DrawnPairsAssignment(PairAssignment):
         tokenizer = given.start.tokenizer if given.start else self._own_tokenizer(plan)
         held_out = draw_many(self._draw_one, random_of(plan.seed, "held out"), HELD_OUT, held_out=True)
         if given.start:
-            given.start.require(max(len(tokenizer.encode(example.source)) for example in held_out))
+            _refuse_longer(max(len(tokenizer.encode(example.source)) for example in held_out), given.start)
         super().__init__(plan, tokenizer, given, held_out, LONGEST)
 
     def _own_tokenizer(self, plan: TrainingPlan) -> Tokenizer:

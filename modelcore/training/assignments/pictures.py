@@ -37,8 +37,9 @@ from modelcore.training.picture_zip import FEWEST_OF_A_LABEL, MOST_LABELS, read_
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.recipes import digits
 
-# Of a zip's pictures; of digits twice the size that they have, so that a patch is about one of their pixels.
+# Of a zip's pictures; and of digits, twice their size, so that a patch is about two by two of their pixels.
 OWN_IMAGE = ImageConfig(height=32, width=32, patch_height=4, patch_width=4)
+DIGITS_IMAGE = ImageConfig(height=16, width=16, patch_height=4, patch_width=4)
 HELD_OUT_OF = 10
 MOST_HELD_OUT = 512
 MOST_KEPT_BYTES = 1 << 30
@@ -75,7 +76,7 @@ class PictureAssignment:
     def __init__(self, plan: TrainingPlan, given: Given) -> None:
         self._plan, self._start = plan, given.start
         is_digits = plan.assignment == "digits"
-        image = _image_of(given.start) if given.start else digits.IMAGE if is_digits else OWN_IMAGE
+        image = _image_of(given.start) if given.start else DIGITS_IMAGE if is_digits else OWN_IMAGE
         self._preprocessing = _preprocessing_of(given.start, image)
         self._largest_shift = image.height // 16 if is_digits else 0
         if is_digits:
@@ -84,7 +85,10 @@ class PictureAssignment:
             assert given.pictures is not None, "the plan asks for them"
             self.names, self._known, self._held_out = self._read_zip(given.pictures, image)
         self.family = given.start.family if given.start else "vit"
-        self.config = self._started(given.start) if given.start else self._as_vit(image)
+        classifier = HeadConfig("classes", len(self.names), tied=False, bias=True)
+        self.has_new_classifier = given.start is None or not self._knows_classes(given.start)
+        config = given.start.config if given.start else self._as_vit(image, classifier)
+        self.config = replace(config, head=classifier) if self.has_new_classifier else config
         self.probe = TraceRequest(pixels=self._pixels(self._held_out, [0]))
 
     def batch(self, step: int) -> PictureBatch:
@@ -175,7 +179,7 @@ class PictureAssignment:
             known += [(picture, class_) for picture in pictures[cut:]]
         return sorted(by_label), *(Labelled.of(*zip(*of, strict=True)) for of in (known, held_out))
 
-    def _as_vit(self, image: ImageConfig) -> ModelConfig:
+    def _as_vit(self, image: ImageConfig, classifier: HeadConfig) -> ModelConfig:
         plan = self._plan
         return ModelConfig(
             vocabulary=0,
@@ -183,18 +187,16 @@ class PictureAssignment:
             width=plan.width,
             encoder=StackConfig(plan.layers, plan.heads, 4 * plan.width),
             image=image,
-            head=HeadConfig("classes", len(self.names), tied=False, bias=True),
+            head=classifier,
             norm_epsilon=1e-6,
             activation="gelu",
             dropout=plan.dropout,
         )
 
-    def _started(self, start: Start) -> ModelConfig:
-        theirs = read_class_names(start.checkpoint.path)
+    def _knows_classes(self, start: Start) -> bool:
         head = start.config.head
-        if head.output == "classes" and theirs == dict(enumerate(self.names)) and head.classes == len(self.names):
-            return start.config
-        return replace(start.config, head=HeadConfig("classes", len(self.names), tied=False, bias=True))
+        named = read_class_names(start.checkpoint.path) == dict(enumerate(self.names))
+        return named and head.output == "classes" and head.classes == len(self.names)
 
 
 def _refuse_too_little_to_tell_apart(by_label: dict[str, list[np.ndarray[Any, Any]]]) -> None:

@@ -15,6 +15,7 @@ from modelcore.tokenizer import TOKENIZER_FILES, Tokenizer
 from modelcore.training.assignments.marks import Marks, marks_of
 from modelcore.training.plan import OF_PICTURES, PAIRED, PlanError, TrainingPlan
 
+DRAWN = ("dates", "numbers")
 READS = {
     "decoder": "go on with a text",
     "encoder": "guess hidden words",
@@ -40,14 +41,8 @@ class Start:
         assert tokenizer is not None, "those that read pictures are not asked"
         return tokenizer
 
-    def require(self, tokens: int) -> None:
-        """Raises: PlanError where it reads no sequence of so many tokens."""
-        longest = self.config.longest
-        if tokens > longest:
-            raise PlanError("length", f"This model reads at most {longest:,} tokens; set length to fewer.", longest)
-
-    def give_weights(self, model: nn.Module, config: ModelConfig) -> None:
-        """Into a model of `config`, which may have another head: that one stays as it is. Reads the files.
+    def give_weights(self, model: nn.Module, *, keeps_head: bool) -> None:
+        """Into a model of the same sizes; a head that is new there stays as it is. Reads the files.
 
         Raises: PlanError where they are broken.
         """
@@ -55,7 +50,6 @@ class Start:
             weights = self.checkpoint.load().state_dict()
         except CheckpointError as error:
             raise PlanError("start", str(error)) from error
-        keeps_head = config.head == self.config.head
         taken = {name: value for name, value in weights.items() if keeps_head or not name.startswith("head.")}
         left = model.load_state_dict(taken, strict=False)
         assert not left.unexpected_keys and all(name.startswith("head.") for name in left.missing_keys), left
@@ -100,13 +94,16 @@ def open_start(plan: TrainingPlan, folder: Path | None) -> Start | None:
         raise PlanError("start", "This model came without a tokenizer, so it can read no text; choose another.")
     tokens = start.tokenizer.vocabulary
     if tokens > config.vocabulary:
-        raise PlanError("start", f"Its tokenizer has {tokens:,} tokens, the model {config.vocabulary:,}; choose another.")
+        known = config.vocabulary
+        raise PlanError("start", f"Its tokenizer has {tokens:,} tokens, the model {known:,}; choose another.")
     marks = marks_of(start.tokenizer)
     _refuse_missing(plan, marks, "start")
     if plan.assignment in PAIRED and config.start_token is None:
         raise PlanError("start", "This model does not say which token a target starts with; choose another.")
-    if plan.assignment != "dates" and plan.assignment != "numbers":
-        start.require(plan.length)
+    if plan.assignment not in DRAWN and plan.length > config.longest:
+        raise PlanError(
+            "length", f"This model reads at most {config.longest:,} tokens; set length to fewer.", config.longest
+        )
     return start
 
 

@@ -5,7 +5,7 @@ import { choosesTokenizer, hasLength, isPaired, learnsText, seesPictures, TASKS 
 
 export type { AssignmentName, Plan } from "../wire/trainings";
 
-type NotANumber = "assignment" | "text" | "pictures" | "languages" | "start" | "tokenizer" | "tokenizer_from" | "schedule";
+type NotANumber = "assignment" | "text" | "pictures" | "languages" | "start" | "tokenizer" | "tokenizer_from" | "schedule" | "leaning";
 export type NumberName = Exclude<keyof Plan, NotANumber>;
 export type Presets = Partial<Record<AssignmentName, Partial<Plan>>>;
 
@@ -126,6 +126,7 @@ export const FIRST_PLAN: Plan = {
   start: null,
   tokenizer: "bpe",
   tokenizer_from: null,
+  leaning: false,
   layers: 2,
   heads: 4,
   width: 64,
@@ -231,11 +232,10 @@ export interface Estimate {
 }
 
 const LINE_VOCABULARY = 257;
-const PATCHES = 65;
 /** Of a patch of 4 × 4 pixels in three colours. */
 const PATCH_NUMBERS = 48;
 /** Of tasks without a length: a source and its target together, as the longest of a batch have them, or the patches. */
-const OWN_TOKENS: Partial<Record<AssignmentName, number>> = { dates: 22, numbers: 26, modular: 4, digits: 65, images: 65 };
+const OWN_TOKENS: Partial<Record<AssignmentName, number>> = { dates: 22, numbers: 26, modular: 4, digits: 17, images: 65 };
 
 /**
  * What a plan costs, before anybody tried. The tokenizer of a pair or a text may need fewer tokens than it may have.
@@ -257,7 +257,7 @@ function parametersOf({ assignment, layers, width, vocabulary, length }: Plan): 
     // Sinusoids have no parameters; the output shares the embedding and adds a bias.
     return vocabulary * (width + 1) + layers * (2 * layer + attention + norm);
   }
-  if (seesPictures(assignment)) return (PATCH_NUMBERS + PATCHES) * width + layers * layer + norm;
+  if (seesPictures(assignment)) return (PATCH_NUMBERS + (OWN_TOKENS[assignment] ?? 0)) * width + layers * layer + norm;
   const tokens = learnsText(assignment) ? vocabulary : LINE_VOCABULARY;
   return (tokens + length) * width + layers * layer + norm;
 }

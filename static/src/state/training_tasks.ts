@@ -120,6 +120,10 @@ export const choosesTokenizer = (task: AssignmentName): boolean => learnsText(ta
 /** Whether each of its sequences is as long as the plan says. */
 export const hasLength = (task: AssignmentName): boolean => !seesPictures(task) && !["modular", "dates", "numbers"].includes(task);
 
+/** Whether its decoder may start with heads that lean to the tokens before. */
+export const mayLean = (task: AssignmentName): boolean =>
+  task === "text" || (startsFrom(task) === null && task !== "modular");
+
 /** The architecture of the models that can go on to learn it; null where it is learned from nothing. */
 export function startsFrom(task: AssignmentName): Model["architecture"] | null {
   if (isPaired(task)) return "encoder-decoder";

@@ -35,6 +35,8 @@ export interface Plan {
   start: string | null;
   tokenizer_from: string | null;
   tokenizer: TokenizerKind;
+  /** Whether a decoder starts with heads that lean to the tokens before. */
+  leaning: boolean;
   layers: number;
   heads: number;
   width: number;

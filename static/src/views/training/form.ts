@@ -5,7 +5,8 @@ import { say } from "../../language/say";
 import { watch } from "../../state/store";
 import type { TrainingForm } from "../../state/training_form";
 import { FIRST_FIELDS, GROUPS, type Plan, recipeOf, recipesFor, SCHEDULES } from "../../state/training_plan";
-import { numberFields } from "./fields";
+import { mayLean } from "../../state/training_tasks";
+import { numberFields, showRefusal } from "./fields";
 import { mountMaterial } from "./material";
 import { mountTasks } from "./tasks";
 
@@ -17,7 +18,7 @@ export function mountTrainingForm(host: HTMLElement, form: TrainingForm): void {
     { class: "plan-more" },
     element("summary", {}, say("More")),
     ...GROUPS.map(({ title, fields }, place) =>
-      element("fieldset", {}, element("legend", {}, title), numberFields(form, fields), place === 0 && schedules(form)),
+      element("fieldset", {}, element("legend", {}, title), numberFields(form, fields), place === 0 && schedules(form), place === 1 && leaning(form)),
     ),
   );
   const sheet = element(
@@ -88,6 +89,28 @@ function recipes(form: TrainingForm): HTMLElement {
   form.plan.subscribe(show);
   show();
   return element("div", { class: "plan-schedule" }, element("span", {}, say("Recipe")), choice.root, meaning);
+}
+
+function leaning(form: TrainingForm): HTMLElement {
+  const input = element("input", { id: "plan-leaning", name: "leaning", type: "checkbox" });
+  const error = element("p", { class: "problem" });
+  const root = element(
+    "div",
+    { class: "plan-check" },
+    input,
+    element("label", { for: "plan-leaning" }, say("Heads lean to the tokens before at first, so that induction heads form within minutes.")),
+    error,
+  );
+  input.addEventListener("change", () => form.change({ leaning: input.checked }));
+  const show = () => {
+    const { assignment, start, leaning } = form.plan.value;
+    root.hidden = !mayLean(assignment) || start !== null;
+    input.checked = leaning;
+    showRefusal(form, "leaning", input, error);
+  };
+  watch([form.plan, form.problem], show);
+  show();
+  return root;
 }
 
 function schedules(form: TrainingForm): HTMLElement {
