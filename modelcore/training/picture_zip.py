@@ -57,6 +57,8 @@ def read_picture_zip(file: Path) -> Iterator[LabelledPicture]:
 
     Raises: PlanError that names the file in the zip and says what is allowed.
     """
+    if not file.is_file():
+        raise _refused("The zip is gone; send it again.")
     if file.stat().st_size > MOST_BYTES:
         raise _refused(f"The zip is longer than {MOST_BYTES:,} bytes; make the pictures smaller.", MOST_BYTES)
     content = file.read_bytes()

@@ -14,6 +14,7 @@ from modelcore.opening import open_any
 from modelcore.training.assignments.modular import Equations
 from modelcore.training.brought import Brought
 from modelcore.training.plan import ASSIGNMENTS, OF_A_TEXT, TOKENIZERS, PlanError, TrainingPlan
+from modelcore.training.presets import preset
 from modelcore.training.session import LAST, DivergedError, Session
 from tests.modelcore.zips import picture_zip
 
@@ -121,6 +122,38 @@ def test_what_is_measured_is_never_trained_on(tmp_path: Path) -> None:
         assert held_out.isdisjoint(tuple(row) for row in assignment.batch(step).ids_BN[:, :15].tolist())
 
 
+def test_optimiser_has_the_betas_of_the_plan(tmp_path: Path) -> None:
+    """With beta 1 at 0 the first step is the gradient itself, whatever beta 2 is."""
+    session = Session(plan(beta1=0.0, beta2=0.5, steps=1), tmp_path)
+    session.advance()
+    optimiser: Any = session._trainer.state()
+    assert {group["betas"] for group in optimiser["param_groups"]} == {(0.0, 0.5)}
+
+
+def test_straight_schedule_rises_and_falls_to_nothing() -> None:
+    rate = plan(schedule="linear", learning_rate=1.0, steps=10, warmup=4).rate
+    assert [round(rate(step), 3) for step in (1, 2, 4, 7, 10)] == [0.25, 0.5, 1.0, 0.571, 0.143]
+
+
+@pytest.mark.slow
+def test_heads_that_lean_become_induction_heads(tmp_path: Path) -> None:
+    """Within a minute; the labels are those of `modelcore.analysis.labels`."""
+    session = Session(TrainingPlan.from_json(preset("induction") | {"steps": 400}), tmp_path)
+    _, before = session.probe()
+    losses(session)
+    _, after = session.probe()
+    first, second = ([label.name for site in sites for label in site.labels] for sites in (before, after))
+    assert "induction" not in first and second.count("induction") >= 2, (first, second)
+    assert session.measure()["accuracy"] > 0.95
+
+
+@pytest.mark.slow
+def test_handwriting_of_other_people_is_read(tmp_path: Path) -> None:
+    session = Session(TrainingPlan.from_json(preset("digits") | {"steps": 400}), tmp_path)
+    losses(session)
+    assert session.measure()["accuracy"] > 0.8
+
+
 def test_copying_is_learned(tmp_path: Path) -> None:
     session = Session(
         plan(layers=2, heads=4, width=64, length=10, batch=64, steps=400, warmup=50, dropout=0.0, learning_rate=4e-3),
@@ -195,6 +228,13 @@ def test_result_opens_in_transformers_and_here(assignment: Any, tmp_path: Path) 
         ({"accumulate": 0}, "accumulate"),
         ({"average": 99}, "average"),
         ({"clip": -1}, "clip"),
+        ({"beta2": 1.0}, "beta2"),
+        ({"languages": "en-tlh"}, "languages"),
+        ({"batch_tokens": 500}, "batch_tokens"),
+        ({"pictures": "z"}, "pictures"),
+        ({"assignment": "images"}, "pictures"),
+        ({"assignment": "dates", "leaning": True}, "leaning"),
+        ({"leaning": 1}, "leaning"),
     ],
 )
 def test_plan_that_cannot_be_is_refused_by_its_field(changes: dict[str, Any], field: str) -> None:

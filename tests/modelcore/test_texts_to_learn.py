@@ -10,6 +10,7 @@ import pytest
 from modelcore.training.assignments import assignment_of
 from modelcore.training.assignments.given_pairs import read_pairs
 from modelcore.training.assignments.masked import SPECIALS, mask_window
+from modelcore.training.assignments.spans import cut_spans
 from modelcore.training.pairs import IGNORED
 from modelcore.training.plan import OF_A_TEXT, TOKENIZERS, PlanError, TrainingPlan
 
@@ -113,3 +114,45 @@ def test_masked_windows_begin_and_end_as_bert_expects() -> None:
     assert batch.ids_BN.shape == (32, 16)
     assert set(batch.ids_BN[:, 0].tolist()) == {2} and set(batch.ids_BN[:, -1].tolist()) == {3}
     assert assignment.probe.ids is not None and MASK in assignment.probe.ids
+
+
+def test_spans_are_cut_out_as_the_paper_shows() -> None:
+    """Each stretch after its mark, the text between them in the source, and a last mark (figure 2)."""
+    window, marks = list(range(100, 160)), [1, 2, 3, 4]
+    for seed in range(50):
+        source, target = cut_spans(window, marks, random.Random(seed))
+        assert [id_ for id_ in source if id_ in marks] == [1, 2, 3] and [id_ for id_ in target if id_ in marks] == marks
+        assert len(target) - len(marks) == round(0.15 * len(window))
+        stretches = {mark: target[target.index(mark) + 1 : target.index(mark + 1)] for mark in marks[:3]}
+        restored = [id_ for one in source for id_ in stretches.get(one, [one])]
+        assert all(stretches.values()) and restored == window
+
+
+def test_source_and_target_of_spans_end_as_texts_do() -> None:
+    assignment: Any = assignment_of(TrainingPlan(assignment="spans", text=VERSE, length=24, tokenizer="characters"))
+    batch = assignment.batch(1)
+    assert batch.source_BK.shape[0] == 32 and batch.source_BK.shape[1] <= 24
+    assert set(batch.source_BK[:, -1].tolist()) == {1} and set(batch.target_BQ[:, 0].tolist()) == {0}
+
+
+@pytest.mark.parametrize("assignment", ["dates", "numbers", "pairs", "spans", "catalogs"])
+def test_batch_of_tokens_is_filled_and_not_beyond(assignment: Any) -> None:
+    text = {"pairs": PAIRS, "spans": VERSE}.get(assignment)
+    length = 24 if assignment == "spans" else 64
+    plan = TrainingPlan(assignment=assignment, text=text, length=length, batch_tokens=600)
+    learned = assignment_of(plan)
+    sizes = [learned.tokens_of(learned.batch(step)) for step in range(1, 9)]
+    assert max(sizes) <= 600 and sum(sizes) / len(sizes) > 400, sizes
+    assert learned.tokens_of(learned.batch(3)) == sizes[2]
+
+
+def test_pairs_of_a_batch_of_tokens_are_of_about_one_length() -> None:
+    """So little of it is padding (Vaswani et al. 2017, 5.1)."""
+    drawn = assignment_of(TrainingPlan(assignment="numbers", batch=40))
+    alike = assignment_of(TrainingPlan(assignment="numbers", batch_tokens=600))
+
+    def padding(assignment: Any) -> float:
+        batches = [assignment.batch(step) for step in range(1, 9)]
+        return sum(float((batch.source_BK == 0).float().mean()) for batch in batches) / len(batches)
+
+    assert padding(alike) < padding(drawn) * 0.6

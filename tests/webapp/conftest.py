@@ -31,6 +31,8 @@ MANIFEST = {
     "layers": 2,
     "encoder_layers": 0,
     "heads": 2,
+    "width": 32,
+    "has_tokenizer": True,
     "positions": 16,
     "longest": 16,
     "vocabulary": 512,

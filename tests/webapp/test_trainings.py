@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +33,7 @@ from webapp.api import plan_checks
 from webapp.api.trainings import PlanRequest
 from webapp.checkpoints.models import Checkpoint
 from webapp.record import keeper
+from webapp.record.unused import KEPT_S, remove_unused_archives
 from webapp.runs.models import Run
 from workers.protocol import archives, keys, trainings
 from workers.protocol.jobs import TrainJob
@@ -75,14 +78,73 @@ def test_training_is_written_down_and_sent_to_those_who_train(
         ({"text": "mine"}, "text"),
         ({"tokenizer": "unigram"}, "tokenizer"),
         ({"speed": 3}, "speed"),
+        ({"assignment": "images"}, "pictures"),
+        ({"assignment": "images", "pictures": "../secret"}, "pictures"),
+        ({"assignment": "images", "pictures": "0" * 64}, "pictures"),
+        ({"pictures": "0" * 64}, "pictures"),
+        ({"start": "tiny"}, "start"),
+        ({"assignment": "dates", "start": "nobody"}, "start"),
+        ({"assignment": "dates", "start": "tiny"}, "start"),
+        ({"assignment": "text", "text": "mine", "start": "tiny", "length": 1000}, "length"),
+        ({"assignment": "text", "text": "mine", "start": "tiny", "tokenizer_from": "tiny"}, "tokenizer_from"),
+        ({"assignment": "text", "text": "mine", "tokenizer_from": "nobody"}, "tokenizer_from"),
+        ({"assignment": "dates", "tokenizer_from": "tiny"}, "tokenizer_from"),
+        ({"batch_tokens": 100}, "batch_tokens"),
+        ({"assignment": "dates", "leaning": True}, "leaning"),
     ],
 )
 def test_plan_that_cannot_be_is_refused_by_its_field(
-    client: Client, db: None, changes: dict[str, Any], field: str
+    client: Client, checkpoint: Checkpoint, changes: dict[str, Any], field: str
 ) -> None:
     answer = post(client, "trainings", {**PLAN, **changes})
     assert answer.status_code == 422 and answer.json()["error"]["field"] == field
     assert not Run.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fine_tuning_has_the_sizes_of_its_start_and_the_job_says_where_that_lies(
+    client: Client, checkpoint: Checkpoint, broker: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.dispatch._send", lambda *_: True)
+    checkpoint.manifest = {**checkpoint.manifest, "longest": 64, "layers": 5, "heads": 3, "width": 48}
+    checkpoint.save()
+    answer = post(client, "trainings", {**PLAN, "assignment": "text", "text": "mine", "start": checkpoint.id})
+    assert answer.status_code == 201, answer.json()
+    assert {name: answer.json()["plan"][name] for name in ("layers", "heads", "width")} == {
+        "layers": 5,
+        "heads": 3,
+        "width": 48,
+    }
+    job = Run.objects.get().job()
+    assert isinstance(job, TrainJob) and job.paths == {"start": checkpoint.path}
+    assert TrainJob.from_json(job.to_json()) == job
+
+
+def test_zip_is_stored_once_and_what_is_none_is_refused(client: Client, db: None) -> None:
+    def send(content: bytes) -> Any:
+        return client.post("/api/v1/archives", content, content_type="application/zip")
+
+    told = [send(b"PK\x03\x04 and more").json() for _ in range(2)]
+    assert told[0] == told[1] and archives.place(settings.DATA, told[0]["id"]).read_bytes() == b"PK\x03\x04 and more"
+    for content in (b"", b"<svg>", b"PK"):
+        refused = send(content)
+        assert refused.status_code == 422 and refused.json()["error"]["field"] == "pictures"
+
+
+def test_zip_longer_than_the_limit_is_refused(client: Client, db: None, settings: Any) -> None:
+    settings.ARCHIVE_LIMIT_BYTES = 20
+    answer = client.post("/api/v1/archives", b"PK\x03\x04" + bytes(20), content_type="application/zip")
+    assert answer.status_code == 413 and answer.json()["error"]["limit"] == 20
+
+
+def test_zip_is_removed_a_day_after_it_was_sent_unless_a_training_names_it(client: Client, db: None) -> None:
+    used, unused = (archives.store(settings.DATA, b"PK\x03\x04" + bytes([n])) for n in range(2))
+    Run.objects.create(kind="train", plan={"assignment": "images", "pictures": used})
+    yesterday = time.time() - KEPT_S - 60
+    for archive in (used, unused):
+        os.utime(archives.place(settings.DATA, archive), (yesterday, yesterday))
+    assert remove_unused_archives() == 1
+    assert archives.place(settings.DATA, used).exists() and not archives.place(settings.DATA, unused).exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,8 @@ import redis
 from modelcore.opening import open_any
 from modelcore.training.plan import TrainingPlan
 from modelcore.training.session import Session
-from workers.protocol import archive, frame, keys, trainings
+from tests.modelcore.zips import picture_zip
+from workers.protocol import archive, archives, frame, keys, trainings
 from workers.protocol.events import Snapshot
 from workers.protocol.frame import Frame
 from workers.protocol.jobs import TrainJob
@@ -66,6 +67,28 @@ def test_training_tells_its_curve_its_heads_and_what_it_made(process: Process, t
     assert open_any(folder).load(device="cpu") is not None
     assert json.loads((folder / trainings.MANIFEST).read_text())["heads"] == 2
     assert not trainings.progress_folder(tmp_path, "r").exists(), "nothing is left of what only going on needs"
+
+
+def test_model_that_is_fine_tuned_says_so_on_its_card(process: Process, tmp_path: Path) -> None:
+    run_train(replace(JOB, run="first"), process)
+    folder = trainings.model_folder(tmp_path, "first")
+    plan = {**PLAN, "assignment": "text", "text": "In the beginning. " * 99, "start": "copier", "layers": 1}
+    run_train(replace(JOB, plan=plan, paths={"start": str(folder)}), process)
+    assert of(told(tmp_path), "finished")
+    card = json.loads((trainings.model_folder(tmp_path, "r") / trainings.CARD).read_text())
+    assert card["name"] == "Fine-tuned: text" and card["started_from"] == "copier"
+    assert card["sentence"] == "1 layers of 2 heads, fine-tuned here from copier for 12 steps."
+
+
+def test_pictures_are_learned_from_the_zip_that_was_stored(process: Process, tmp_path: Path) -> None:
+    zipped = picture_zip(tmp_path / "z", {"dark": range(9), "light": range(200, 209)})
+    plan = {**PLAN, "assignment": "images", "pictures": archives.store(tmp_path, zipped.read_bytes())}
+    run_train(replace(JOB, plan=plan), process)
+    frames = told(tmp_path)
+    (read,) = of(frames, "tokens")
+    assert of(frames, "finished") and read.texts[:2] == ["class", "1,1"]
+    opened = open_any(trainings.model_folder(tmp_path, "r"))
+    assert opened.config.output == "classes" and opened.tokenizer is None
 
 
 def test_worker_that_was_killed_is_followed_by_one_with_the_same_curve(
@@ -139,6 +162,8 @@ def test_orders_are_obeyed_before_the_next_step(process: Process, broker: redis.
     [
         ({"heads": 3}, "plan_refused", "do not divide"),
         ({"assignment": "text", "text": "short"}, "plan_refused", "at least"),
+        ({"assignment": "images", "pictures": "0" * 64}, "plan_refused", "zip is gone"),
+        ({"assignment": "text", "text": "mine", "start": "m"}, "plan_refused", "files of this model are gone"),
         ({"learning_rate": 10.0, "warmup": 1, "steps": 400, "schedule": "constant", "width": 64}, "diverged", "step"),
     ],
 )
