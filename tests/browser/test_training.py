@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NARROW
 from tests.browser.test_explore import answered, drawn
+from tests.modelcore.zips import picture_zip
 from tests.running import RunningSite
 
 pytestmark = pytest.mark.browser
@@ -31,6 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
 
 def plan(page: Page, task: str, steps: int) -> None:
     page.goto("/train")
+    page.get_by_text("More", exact=True).click()
     page.locator(".plan-task", has_text=task).click()
     for name, value in {**TINY, **LOOKS, "Steps": steps}.items():
         page.get_by_label(name, exact=True).fill(str(value))
@@ -72,10 +75,15 @@ def test_form_estimates_and_a_recipe_fills_it(page: Page) -> None:
     estimate = page.locator(".planning-estimate")
     expect(estimate).to_contain_text("22 K")
     expect(estimate).to_contain_text("256")
-    page.get_by_role("button", name="The paper's recipe").click()
-    expect(page.get_by_role("radio", name="The paper's")).to_have_attribute("aria-checked", "true")
+    recipes = page.get_by_role("radiogroup", name="Recipe")
+    recipes.get_by_role("radio", name="The paper's").click()
+    expect(recipes.get_by_role("radio", name="The paper's")).to_have_attribute("aria-checked", "true")
+    schedules = page.get_by_role("radiogroup", name="Schedule of the learning rate")
+    expect(schedules.get_by_role("radio", name="The paper's")).to_have_attribute("aria-checked", "true")
     expect(page.get_by_label("Dropout")).to_have_value("0.1")
     expect(page.get_by_label("Label smoothing")).to_have_value("0.1")
+    page.get_by_label("Beta 2").fill("0.9")
+    expect(recipes.locator("[aria-checked=true]")).to_have_count(0)
     page.get_by_label("Width", exact=True).fill("64")
     expect(estimate).not_to_contain_text("22 K")
 
@@ -132,6 +140,73 @@ def test_training_is_watched_from_its_first_step_and_opened_in_the_explorer(page
     page.goto(f"/train?from={training}")
     expect(page.get_by_label("Steps", exact=True)).to_have_value("150")
     expect(page.get_by_label("Width", exact=True)).to_have_value("32")
+
+
+def test_handwritten_digits_are_learned_for_a_few_steps_and_opened(page: Page) -> None:
+    page.goto("/train")
+    page.get_by_label("Handwritten digits").check()
+    expect(page.get_by_label("Length", exact=True)).to_be_hidden()
+    page.get_by_label("Steps", exact=True).fill("20")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/trainings/*")
+    expect(page.get_by_role("heading", name="Handwritten digits")).to_be_visible()
+    expect(page.get_by_role("status").first).to_have_text(FINISHED)
+    assert drawn(page, ".training-grid") > 8
+    page.get_by_role("button", name="Open in the explorer").click()
+    page.wait_for_url("**/runs/*")
+    expect(page.get_by_role("button", name="Model: Trained: digits")).to_be_visible()
+
+
+def test_model_of_the_library_is_fine_tuned_from_the_form(page: Page, site: RunningSite) -> None:
+    page.goto("/train")
+    page.get_by_label("Dates").check()
+    page.get_by_label("Starts from").select_option(label="Numbers")
+    expect(page.get_by_label("Layers", exact=True)).to_be_hidden()
+    expect(page.get_by_text("Layers, heads and width stay those of the model")).to_be_visible()
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.0003")
+    page.get_by_label("Steps", exact=True).fill("10")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/trainings/*")
+    expect(page.get_by_role("status").first).to_have_text(FINISHED)
+    run = re.findall(r"/trainings/([a-z0-9]{26})", page.url)[0]
+    told = site.http.get(f"/api/v1/trainings/{run}").json()
+    assert told["plan"]["start"] == "numbers"
+    (made,) = (one for one in site.http.get("/api/v1/models").json()["models"] if one["id"] == told["model"])
+    assert made["name"] == "Fine-tuned: dates" and "from numbers" in made["sentence"]
+
+
+def test_pairs_of_a_file_are_dropped_cut_by_another_models_tokenizer_and_refused_by_their_line(
+    page: Page, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("\n".join(f"{letter} b\tb {letter}" for letter in "acdefghijklm") + "\nno tab\n")
+    page.goto("/train")
+    page.get_by_label("Pairs", exact=True).check()
+    page.locator("#plan-file").set_input_files(pairs)
+    expect(page.get_by_label("The pairs that are learned")).to_have_value(re.compile("no tab"))
+    page.get_by_label("Tokenizer").select_option(label="Characters")
+    page.locator(".switch-choice", has_text="The paper's").first.click()
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_label("Tokens a batch")).to_have_value("2000")
+    expect(page.get_by_label("Average", exact=True)).to_have_value("5")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/trainings/*")
+    expect(page.get_by_text("Line 13 has no tab").first).to_be_visible()
+
+
+def test_zip_of_labelled_pictures_is_sent_and_learned(page: Page, tmp_path: Path) -> None:
+    page.goto("/train")
+    page.get_by_label("Labelled pictures").check()
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("images learns a zip of yours: give one.").first).to_be_visible()
+    page.locator("#plan-pictures").set_input_files(
+        picture_zip(tmp_path / "shades.zip", {"dark": range(9), "light": range(200, 209)})
+    )
+    expect(page.get_by_text("shades.zip")).to_be_visible()
+    page.get_by_label("Steps", exact=True).fill("5")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url("**/trainings/*")
+    expect(page.get_by_role("status").first).to_have_text(FINISHED)
 
 
 def test_training_is_paused_slowed_goes_on_and_is_cancelled(page: Page) -> None:

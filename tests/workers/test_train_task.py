@@ -89,6 +89,9 @@ def test_pictures_are_learned_from_the_zip_that_was_stored(process: Process, tmp
     assert of(frames, "finished") and read.texts[:2] == ["class", "1,1"]
     opened = open_any(trainings.model_folder(tmp_path, "r"))
     assert opened.config.output == "classes" and opened.tokenizer is None
+    folder = trainings.model_folder(tmp_path, "r")
+    (example,) = json.loads((folder / trainings.CARD).read_text())["examples"]
+    assert (folder / example["picture"]).read_bytes().startswith(b"\x89PNG") and example["site"] == "encoder.self.0"
 
 
 def test_worker_that_was_killed_is_followed_by_one_with_the_same_curve(

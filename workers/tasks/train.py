@@ -15,6 +15,7 @@ import numpy as np
 from modelcore.analysis.maps import AttentionMap
 from modelcore.checkpoints.writer import write_json
 from modelcore.manifest import describe
+from modelcore.training.assignments.pictures import PROBE_FILE, PictureAssignment
 from modelcore.training.brought import Brought
 from modelcore.training.loop import StepDone
 from modelcore.training.plan import TrainingPlan
@@ -209,11 +210,20 @@ def _card(job: TrainJob, session: Session, metrics: dict[str, float]) -> dict[st
     return {
         "name": f"{'Trained' if plan.start is None else 'Fine-tuned'}: {plan.assignment}",
         "sentence": f"{stack.layers} layers of {stack.heads} heads, {trained} for {session.step:,} steps.",
-        "examples": [],
+        "examples": _examples(session),
         "started_from": plan.start,
         "measured": {"steps": session.step, **metrics},
         "run": job.run,
     }
+
+
+def _examples(session: Session) -> list[dict[str, Any]]:
+    """Of a model that reads pictures the one that it was watched with; texts are known from what it told."""
+    if not isinstance(session.assignment, PictureAssignment):
+        return []
+    site = str(session.model.config.sites()[0])
+    finding = "The picture that its heads were watched with while it learned."
+    return [{"title": "The probe picture", "picture": PROBE_FILE, "site": site, "head": 0, "finding": finding}]
 
 
 def _memory_bytes() -> int:

@@ -9,6 +9,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +29,7 @@ from modelcore.analysis.picture import (
 from modelcore.analysis.request import RequestError, TraceRequest
 from modelcore.checkpoints.class_names import read_class_names, write_class_names
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.checkpoints.writer import write_json
+from modelcore.checkpoints.writer import with_temporary, write_json
 from modelcore.config import HeadConfig, ImageConfig, ModelConfig, StackConfig
 from modelcore.models.vision import Vision
 from modelcore.training.assignments.assignment import random_of
@@ -40,6 +41,7 @@ from modelcore.training.recipes import digits
 # Of a zip's pictures; and of digits, twice their size, so that a patch is about two by two of their pixels.
 OWN_IMAGE = ImageConfig(height=32, width=32, patch_height=4, patch_width=4)
 DIGITS_IMAGE = ImageConfig(height=16, width=16, patch_height=4, patch_width=4)
+PROBE_FILE = "probe.png"
 HELD_OUT_OF = 10
 MOST_HELD_OUT = 512
 MOST_KEPT_BYTES = 1 << 30
@@ -120,7 +122,7 @@ class PictureAssignment:
         return len(batch.labels_B) * self.config.positions
 
     def write_beside(self, folder: Path) -> None:
-        """What a saved model of pictures needs besides its weights: how they are prepared, what its classes are."""
+        """What goes with the weights: how pictures are prepared, what the classes are, and the probe picture."""
         if self._start is None:
             image = self.config.image
             assert image is not None
@@ -129,6 +131,9 @@ class PictureAssignment:
         elif (self._start.checkpoint.path / PREPROCESSING_FILE).is_file():
             shutil.copyfile(self._start.checkpoint.path / PREPROCESSING_FILE, folder / PREPROCESSING_FILE)
         write_class_names(folder, self.names)
+        seen_YXC = self._held_out.seen_NYXC[0]
+        probe = Image.fromarray(seen_YXC if seen_YXC.shape[2] == 3 else seen_YXC[:, :, 0])
+        with_temporary(folder / PROBE_FILE, partial(probe.save, format="PNG"))
 
     def _pixels(self, of: Labelled, places: Sequence[int]) -> Tensor:
         return as_pixels(of.seen_NYXC[list(places)], self._preprocessing)

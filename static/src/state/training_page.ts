@@ -3,7 +3,7 @@ import type { HeadRef } from "./sites";
 import { Store } from "./store";
 import { EMPTY_TRAINING, foldTraining, isUnderWay, snapshotAt, snapshotIndex, type TrainingState } from "./training";
 import { sitesOf } from "./training_snapshot";
-import { ApiError, cancelRun, createRun, type RunOrder } from "../wire/http";
+import { ApiError, cancelRun, createRun, listModels, type RunOrder } from "../wire/http";
 import { ENDINGS, type RunEvent, type Snapshot, type Tokens } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 import { listTrainings, type Order, readTraining, steerTraining, type TrainingRecord } from "../wire/trainings";
@@ -106,13 +106,15 @@ export class TrainingPage {
     void this.#ask();
   }
 
-  /** Reads the probe text with the finished model, in the explorer. */
+  /** Reads the probe text, or the probe picture, with the finished model, in the explorer. */
   async openInExplorer(): Promise<void> {
     await this.#act("open", async () => {
       const { model } = await readTraining(this.id);
       const { encoder, decoder } = this.training.value.sequences;
       if (!model) return;
-      const run = await createRun({ kind: "trace", model, ...probeOrder(encoder, decoder) });
+      // A picture was never told: it lies with the model.
+      const picture = (await listModels()).models.find(({ id }) => id === model)?.examples[0]?.picture;
+      const run = await createRun({ kind: "trace", model, ...(picture ? { picture } : probeOrder(encoder, decoder)) });
       this.window.location.assign(run.page);
     });
     this.asked.set(null);
