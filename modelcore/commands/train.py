@@ -8,10 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from modelcore.analysis.alignment import score_alignment
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.training.assignments.pairs import DrawnPairsAssignment
 from modelcore.training.brought import Brought
+from modelcore.training.date_alignment import date_alignment
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
 from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
@@ -102,20 +102,17 @@ def _print_metrics(session: Session) -> None:
 
 
 def _print_heads(session: Session) -> None:
-    """What every head does with the probe text, and how well the best one looks at the words that it writes."""
+    """What every head does with the probe text; and of dates, which look at the words that they write as digits."""
     _, sites = session.probe()
     for site in sites:
         print(f"{site.map.site}  {', '.join(label.name for label in site.labels)}")
     assignment, model = session.assignment, session.model
     if isinstance(assignment, DrawnPairsAssignment) and isinstance(model, EncoderDecoder):
-        told = [pair for pair in assignment.held_out if pair.origins][:ALIGNED]
-        encode = assignment.tokenizer.encode
-        samples = [(encode(pair.source), encode(pair.target), pair.origins) for pair in told]
+        dates = [pair for pair in assignment.held_out if pair.origins][:ALIGNED]
         model.eval()
-        if samples:
-            best = max(score_alignment(model, samples), key=lambda one: one.score)
-            on = "of its weight is on the words that it turns into digits"
-            print(f"{best.site}, head {best.head + 1}: {best.score:.2f} {on}")
+        aligned = date_alignment(model, assignment.tokenizer, dates) if dates else {}
+        for part, best in aligned.items():
+            print(f"{best.site}, head {best.head + 1}: {best.score:.2f} of its weight is on the {part}'s words")
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -23,9 +23,13 @@ class Assignment(Protocol):
     """
 
     config: ModelConfig
-    tokenizer: Tokenizer | None
     family: str
     probe: TraceRequest
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """None where pictures are read."""
+        ...
 
     def batch(self, step: int) -> Any: ...
 

@@ -182,7 +182,7 @@ class PictureAssignment:
             cut = min(most, max(1, len(pictures) // HELD_OUT_OF))
             held_out += [(picture, class_) for picture in pictures[:cut]]
             known += [(picture, class_) for picture in pictures[cut:]]
-        return sorted(by_label), *(Labelled.of(*zip(*of, strict=True)) for of in (known, held_out))
+        return sorted(by_label), _together(known), _together(held_out)
 
     def _as_vit(self, image: ImageConfig, classifier: HeadConfig) -> ModelConfig:
         plan = self._plan
@@ -202,6 +202,10 @@ class PictureAssignment:
         head = start.config.head
         named = read_class_names(start.checkpoint.path) == dict(enumerate(self.names))
         return named and head.output == "classes" and head.classes == len(self.names)
+
+
+def _together(of: list[tuple[np.ndarray[Any, Any], int]]) -> Labelled:
+    return Labelled.of([picture for picture, _ in of], [class_ for _, class_ in of])
 
 
 def _refuse_too_little_to_tell_apart(by_label: dict[str, list[np.ndarray[Any, Any]]]) -> None:

@@ -101,7 +101,7 @@ def train_digits(out: Path, *, steps: int = STEPS, seed: int = 0) -> Iterator[St
 
 
 def read_digits() -> tuple[list[Image.Image], list[int]]:
-    """The pictures, white ink on black, and their digits. Needs scikit-learn, which nothing else here does."""
+    """The pictures, white ink on black, and their digits. Needs scikit-learn."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
