@@ -254,3 +254,13 @@ def test_nothing_is_cut_off_on_a_telephone(page: Page, site: RunningSite) -> Non
         expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
         page.wait_for_timeout(500)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], address
+
+
+@pytest.mark.parametrize("context", [{"viewport": NARROW, "locale": "de-DE"}], indirect=True)
+def test_form_fits_a_telephone_in_longer_words_too(page: Page) -> None:
+    """The recipes stood side by side, and four German ones were wider than the page."""
+    page.goto("/train")
+    for task in ("pairs", "images", "catalogs"):
+        page.locator(f".plan-task [value={task}]").check()
+        page.locator(".plan-more").evaluate("more => { more.open = true }")
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], task

@@ -60,7 +60,7 @@ export class TrainingForm {
       return;
     }
     const { layers, heads, width, vocabulary } = model;
-    this.change({ start: model.id, leaning: false, ...GENTLE, layers, heads, width, vocabulary });
+    this.change({ start: model.id, leaning: false, tokenizer: "bpe", tokenizer_from: null, ...GENTLE, layers, heads, width, vocabulary });
   }
 
   async takeText(file: File): Promise<void> {

@@ -174,14 +174,17 @@ export interface Recipe {
 }
 
 /** How it learns, whatever it learns: each recipe names all of these fields. */
-export function recipesFor(assignment: AssignmentName, presets: Presets): Recipe[] {
-  const own = { ...FIRST_PLAN, ...presets[assignment] };
+export function recipesFor({ assignment, start }: Pick<Plan, "assignment" | "start">, presets: Presets): Recipe[] {
+  const own = { ...FIRST_PLAN, ...presets[assignment], ...(start === null ? {} : GENTLE) };
   const { schedule, learning_rate, warmup, label_smoothing, dropout, weight_decay, beta1, beta2, clip, average, batch_tokens } = own;
   return [
     {
       name: "own",
       title: say("This task's"),
-      meaning: say("With which it was seen to learn in minutes on two cores."),
+      meaning:
+        start === null
+          ? say("With which it was seen to learn in minutes on two cores.")
+          : say("In small steps, so that the model forgets little of what it knows."),
       plan: { schedule, learning_rate, warmup, label_smoothing, dropout, weight_decay, beta1, beta2, clip, average, batch_tokens },
     },
     {
@@ -219,11 +222,11 @@ export function recipesFor(assignment: AssignmentName, presets: Presets): Recipe
 /** The recipe that the plan follows in all of its fields; null where somebody changed one. */
 export function recipeOf(plan: Plan, presets: Presets): Recipe | null {
   const follows = ({ plan: fields }: Recipe) => Object.entries(fields).every(([name, value]) => plan[name as keyof Plan] === value);
-  return recipesFor(plan.assignment, presets).find(follows) ?? null;
+  return recipesFor(plan, presets).find(follows) ?? null;
 }
 
-/** What is changed where a model is fine-tuned: its own sizes, which are kept, and small steps, so that it forgets little. */
-export const GENTLE: Partial<Plan> = { learning_rate: 3e-4, warmup: 20, tokenizer: "bpe", tokenizer_from: null };
+/** How a model is fine-tuned: in small steps, so that it forgets little. */
+export const GENTLE = { learning_rate: 3e-4, warmup: 20 };
 
 export interface Estimate {
   parameters: number;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { estimate, FIRST_PLAN, isAsked, planFrom, recipeOf, recipesFor, withTask } from "../../../static/src/state/training_plan";
+import { estimate, FIRST_PLAN, GENTLE, isAsked, planFrom, recipeOf, recipesFor, withTask } from "../../../static/src/state/training_plan";
 
 test("parameters are counted as the models have them", () => {
   const decoder = { ...FIRST_PLAN, assignment: "copy", length: 32 } as const;
@@ -28,15 +28,16 @@ test("another task has its own plan and asks for a text only where it learns one
 test("a recipe fills all fields of how it learns, and is known until one of them is changed", () => {
   const plan = withTask(FIRST_PLAN, "pairs", PRESETS);
   expect(recipeOf(plan, PRESETS)?.name).toBe("own");
-  const recipes = recipesFor("pairs", PRESETS);
+  const recipes = recipesFor(plan, PRESETS);
   const names = recipes.map(({ plan: fields }) => Object.keys(fields).sort().join());
   expect(new Set(names).size).toBe(1);
   for (const { name, plan: fields } of recipes) expect(recipeOf({ ...plan, ...fields }, PRESETS)?.name).toBe(name);
   expect(recipeOf({ ...plan, beta2: 0.5 }, PRESETS)).toBeNull();
+  expect(recipeOf({ ...plan, start: "prose", ...GENTLE }, PRESETS)?.name).toBe("own");
 });
 
 test("batches are counted in tokens by the paper's recipe where pairs are learned, and nowhere else", () => {
-  const paper = (task: "pairs" | "copy") => recipesFor(task, PRESETS).find(({ name }) => name === "paper")?.plan.batch_tokens;
+  const paper = (task: "pairs" | "copy") => recipesFor({ assignment: task, start: null }, PRESETS).find(({ name }) => name === "paper")?.plan.batch_tokens;
   expect([paper("pairs"), paper("copy")]).toEqual([2000, 0]);
 });
 

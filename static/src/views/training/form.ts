@@ -72,7 +72,7 @@ function sizesKept(form: TrainingForm): HTMLElement {
 }
 
 function recipes(form: TrainingForm): HTMLElement {
-  const recipesNow = () => recipesFor(form.plan.value.assignment, form.presets);
+  const recipesNow = () => recipesFor(form.plan.value, form.presets);
   const meaning = element("p", { class: "aside plan-meaning" });
   const choice = createSwitch(
     say("Recipe"),
