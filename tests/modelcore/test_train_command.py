@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from modelcore.cli import main
 from modelcore.opening import open_any
 from modelcore.training.session import LAST
+from tests.modelcore.zips import picture_zip
 
 SMALL = ("layers=1", "heads=2", "width=32", "batch=8", "length=16", "steps=8", "warmup=2", "checkpoint_every=3")
 
@@ -34,10 +35,29 @@ def test_command_says_what_each_head_does_and_how_dates_are_aligned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(tmp_path, task="dates", heads=4) == 0
-    heads, aligned = capsys.readouterr().out.splitlines()[-2:]
+    heads, *aligned = capsys.readouterr().out.splitlines()[-4:]
     site, _, labels = heads.partition("  ")
     assert site == "decoder.cross.0" and len(labels.split(", ")) == 4
-    assert "decoder.cross.0, head " in aligned and "on the words that it turns into digits" in aligned
+    for part, line in zip(("year", "month", "day"), aligned, strict=True):
+        assert line.startswith("decoder.cross.0, head ") and line.endswith(f"of its weight is on the {part}'s words")
+
+
+def test_command_fine_tunes_the_model_of_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("In the beginning God created the heaven and the earth. " * 20)
+    assert train(tmp_path / "first", width=48) == 0
+    assert train(tmp_path / "then", "--text", str(text), "--start", str(tmp_path / "first"), task="text") == 0
+    assert open_any(tmp_path / "then").config.width == 48
+    assert train(tmp_path / "none", "--start", str(tmp_path / "first"), task="dates") == 2
+    assert "turn a source into a target" in capsys.readouterr().err
+
+
+def test_command_learns_the_pictures_of_a_zip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    zipped = picture_zip(tmp_path / "z", {"dark": range(9), "light": range(200, 209)})
+    assert train(tmp_path / "out", "--pictures", str(zipped), task="images") == 0
+    assert open_any(tmp_path / "out").config.output == "classes"
+    assert train(tmp_path / "none", "--pictures", str(tmp_path / "gone"), task="images") == 2
+    assert "The zip is gone" in capsys.readouterr().err
 
 
 def test_command_that_was_cut_off_goes_on_and_ends_with_the_same_weights(

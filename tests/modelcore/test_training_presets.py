@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from modelcore.models.encoder_decoder import EncoderDecoder
+from modelcore.training.assignments.pairs import DrawnPairsAssignment
+from modelcore.training.date_alignment import date_alignment
 from modelcore.training.plan import ASSIGNMENTS, OF_A_TEXT, TrainingPlan
 from modelcore.training.presets import preset
 from modelcore.training.session import Session
@@ -14,8 +17,9 @@ from modelcore.training.session import Session
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_every_task_has_a_preset_that_is_a_plan(assignment: Any) -> None:
-    plan = TrainingPlan.from_json(preset(assignment) | ({"text": "a\tb"} if assignment in OF_A_TEXT else {}))
-    assert plan.assignment == assignment and plan != TrainingPlan(assignment=assignment, text=plan.text)
+    given = {"text": "a\tb" if assignment in OF_A_TEXT else None, "pictures": "z" if assignment == "images" else None}
+    plan = TrainingPlan.from_json(preset(assignment) | given)
+    assert plan.assignment == assignment and plan != TrainingPlan(assignment=assignment, **given)
 
 
 @pytest.mark.slow
@@ -27,3 +31,46 @@ def test_preset_learns_unseen_lines_to_ninety_nine_of_a_hundred(assignment: Any,
     while not session.is_done:
         session.advance()
     assert session.measure()["exact"] >= 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_preset_reads_the_digits_of_other_hands(tmp_path: Path) -> None:
+    assert learned("digits", tmp_path).measure()["accuracy"] >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_preset_forms_induction_heads_that_the_measures_name(tmp_path: Path) -> None:
+    session = Session(TrainingPlan.from_json(preset("induction")), tmp_path)
+    assert "induction" not in labels(session)
+    finish(session)
+    assert labels(session).count("induction") >= 2 and session.measure()["exact"] >= 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_preset_writes_dates_with_heads_that_look_at_the_year_the_month_and_the_day(tmp_path: Path) -> None:
+    session = learned("dates", tmp_path)
+    assert session.measure()["exact"] >= 0.99
+    assignment, model = session.assignment, session.model
+    assert isinstance(assignment, DrawnPairsAssignment) and isinstance(model, EncoderDecoder)
+    model.eval()
+    parts = date_alignment(model, assignment.tokenizer, assignment.held_out[:100])
+    assert min(best.score for best in parts.values()) > 0.7, parts
+
+
+def learned(assignment: Any, folder: Path) -> Session:
+    session = Session(TrainingPlan.from_json(preset(assignment)), folder)
+    finish(session)
+    return session
+
+
+def finish(session: Session) -> None:
+    while not session.is_done:
+        session.advance()
+
+
+def labels(session: Session) -> list[str]:
+    _, sites = session.probe()
+    return [label.name for site in sites for label in site.labels]

@@ -24,7 +24,7 @@ export function mountMaterial(form: TrainingForm): HTMLElement {
   const show = () => {
     // The vocabulary's field knows itself when it is asked for.
     for (const [part, isShown] of parts.slice(0, -1)) part.hidden = !isShown(form.plan.value);
-    root.hidden = [...parts.map(([part]) => part)].every((part) => part.hidden);
+    root.hidden = parts.every(([part]) => part.hidden);
   };
   watch([form.plan], show);
   show();
