@@ -52,6 +52,8 @@ def _run(arguments: argparse.Namespace) -> None:
     plan = TrainingPlan.from_json(preset(arguments.assignment) | {"text": text} | named | dict(arguments.set))
     if arguments.resume and not (arguments.out / LAST).exists():
         raise FileNotFoundError(None, f"there is no {LAST} to go on from", str(arguments.out))
+    if arguments.start is not None and arguments.start.resolve() == arguments.out.resolve():
+        raise PlanError("start", "--out must be another folder than --start, which is read again to go on.")
     session = Session(plan, arguments.out, Brought.as_named(plan))
     print(f"{plan.assignment}: {session.parameters:,} parameters, {plan.steps:,} steps", flush=True)
     if session.step:

@@ -48,6 +48,8 @@ def test_command_fine_tunes_the_model_of_a_folder(tmp_path: Path, capsys: pytest
     assert train(tmp_path / "first", width=48) == 0
     assert train(tmp_path / "then", "--text", str(text), "--start", str(tmp_path / "first"), task="text") == 0
     assert open_any(tmp_path / "then").config.width == 48
+    assert train(tmp_path / "first", "--start", str(tmp_path / "first"), task="dates") == 2
+    assert "--out must be another folder" in capsys.readouterr().err
     assert train(tmp_path / "none", "--start", str(tmp_path / "first"), task="dates") == 2
     assert "turn a source into a target" in capsys.readouterr().err
 
