@@ -133,10 +133,11 @@ def read_preprocessing(checkpoint: Path, image: ImageConfig) -> Preprocessing:
     return Preprocessing(size, shortest, resample, rescale, mean, deviation)
 
 
-def decode(content: bytes, mode: str, name: str, most_pixels: int = PIXEL_LIMIT) -> Image.Image:
+def decode(content: bytes, mode: str, name: str, most_pixels: int | None = None) -> Image.Image:
     """A file's bytes, upright, as its camera meant it. What is too large, animated or broken is refused before it is
     decoded. Raises: RequestError, which calls it `name`.
     """
+    most_pixels = PIXEL_LIMIT if most_pixels is None else most_pixels
     try:
         with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             # Of many pixels Pillow warns on its own; the limit here is lower.
