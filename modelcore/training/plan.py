@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from modelcore.config import NormPlacement, PositionEncoding, ScoreFunction
 from modelcore.tokenizer import TokenizerKind
 from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine
 
@@ -50,6 +51,9 @@ class TrainingPlan:
     average     how many checkpoints' weights, the end's among them, the model is the mean of when it is done
                 (Vaswani et al. 2017, 6.1)
     tokenizer   of a text of the user's (`modelcore.tokenizer.learning`); the other tasks have their own
+    key_width   of one head's queries, keys and values; else heads share the width between them
+    positions, norm_order  what the task has of its own, where they are None (`modelcore.training.architecture`)
+    known_share  of modular's table, what is trained on; the rest is held out
     warmup      steps of a linear rise of the learning rate; "noam" has the paper's rise and fall, and
                 `learning_rate` is then the factor of it (Vaswani et al. 2017, 5.3)
     every       steps between two looks: held-out metrics, maps of the probe text, a checkpoint
@@ -60,6 +64,10 @@ class TrainingPlan:
     layers: int = 2
     heads: int = 4
     width: int = 64
+    key_width: int | None = None
+    positions: PositionEncoding | None = None
+    norm_order: NormPlacement | None = None
+    score: ScoreFunction = "scaled_dot"
     dropout: float = 0.0
     label_smoothing: float = 0.0
     steps: int = 1000
@@ -74,6 +82,7 @@ class TrainingPlan:
     average: int = 1
     tokenizer: TokenizerKind = "bpe"
     vocabulary: int = 512
+    known_share: float = 0.5
     seed: int = 0
     evaluate_every: int = 100
     snapshot_every: int = 50
@@ -91,8 +100,7 @@ class TrainingPlan:
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
                 raise PlanError(name, f"{name} is a number from {low:g} to {high:g}.", high)
-        if self.width % self.heads:
-            raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
+        self._refuse_architecture()
         if self.schedule not in get_args(ScheduleName):
             raise PlanError("schedule", f"schedule is one of {', '.join(get_args(ScheduleName))}.")
         if self.tokenizer not in TOKENIZERS:
@@ -106,6 +114,21 @@ class TrainingPlan:
             raise PlanError("tokenizer", "This task has a tokenizer of its own; text, masked and pairs let you choose.")
         if learns_text:
             _refuse_no_text(self.text)
+
+    def _refuse_architecture(self) -> None:
+        if self.key_width is not None:
+            least, most = LIMITS_OF_KEY_WIDTH
+            if not isinstance(self.key_width, int) or isinstance(self.key_width, bool):
+                raise PlanError("key_width", "key_width is a whole number, or none.")
+            if not least <= self.key_width <= most:
+                raise PlanError("key_width", f"key_width is a whole number from {least} to {most}.", most)
+        if self.width % self.heads:
+            raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                told = ", ".join(choice for choice in choices if choice is not None)
+                raise PlanError(name, f"{name} is one of {told}.")
 
     @property
     def rate(self) -> Schedule:
@@ -154,7 +177,14 @@ LIMITS_OF_WHOLE = {
     "snapshot_every": (1, 1_000_000),
     "checkpoint_every": (1, 1_000_000),
 }
+LIMITS_OF_KEY_WIDTH = (1, 256)
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "positions": (None, *get_args(PositionEncoding)),
+    "norm_order": (None, *get_args(NormPlacement)),
+    "score": get_args(ScoreFunction),
+}
 LIMITS_OF_REAL = {
+    "known_share": (0.1, 0.9),
     "dropout": (0.0, 0.9),
     "label_smoothing": (0.0, 0.9),
     "learning_rate": (1e-7, 10.0),

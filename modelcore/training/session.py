@@ -15,6 +15,7 @@ from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
 from modelcore.tokenizer import Tokenizer
+from modelcore.training.architecture import changed, family_for
 from modelcore.training.assignments import assignment_of
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.plan import PlanError, TrainingPlan
@@ -45,6 +46,7 @@ class Session:
         state = self._stored()
         tokenizer = Tokenizer.from_json(state["tokenizer"]) if state and state["tokenizer"] else None
         self.assignment = assignment_of(plan, tokenizer)
+        self.assignment.config = changed(self.assignment.config, plan)
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
         optimisation = Optimisation(
@@ -112,10 +114,11 @@ class Session:
         with_temporary(self._folder / LAST, lambda path: _write(state, path))
 
     def export(self, folder: Path) -> None:
-        """The weights in Hugging Face's layout."""
+        """The weights in Hugging Face's layout, or in ours where no family of theirs can say what they compute."""
+        family = family_for(self.assignment.config, self.assignment.family)
         self.model.eval()
         try:
-            save_checkpoint(folder, self.model, self.assignment.family, self.assignment.tokenizer)
+            save_checkpoint(folder, self.model, family, self.assignment.tokenizer)
         finally:
             self.model.train()
 

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from modelcore.training.plan import (
     ASSIGNMENTS,
+    CHOICES,
+    LIMITS_OF_KEY_WIDTH,
     LIMITS_OF_REAL,
     LIMITS_OF_WHOLE,
     OF_A_TEXT,
@@ -69,6 +71,9 @@ def test_training_is_written_down_and_sent_to_those_who_train(
         ({"assignment": "pairs", "text": " \n"}, "text"),
         ({"text": "mine"}, "text"),
         ({"tokenizer": "unigram"}, "tokenizer"),
+        ({"positions": "spiral"}, "positions"),
+        ({"score": None}, "score"),
+        ({"key_width": 0}, "key_width"),
         ({"speed": 3}, "speed"),
     ],
 )
@@ -173,5 +178,10 @@ def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
     for name, field in fields.items():
         if field.default is not dataclasses.MISSING:
             assert schema[name].get("default") == field.default, name
+    assert schema["key_width"]["anyOf"][0] == {"type": "integer", "minimum": 1, "maximum": 256}
+    assert LIMITS_OF_KEY_WIDTH == (1, 256)
+    for name, choices in CHOICES.items():
+        told = schema[name].get("enum") or [*schema[name]["anyOf"][0]["enum"], None]
+        assert set(told) == set(choices), name
     for name, bounds in (LIMITS_OF_WHOLE | LIMITS_OF_REAL).items():
         assert (schema[name]["minimum"], schema[name]["maximum"]) == bounds, name

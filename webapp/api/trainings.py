@@ -55,6 +55,12 @@ class PlanRequest(Schema):
     layers: int = Field(2, ge=1, le=24)
     heads: int = Field(4, ge=1, le=32)
     width: int = Field(64, ge=16, le=1024)
+    key_width: int | None = Field(None, ge=1, le=256, description="Of each head; null: heads share the width.")
+    positions: Literal["none", "learned", "sinusoidal", "relative_keys", "t5", "alibi", "rotary"] | None = Field(
+        None, description="null: what the task's own model has, as with norm_order."
+    )
+    norm_order: Literal["pre", "post", "sandwich", "output"] | None = None
+    score: Literal["scaled_dot", "dot", "multiplicative", "additive"] = "scaled_dot"
     dropout: float = Field(0.0, ge=0, le=0.9)
     label_smoothing: float = Field(0.0, ge=0, le=0.9)
     steps: int = Field(1000, ge=1, le=1_000_000)
@@ -71,6 +77,7 @@ class PlanRequest(Schema):
         "bpe", description="How a text of yours is cut; the other tasks have their own."
     )
     vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first; at most.")
+    known_share: float = Field(0.5, ge=0.1, le=0.9, description="Of modular's table; the rest is held out.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     evaluate_every: int = Field(100, ge=1, le=1_000_000)
     snapshot_every: int = Field(50, ge=1, le=1_000_000)
