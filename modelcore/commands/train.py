@@ -31,7 +31,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        type=_setting,
+        type=setting,
         metavar="FIELD=VALUE",
         help=f"change the task's preset; may be given again; fields: {', '.join(FIELDS)}",
     )
@@ -108,7 +108,7 @@ def _print_heads(session: Session) -> None:
             print(f"{best.site}, head {best.head + 1}: {best.score:.2f} {on}")
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """ "steps=100" as a field and its value. Raises: argparse.ArgumentTypeError."""
     field, equals, value = text.partition("=")
     if not equals or field not in FIELDS:

@@ -16,6 +16,7 @@ from webapp import dispatch, stream
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
 from webapp.runs.models import Run
+from webapp.runs.planning import refuse_misfit
 from webapp.runs.queue import place_of
 from webapp.runs.submit import send
 from workers.protocol.jobs import TRAIN_QUEUE
@@ -126,28 +127,27 @@ class PresetsAnswer(Schema):
 
 @router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
-    if payload.width % payload.heads:
-        raise ApiError(
-            422, "plan_refused", f"{payload.heads} heads do not divide a width of {payload.width}.", field="heads"
-        )
-    learns_text = payload.assignment in OF_A_TEXT
-    if learns_text != (payload.text is not None) or (learns_text and not (payload.text or "").strip()):
-        raise ApiError(
-            422,
-            "plan_refused",
-            "text, masked and pairs learn a text of yours: give one. The others make their own.",
-            field="text",
-        )
-    if not learns_text and payload.tokenizer != "bpe":
-        raise ApiError(
-            422,
-            "plan_refused",
-            "This task has a tokenizer of its own; text, masked and pairs let you choose.",
-            field="tokenizer",
-        )
-    run = Run.objects.create(kind="train", plan=payload.model_dump())
+    plan = payload.model_dump()
+    refuse_plan(plan)
+    refuse_misfit(plan)
+    run = Run.objects.create(kind="train", plan=plan)
     transaction.on_commit(lambda: send(run))
     return Status(201, _answer(run))
+
+
+def refuse_plan(plan: dict[str, Any], *, asks_for_text: bool = True) -> None:
+    """What the fields' own limits do not tell. Raises: ApiError."""
+    learns_text, text = plan["assignment"] in OF_A_TEXT, plan["text"]
+    if plan["width"] % plan["heads"]:
+        raise _refusal(f"{plan['heads']} heads do not divide a width of {plan['width']}.", "heads")
+    if (text is not None and not learns_text) or (asks_for_text and learns_text and not (text or "").strip()):
+        raise _refusal("text, masked and pairs learn a text of yours: give one. The others make their own.", "text")
+    if not learns_text and plan["tokenizer"] != "bpe":
+        raise _refusal("This task has a tokenizer of its own; text, masked and pairs let you choose.", "tokenizer")
+
+
+def _refusal(message: str, field: str) -> ApiError:
+    return ApiError(422, "plan_refused", message, field=field)
 
 
 @router.get("/trainings", response={200: TrainingsAnswer, **REFUSALS}, summary="The newest trainings")

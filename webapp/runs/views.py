@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from webapp.runs.models import Run
+from webapp.runs.models import Run, Sweep
 
 
 @require_safe
@@ -39,11 +39,19 @@ def watch_training(request: HttpRequest, run_id: str) -> HttpResponse:
     return _page(request, run_id, "train.html")
 
 
+@require_safe
+def watch_sweep(request: HttpRequest, sweep_id: str) -> HttpResponse:
+    """A sweep's table."""
+    if not Sweep.objects.filter(pk=sweep_id).exists():
+        return not_found(request)
+    return _page(request, "", "train.html", sweep_id)
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return render(request, "not_found.html", status=404)
 
 
-def _page(request: HttpRequest, run_id: str, template: str = "explore.html") -> HttpResponse:
-    response = render(request, template, {"run_id": run_id, "plotly_url": settings.PLOTLY_URL})
+def _page(request: HttpRequest, run_id: str, template: str = "explore.html", sweep_id: str = "") -> HttpResponse:
+    response = render(request, template, {"run_id": run_id, "sweep_id": sweep_id, "plotly_url": settings.PLOTLY_URL})
     response["Cache-Control"] = "no-store"
     return response

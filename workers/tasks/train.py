@@ -65,6 +65,7 @@ class _Course:
         plan = TrainingPlan.from_json(job.plan)
         self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run))
         self._untold = Untold()
+        self._first, self._tokens = self._session.step, 0
         self._metrics: dict[str, float] = {}
         # The step of the checkpoint that says all; None where something was changed since.
         self._saved: int | None = self._session.step or None
@@ -86,6 +87,7 @@ class _Course:
             done, tokens = session.advance()
             self._untold.steps.append(done)
             self._untold.tokens += tokens
+            self._tokens += tokens
             is_last = session.is_done
             if is_last or time.monotonic() - self._untold.since >= TELL_EVERY_S:
                 self._tell()
@@ -139,9 +141,21 @@ class _Course:
         folder = trainings.model_folder(celery_app.DATA, self._job.run)
         self._session.export(folder)
         write_json(folder / trainings.CARD, _card(self._job, self._session, self._metrics))
+        write_json(folder / trainings.RESULT, self._result())
         # Last: where it stands, everything does.
         write_json(folder / trainings.MANIFEST, describe(folder))
         self._feed.publish(Trained(step=self._session.step, metrics=self._metrics))
+
+    def _result(self) -> dict[str, Any]:
+        """What a sweep's table shows; tokens read before a cut are reckoned from those read since."""
+        session = self._session
+        done = max(1, session.step - self._first)
+        return {
+            "parameters": session.parameters,
+            "tokens": round(self._tokens * session.step / done),
+            "seconds": time.perf_counter() - self._began,
+            "metrics": self._metrics,
+        }
 
     def _obey(self) -> None:
         """Does what people asked for since the last step; while it pauses it waits here, and still hears."""
