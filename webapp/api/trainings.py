@@ -104,6 +104,7 @@ class TrainingAnswer(Schema):
     error: dict[str, str] | None
     place: int | None = Field(description="How many queued trainings come before it; null where it does not wait.")
     trainers: int = Field(description="How many workers that train live now.")
+    row: str | None = Field(description="The name of its row, where it is one of a sweep's.")
     created_at: datetime
     socket: str
     page: str
@@ -215,6 +216,7 @@ def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
         "error": run.error,
         "place": place_of(run),
         "trainers": len(stream.living(TRAIN_QUEUE)) if trainers is None else trainers,
+        "row": run.row["name"] if run.row else None,
         "created_at": run.created_at,
         "socket": run.socket,
         "page": run.page,

@@ -4,7 +4,7 @@ import type { AssignmentName, Plan } from "../wire/trainings";
 
 export type { AssignmentName, Plan } from "../wire/trainings";
 
-export type NumberName = Exclude<keyof Plan, "assignment" | "text" | "schedule">;
+export type NumberName = Exclude<keyof Plan, "assignment" | "text" | "schedule" | "key_width" | "positions" | "norm_order" | "score">;
 
 export interface NumberField {
   name: NumberName;
@@ -98,6 +98,10 @@ export const FIRST_PLAN: Plan = {
   layers: 2,
   heads: 4,
   width: 64,
+  key_width: null,
+  positions: null,
+  norm_order: null,
+  score: "scaled_dot",
   dropout: 0,
   label_smoothing: 0,
   steps: 1000,
@@ -142,39 +146,6 @@ export const RECIPES: { title: string; meaning: string; plan: Partial<Plan> }[] 
     plan: { schedule: "cosine", learning_rate: 2e-3, warmup: 100, label_smoothing: 0, dropout: 0, weight_decay: 0.1 },
   },
 ];
-
-export interface Estimate {
-  parameters: number;
-  tokens_per_step: number;
-  flops: number;
-}
-
-const LINE_VOCABULARY = 257;
-/** Tokens of a source and its target together, as the longest of a batch have them. */
-const PAIR_TOKENS: Partial<Record<AssignmentName, number>> = { dates: 22, numbers: 26 };
-
-/**
- * What a plan costs, before anybody tried. The tokenizer of a pair or a text may need fewer tokens than it may have.
- * Source: 6 FLOPs a parameter and token, Kaplan et al. 2020, arXiv 2001.08361, 2.1.
- */
-export function estimate(plan: Plan): Estimate {
-  const parameters = parametersOf(plan);
-  const tokens_per_step = plan.batch * (PAIR_TOKENS[plan.assignment] ?? plan.length);
-  return { parameters, tokens_per_step, flops: 6 * parameters * tokens_per_step * plan.steps };
-}
-
-function parametersOf({ assignment, layers, width, vocabulary, length }: Plan): number {
-  const attention = 4 * width ** 2 + 4 * width;
-  const feedForward = 8 * width ** 2 + 5 * width;
-  const norm = 2 * width;
-  const layer = attention + feedForward + 2 * norm;
-  if (assignment === "dates" || assignment === "numbers") {
-    // Sinusoids have no parameters; the output shares the embedding and adds a bias.
-    return vocabulary * (width + 1) + layers * (2 * layer + attention + norm);
-  }
-  const tokens = assignment === "text" ? vocabulary : LINE_VOCABULARY;
-  return (tokens + length) * width + layers * layer + norm;
-}
 
 /** The plan of a training as the API or its stream has it, in a form's types; what it lacks is as a first plan has it. */
 export function planFrom(given: Readonly<Record<string, unknown>>): Plan {
