@@ -55,6 +55,7 @@ def _run(arguments: argparse.Namespace) -> None:
     session.save()
     session.export(arguments.out)
     _print_metrics(session)
+    _print_words(session)
     _print_heads(session)
 
 
@@ -89,6 +90,17 @@ def _advance(session: Session) -> None:
 def _print_metrics(session: Session) -> None:
     metrics = "  ".join(f"{name} {value:.4f}" for name, value in session.measure().items())
     print(f"step {session.step:>6,}  held out: {metrics}", flush=True)
+
+
+def _print_words(session: Session) -> None:
+    """A sample, and of a translation what beam search came to."""
+    written = session.sample()
+    if written is not None:
+        wanted = f"   (wanted: {written.wanted})" if written.wanted else ""
+        print(f"sample: {written.source} → {written.text}{wanted}", flush=True)
+    translated = session.translate()
+    if translated:
+        print(f"beam search: BLEU {translated['bleu']:.2f}  exact {translated['beam_exact']:.4f}", flush=True)
 
 
 def _print_heads(session: Session) -> None:

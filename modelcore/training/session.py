@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from torch import Tensor
 from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
+from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.tokenizer import Tokenizer
 from modelcore.training.architecture import changed, family_for
 from modelcore.training.assignments import assignment_of
+from modelcore.training.assignments.pairs import PairAssignment
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.plan import PlanError, TrainingPlan
+from modelcore.training.samples import Sample, sample
+from modelcore.training.translation import translate
 
 LAST = "last.pt"
 # Vaswani et al. 2017, 5.3.
@@ -97,6 +102,24 @@ class Session:
         finally:
             self.model.train()
         return _of(told, TokensRead), _of(told, SiteTraced)
+
+    def sample(self) -> Sample | None:
+        """A few words of the model as it is now; None of a kind that writes none."""
+        self.model.eval()
+        try:
+            return sample(self.model, self.assignment)
+        finally:
+            self.model.train()
+
+    def translate(self, each: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Beam search on held-out pairs, and BLEU; nothing of a model that translates nothing."""
+        if not (isinstance(self.model, EncoderDecoder) and isinstance(self.assignment, PairAssignment)):
+            return {}
+        self.model.eval()
+        try:
+            return translate(self.model, self.assignment.tokenizer, self.assignment.held_out, each)[0]
+        finally:
+            self.model.train()
 
     def save(self) -> None:
         """What is needed to go on, whole or not at all. Raises: OSError where the disk is full."""

@@ -94,7 +94,7 @@ def test_preset_is_a_whole_plan_that_can_be_started(
     assert [plan["assignment"] for plan in presets] == list(ASSIGNMENTS)
     for plan in presets:
         assert set(plan) == {field.name for field in dataclasses.fields(TrainingPlan)}
-        text = "a\tb" if plan["assignment"] in OF_A_TEXT else None
+        text = "a\tb\n" * 400 if plan["assignment"] in OF_A_TEXT else None
         assert post(client, "trainings", {**plan, "text": text}).status_code == 201, plan
 
 

@@ -26,7 +26,7 @@ router = Router(tags=["trainings"])
 LONGEST_TEXT = 2_000_000
 LISTED = 100
 OF_A_TEXT = ("text", "masked", "pairs")
-Action = Literal["pause", "go_on", "checkpoint", "learning_rate"]
+Action = Literal["pause", "go_on", "checkpoint", "learning_rate", "sample"]
 
 
 class PlanRequest(Schema):
@@ -183,7 +183,7 @@ def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
 @router.post(
     "/trainings/{run_id}/orders",
     response={202: TrainingAnswer, **REFUSALS},
-    summary="Pause a training, let it go on, save a checkpoint, change its learning rate",
+    summary="Pause a training, let it go on, save a checkpoint, write a sample, change its learning rate",
 )
 def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[dict[str, Any]]:
     """Done before its next step; the socket tells when. To end it: POST /api/v1/runs/{id}/cancel."""

@@ -20,7 +20,7 @@ from modelcore.training.session import Session
 from workers import app as celery_app
 from workers.app import app
 from workers.protocol import jobs, keys, trainings
-from workers.protocol.events import Evaluated, Finished, Progress, Saved, Started, Steered, Trained, Training
+from workers.protocol.events import Evaluated, Finished, Progress, Sample, Saved, Started, Steered, Trained, Training
 from workers.protocol.jobs import TrainJob
 from workers.runtime import encoding
 from workers.runtime.attempts import run_attempt
@@ -124,6 +124,12 @@ class _Course:
     def _evaluate(self) -> None:
         self._metrics = self._session.measure()
         self._feed.publish(Evaluated(step=self._session.step, metrics=self._metrics))
+        self._sample()
+
+    def _sample(self) -> None:
+        written = self._session.sample()
+        if written is not None:
+            self._feed.publish(Sample(step=self._session.step, **vars(written)))
 
     def _snapshot(self) -> None:
         _, sites = self._session.probe()
@@ -140,6 +146,8 @@ class _Course:
     def _export(self) -> None:
         folder = trainings.model_folder(celery_app.DATA, self._job.run)
         self._session.export(folder)
+        # Takes some seconds, in which somebody may cancel it.
+        self._metrics |= self._session.translate(self._feed.check)
         write_json(folder / trainings.CARD, _card(self._job, self._session, self._metrics))
         write_json(folder / trainings.RESULT, self._result())
         # Last: where it stands, everything does.
@@ -171,6 +179,8 @@ class _Course:
                     paused = False
                 case {"action": "checkpoint"}:
                     self._save()
+                case {"action": "sample"}:
+                    self._sample()
                 case {"action": "learning_rate", "factor": float() | int() as factor}:
                     self._session.rate_factor = float(factor)
                     self._saved = None

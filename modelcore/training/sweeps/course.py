@@ -81,7 +81,7 @@ class Sweep:
         (folder / LAST).unlink(missing_ok=True)
         # Those of a sitting before are not known; batches are of about one size.
         read = round(tokens * plan.steps / max(1, plan.steps - first))
-        return Row(variant, session.parameters, read, time.monotonic() - began, session.measure())
+        return Row(variant, session.parameters, read, time.monotonic() - began, session.measure() | session.translate())
 
     def _save(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ import { mountTrainingHead } from "../views/training/head";
 import { mountTrainingHeads } from "../views/training/heads";
 import { mountTrainingList } from "../views/training/list";
 import { openMarks } from "../views/training/marks";
+import { mountSamples } from "../views/training/samples";
 import { mountScaling } from "../views/training/scaling";
 import { mountSlider } from "../views/training/slider";
 import { mountTrainingStatus } from "../views/training/status";
@@ -125,6 +126,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
   const formed = element("div", { class: "training-heads" });
   const headCurve = element("div", { class: "training-heads" });
   const head = element("div", { class: "training-head" });
+  const samples = element("div", { class: "training-samples" });
   main.append(
     status,
     slider,
@@ -133,7 +135,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
       { class: "watching-bench" },
       section("curves", say("Curves"), curves, tools),
       section("heads", say("Every head on the probe text"), element("div", {}, heads, formed)),
-      section("head", say("This head"), element("div", {}, head, headCurve)),
+      section("head", say("This head"), element("div", {}, head, headCurve, section("samples", say("What it writes"), samples))),
     ),
   );
   mountTrainingStatus(status, page);
@@ -142,6 +144,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
   mountTrainingHeads(heads, page, ramp);
   mountFormed(formed, page, jumps);
   mountTrainingHead(head, page, ramp);
+  mountSamples(samples, page);
   page.start();
 }
 

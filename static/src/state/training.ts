@@ -4,9 +4,9 @@
  * A worker that goes on where another was cut off says from which step: what was told of later ones is void.
  */
 import { append, type Curve, cutAfter, EMPTY_CURVE, lastStep } from "./training_curve";
-import type { Evaluated, RunEvent, Snapshot, Started, Steered, Tokens, Training } from "../wire/messages";
+import type { Evaluated, RunEvent, Sample, Snapshot, Started, Steered, Tokens, Training } from "../wire/messages";
 
-export type { Evaluated, Snapshot, Steered } from "../wire/messages";
+export type { Evaluated, Sample, Snapshot, Steered } from "../wire/messages";
 
 export type TrainingPhase = "queued" | "running" | "finished" | "failed" | "cancelled";
 
@@ -26,6 +26,10 @@ export interface TrainingState {
   readonly curve: Curve;
   readonly evaluations: readonly Evaluated[];
   readonly snapshots: readonly Snapshot[];
+  /** The last ones. */
+  readonly samples: readonly Sample[];
+  /** What the finished model could do. */
+  readonly results: Readonly<Record<string, number>> | null;
   readonly saves: readonly Save[];
   readonly steered: readonly Steered[];
   readonly rate_factor: number;
@@ -39,6 +43,9 @@ export interface TrainingState {
   readonly failure: string | null;
 }
 
+/** More than anybody reads back. */
+const KEPT_SAMPLES = 50;
+
 export const EMPTY_TRAINING: TrainingState = {
   phase: "queued",
   is_paused: false,
@@ -49,6 +56,8 @@ export const EMPTY_TRAINING: TrainingState = {
   curve: EMPTY_CURVE,
   evaluations: [],
   snapshots: [],
+  samples: [],
+  results: null,
   saves: [],
   steered: [],
   rate_factor: 1,
@@ -77,6 +86,8 @@ export function foldTraining(state: TrainingState, event: RunEvent): TrainingSta
       return { ...state, evaluations: [...before(state.evaluations, event.step), event] };
     case "snapshot":
       return { ...state, snapshots: [...before(state.snapshots, event.step), event] };
+    case "sample":
+      return { ...state, samples: [...state.samples.filter(({ step }) => step < event.step), event].slice(-KEPT_SAMPLES) };
     case "saved":
       return { ...state, saves: [...state.saves, { step: event.step, rate_factor: state.rate_factor }] };
     case "steered": {
@@ -84,7 +95,7 @@ export function foldTraining(state: TrainingState, event: RunEvent): TrainingSta
       return { ...state, is_paused, rate_factor: event.rate_factor, steered: [...state.steered, event] };
     }
     case "trained":
-      return { ...state, is_trained: true };
+      return { ...state, is_trained: true, results: event.metrics };
     case "finished":
       return { ...state, phase: "finished", is_paused: false, train_s: event.timings.train_s ?? null };
     case "failed":
@@ -134,6 +145,7 @@ function goneOnFrom(state: TrainingState, { plan, step, steps, parameters }: Tra
     evaluations: upTo(state.evaluations, step),
     snapshots: upTo(state.snapshots, step),
     steered: upTo(state.steered, step),
+    samples: upTo(state.samples, step),
     saves,
     rate_factor: saved?.rate_factor ?? 1,
     tokens_per_s: null,

@@ -51,7 +51,7 @@ export interface TrainingRecord {
 }
 
 export type Order =
-  | { action: "pause" | "go_on" | "checkpoint" }
+  | { action: "pause" | "go_on" | "checkpoint" | "sample" }
   /** Times the planned rate, from the next step on. */
   | { action: "learning_rate"; factor: number };
 

@@ -42,6 +42,8 @@ export const METRICS: Record<string, string> = {
   accuracy: say("right answers"),
   exact: say("wholly right"),
   perplexity: say("perplexity"),
+  bleu: say("BLEU, beams"),
+  beam_exact: say("right after beams"),
 };
 
 export function linesOf(chart: ChartName, page: TrainingPage, view: { smoothing: number }): Line[] {
