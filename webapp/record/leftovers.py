@@ -15,7 +15,7 @@ from workers.protocol import trainings
 log = logging.getLogger(__name__)
 
 KEPT_S = 7 * 24 * 3600.0
-"""How long a cancelled or failed training can be gone on with: `python -m modelcore train --resume` reads the folder."""
+"""How long a cancelled or failed training can be gone on with, by the same plan on its folder."""
 
 
 def remove_leftover_progress() -> int:

@@ -43,6 +43,8 @@ export interface TrainingState {
   readonly failure: string | null;
 }
 
+/** A slider on a screen has no more places that can be told apart. */
+export const MOST_SNAPSHOTS = 400;
 /** More than anybody reads back. */
 const KEPT_SAMPLES = 50;
 
@@ -85,7 +87,7 @@ export function foldTraining(state: TrainingState, event: RunEvent): TrainingSta
     case "evaluated":
       return { ...state, evaluations: [...before(state.evaluations, event.step), event] };
     case "snapshot":
-      return { ...state, snapshots: [...before(state.snapshots, event.step), event] };
+      return { ...state, snapshots: thinned([...before(state.snapshots, event.step), event]) };
     case "sample":
       return { ...state, samples: [...state.samples.filter(({ step }) => step < event.step), event].slice(-KEPT_SAMPLES) };
     case "saved":
@@ -151,6 +153,12 @@ function goneOnFrom(state: TrainingState, { plan, step, steps, parameters }: Tra
     tokens_per_s: null,
     seconds_left: null,
   };
+}
+
+/** Of very many every second one goes, the first and the last never: memory stays flat. A reload brings them again. */
+function thinned(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  if (snapshots.length <= MOST_SNAPSHOTS) return snapshots;
+  return snapshots.filter((_, place) => place % 2 === 0 || place === snapshots.length - 1);
 }
 
 function upTo<T extends { readonly step: number }>(told: readonly T[], step: number): readonly T[] {
