@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -93,11 +92,6 @@ def _written_items(value: Any) -> Any:
     return [_written(one) for one in value] if isinstance(value, tuple) else value
 
 
-@cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
 def _read_object(kind: type[Any], values: Any, within: str) -> Any:
     """A dataclass out of a JSON object; `within` is the way to it, as in "decoder."."""
     if not isinstance(values, dict):
@@ -109,7 +103,8 @@ def _read_object(kind: type[Any], values: Any, within: str) -> Any:
             f"config.json: {_shown(within + unknown[0])} is an unknown setting that may change what the model "
             "computes; remove it if it does not."
         )
-    read = {name: _read(_hints(kind)[name], value, f"{within}{name}") for name, value in values.items()}
+    hints = get_type_hints(kind)
+    read = {name: _read(hints[name], value, f"{within}{name}") for name, value in values.items()}
     try:
         return kind(**read)
     except (TypeError, ValueError) as error:

@@ -32,7 +32,7 @@ class Sample:
 
 def sample(model: torch.nn.Module, assignment: Assignment) -> Sample | None:
     """The likeliest words on the probe; None of a model that writes nothing. The model is in eval mode."""
-    ids = assignment.probe.ids or assignment.tokenizer.encode(assignment.probe.text or "").ids
+    ids = [*(assignment.probe.ids or assignment.tokenizer.encode(assignment.probe.text or "").ids)]
     if isinstance(model, EncoderDecoder):
         return _translated(model, assignment, ids)
     if isinstance(model, Decoder):
@@ -43,7 +43,7 @@ def sample(model: torch.nn.Module, assignment: Assignment) -> Sample | None:
 
 
 def _translated(model: EncoderDecoder, assignment: Assignment, source: list[int]) -> Sample:
-    wanted = assignment.tokenizer.decode((assignment.probe.target_ids or [])[1:])
+    wanted = assignment.tokenizer.decode([*(assignment.probe.target_ids or [])][1:])
     written = [step.id for step in generate(model, [], Sampling(max_tokens=MOST_TOKENS), source=source)]
     return Sample(assignment.tokenizer.decode(source), assignment.tokenizer.decode(written), wanted)
 
