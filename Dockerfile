@@ -26,6 +26,9 @@ COPY workers workers
 # Not to be run here, but to be there: a model whose folder is gone is shown as missing.
 COPY modelcore/zoo modelcore/zoo
 COPY modelcore/training/presets.json modelcore/training/presets.json
+COPY modelcore/__init__.py modelcore/__init__.py
+COPY modelcore/training/__init__.py modelcore/training/costs.py modelcore/training/
+COPY modelcore/training/sweeps modelcore/training/sweeps
 COPY --from=browser /headlight/static/dist static/dist
 RUN python -m webapp.supervise.vendored static/dist && python -m whitenoise.compress --quiet static/dist
 USER headlight

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.commands import attend, describe, generate, train, train_zoo
+from modelcore.commands import attend, describe, generate, sweep, train, train_zoo
 from modelcore.generation.error import GenerationError
 from modelcore.training.corpora import MissingPackageError
 from modelcore.training.plan import PlanError
@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         attend: ("attend", "write every attention map, and what the model says, of a text or a picture"),
         generate: ("generate", "go on from a prompt, or write an encoder-decoder's target"),
         train: ("train", "train a model by a plan; the same command again goes on where it was"),
+        sweep: ("sweep", "train a plan in variants: the ablations of the paper's Table 3, or sizes × tokens"),
         train_zoo: ("train-zoo", "train one of the zoo's checkpoints"),
     }
     for command, (name, help_) in described.items():

@@ -150,6 +150,8 @@ TILE_WAIT_S = env.float("HEADLIGHT_TILE_WAIT_S", default=30.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 
 # How long a running job may go without a heartbeat before another worker gets it, and how often it may be tried.
+# What a machine draws while it trains, for estimates of energy: that of a laptop, or of a small server's share.
+TRAINER_WATTS = env.float("HEADLIGHT_TRAINER_WATTS", default=45.0)
 LEASE_S = env.float("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
 

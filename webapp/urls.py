@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<str:run_id>", views.explore_run, name="explore-run"),
     path("train", views.train, name="train"),
     path("trainings/<str:run_id>", views.watch_training, name="watch-training"),
+    path("sweeps/<str:sweep_id>", views.watch_sweep, name="watch-sweep"),
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

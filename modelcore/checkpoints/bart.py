@@ -162,8 +162,10 @@ def write_config(config: ModelConfig) -> dict[str, Any]:
             f"{name}_ffn_dim": stack.feedforward_width,
         }
     choices = (config.position_encoding, config.norm_placement)
+    # Where none has both, the first: who saves compares what is read back.
     model_type, kind = next(
-        (name, kind) for name, kind in _KINDS.items() if (kind.position_encoding, kind.norm_placement) == choices
+        ((name, kind) for name, kind in _KINDS.items() if (kind.position_encoding, kind.norm_placement) == choices),
+        ("marian", _KINDS["marian"]),
     )
     return {
         "architectures": [kind.classes[config.head.output == "hidden"]],

@@ -9,6 +9,7 @@ from modelcore.checkpoints import (
     gemma,
     gpt2,
     gpt_neox,
+    headlight,
     llama,
     mixtral,
     olmo,
@@ -20,7 +21,7 @@ from modelcore.checkpoints import (
 )
 from modelcore.checkpoints.mapping import Family
 
-_MODULES = (bart, bloom, gemma, gpt2, gpt_neox, llama, mixtral, olmo, opt, phi, phi3, t5)
+_MODULES = (bart, bloom, gemma, gpt2, gpt_neox, headlight, llama, mixtral, olmo, opt, phi, phi3, t5)
 
 FAMILIES: dict[str, Family] = {
     model_type: family

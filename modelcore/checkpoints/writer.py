@@ -16,6 +16,7 @@ from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.reader import CONFIG_FILE
 from modelcore.checkpoints.weights import SINGLE_FILE
+from modelcore.config import ModelConfig
 from modelcore.models.build import Transformer
 from modelcore.tokenizer import Tokenizer
 
@@ -34,13 +35,12 @@ def save_checkpoint(
     """
     layout = FAMILIES[family]
     values = layout.write_config(model.config) | {"dtype": str(dtype).removeprefix("torch.")}
-    table = layout.entries(model.config)
-    read_back = layout.read_config(values, {entry.name: entry.shape for entry in table})
-    lost = first_difference(model.config, read_back)
+    lost = unsayable(model.config, family)
     if lost is not None:
         raise CheckpointError(
             f"a {values['model_type']} checkpoint cannot say what this model's {lost} is; save it as another family."
         )
+    table = layout.entries(model.config)
     folder.mkdir(parents=True, exist_ok=True)
     parameters = {name: tensor.detach().to("cpu", dtype) for name, tensor in model.state_dict().items()}
     tensors = {entry.name: entry.pack(parameters) for entry in table}
@@ -48,6 +48,13 @@ def save_checkpoint(
     write_json(folder / CONFIG_FILE, values)
     if tokenizer is not None:
         with_temporary(folder / "tokenizer.json", tokenizer.save)
+
+
+def unsayable(config: ModelConfig, family: str) -> str | None:
+    """The first field that a checkpoint of this family has no way to tell, as "decoder.head_width"."""
+    layout = FAMILIES[family]
+    shapes = {entry.name: entry.shape for entry in layout.entries(config)}
+    return first_difference(config, layout.read_config(layout.write_config(config), shapes))
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def add_to(command: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        type=_setting,
+        type=setting,
         metavar="FIELD=VALUE",
         help=f"change the task's preset; may be given again; fields: {', '.join(FIELDS)}",
     )
@@ -63,6 +63,7 @@ def _run(arguments: argparse.Namespace) -> None:
     session.save()
     session.export(arguments.out)
     _print_metrics(session)
+    _print_words(session)
     _print_heads(session)
 
 
@@ -103,6 +104,17 @@ def _print_metrics(session: Session) -> None:
     print(f"step {session.step:>6,}  held out: {metrics}", flush=True)
 
 
+def _print_words(session: Session) -> None:
+    """A sample, and of a translation what beam search came to."""
+    written = session.sample()
+    if written is not None:
+        wanted = f"   (wanted: {written.wanted})" if written.wanted else ""
+        print(f"sample: {written.source} → {written.text}{wanted}", flush=True)
+    translated = session.translate()
+    if translated:
+        print(f"beam search: BLEU {translated['bleu']:.2f}  exact {translated['beam_exact']:.4f}", flush=True)
+
+
 def _print_heads(session: Session) -> None:
     """What every head does with the probe text; and of dates, which look at the words that they write as digits."""
     _, sites = session.probe()
@@ -117,7 +129,7 @@ def _print_heads(session: Session) -> None:
             print(f"{best.site}, head {best.head + 1}: {best.score:.2f} of its weight is on the {part}'s words")
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
     """ "steps=100" as a field and its value. Raises: argparse.ArgumentTypeError."""
     field, equals, value = text.partition("=")
     if not equals or field not in FIELDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from modelcore.config import NormPlacement, PositionEncoding, ScoreFunction
 from modelcore.tokenizer import TokenizerKind
 from modelcore.training.schedules import Schedule, constant, noam, warmup_cosine, warmup_linear
 
@@ -42,6 +43,8 @@ STARTED: frozenset[str] = CUT_BY_CHOICE | OF_PICTURES | {"dates", "numbers"}
 """Those that a checkpoint may go on to learn (`modelcore.training.assignments.starting`)."""
 OF_A_START: frozenset[str] = frozenset({"layers", "heads", "width", "vocabulary"})
 """Fields that are the checkpoint's where a plan starts from one; their values here are not read."""
+PLAIN_ARCHITECTURE = {"key_width": None, "positions": None, "norm_order": None, "score": "scaled_dot"}
+"""Fields of the architecture, as a plan that says nothing of it has them."""
 TOKENIZERS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
 
@@ -72,6 +75,9 @@ class TrainingPlan:
     batch_tokens  where not 0, of paired tasks: a batch is as many pairs of about one length as have so many tokens
                 together, source, target and padding (Vaswani et al. 2017, 5.1)
     beta1, beta2  of AdamW; without weight decay it is Adam
+    key_width   of one head's queries, keys and values; else heads share the width between them
+    positions, norm_order  what the task has of its own, where they are None (`modelcore.training.architecture`)
+    known_share  of modular's table, what is trained on; the rest is held out
     warmup      steps of a linear rise of the learning rate; "noam" has the paper's rise and fall, and
                 `learning_rate` is then the factor of it (Vaswani et al. 2017, 5.3)
     every       steps between two looks: held-out metrics, maps of the probe text, a checkpoint
@@ -86,6 +92,10 @@ class TrainingPlan:
     heads: int = 4
     width: int = 64
     leaning: bool = False
+    key_width: int | None = None
+    positions: PositionEncoding | None = None
+    norm_order: NormPlacement | None = None
+    score: ScoreFunction = "scaled_dot"
     dropout: float = 0.0
     label_smoothing: float = 0.0
     steps: int = 1000
@@ -104,6 +114,7 @@ class TrainingPlan:
     tokenizer: TokenizerKind = "bpe"
     tokenizer_from: str | None = None
     vocabulary: int = 512
+    known_share: float = 0.5
     seed: int = 0
     evaluate_every: int = 100
     snapshot_every: int = 50
@@ -122,11 +133,7 @@ class TrainingPlan:
             value = getattr(self, name)
             if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
                 raise PlanError(name, f"{name} is a number from {low:g} to {high:g}.", high)
-        if self.start is None and self.width % self.heads:
-            raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise PlanError(name, f"{name} is one of {', '.join(choices)}.")
+        self._refuse_architecture()
         self._refuse_what_the_task_has_no_use_for()
         if self.assignment in OF_A_TEXT:
             _refuse_no_text(self.text)
@@ -159,6 +166,24 @@ class TrainingPlan:
             )
         if self.batch_tokens and self.assignment not in PAIRED:
             raise PlanError("batch_tokens", "Batches are counted in tokens where pairs are learned; set it to 0.")
+
+    def _refuse_architecture(self) -> None:
+        for name, plain in PLAIN_ARCHITECTURE.items():
+            if self.start is not None and getattr(self, name) != plain:
+                raise PlanError(name, f"A model that is fine-tuned keeps its own {name}; leave it out.")
+        if self.key_width is not None:
+            least, most = LIMITS_OF_KEY_WIDTH
+            if not isinstance(self.key_width, int) or isinstance(self.key_width, bool):
+                raise PlanError("key_width", "key_width is a whole number, or none.")
+            if not least <= self.key_width <= most:
+                raise PlanError("key_width", f"key_width is a whole number from {least} to {most}.", most)
+        if self.start is None and self.width % self.heads:
+            raise PlanError("heads", f"{self.heads} heads do not divide a width of {self.width}.")
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                told = ", ".join(choice for choice in choices if choice is not None)
+                raise PlanError(name, f"{name} is one of {told}.")
 
     @property
     def rate(self) -> Schedule:
@@ -193,10 +218,13 @@ def _refuse_no_text(text: object) -> None:
             raise PlanError("text", f"Line {number:,} holds bytes that are no text; save the file as UTF-8.")
 
 
-CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str | None, ...]] = {
     "schedule": get_args(ScheduleName),
     "tokenizer": TOKENIZERS,
     "languages": get_args(LanguagesName),
+    "positions": (None, *get_args(PositionEncoding)),
+    "norm_order": (None, *get_args(NormPlacement)),
+    "score": get_args(ScoreFunction),
 }
 LIMITS_OF_WHOLE = {
     "layers": (1, 24),
@@ -215,7 +243,9 @@ LIMITS_OF_WHOLE = {
     "snapshot_every": (1, 1_000_000),
     "checkpoint_every": (1, 1_000_000),
 }
+LIMITS_OF_KEY_WIDTH = (1, 256)
 LIMITS_OF_REAL = {
+    "known_share": (0.1, 0.9),
     "dropout": (0.0, 0.9),
     "label_smoothing": (0.0, 0.9),
     "learning_rate": (1e-7, 10.0),

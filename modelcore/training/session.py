@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,19 @@ from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
 from modelcore.models.decoder import Decoder
+from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.tokenizer import Tokenizer
+from modelcore.training.architecture import changed, family_for
 from modelcore.training.assignments import Given, assignment_of
+from modelcore.training.assignments.pairs import PairAssignment
 from modelcore.training.assignments.pictures import PictureAssignment
 from modelcore.training.assignments.starting import Start, open_start, tokenizer_taken
 from modelcore.training.brought import Brought
 from modelcore.training.leaning import lean
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.plan import PlanError, TrainingPlan
+from modelcore.training.samples import Sample, sample
+from modelcore.training.translation import translate
 
 LAST = "last.pt"
 # Vaswani et al. 2017, 5.3.
@@ -51,6 +57,8 @@ class Session:
         self._start = open_start(plan, brought.start)
         tokenizer = _tokenizer(plan, self._start, brought, state)
         self.assignment = assignment_of(plan, Given(tokenizer=tokenizer, start=self._start, pictures=brought.pictures))
+        if self._start is None:
+            self.assignment.config = changed(self.assignment.config, plan)
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
         if self._start and not state:
@@ -110,6 +118,24 @@ class Session:
             self.model.train()
         return _of(told, TokensRead), _of(told, SiteTraced)
 
+    def sample(self) -> Sample | None:
+        """A few words of the model as it is now; None of a kind that writes none."""
+        self.model.eval()
+        try:
+            return sample(self.model, self.assignment)
+        finally:
+            self.model.train()
+
+    def translate(self, each: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Beam search on held-out pairs, and BLEU; nothing of a model that translates nothing."""
+        if not (isinstance(self.model, EncoderDecoder) and isinstance(self.assignment, PairAssignment)):
+            return {}
+        self.model.eval()
+        try:
+            return translate(self.model, self.assignment.tokenizer, self.assignment.held_out, each)[0]
+        finally:
+            self.model.train()
+
     def save(self) -> None:
         """What is needed to go on, whole or not at all. Raises: OSError where the disk is full."""
         state = {
@@ -126,11 +152,12 @@ class Session:
         with_temporary(self._folder / LAST, lambda path: _write(state, path))
 
     def export(self, folder: Path) -> None:
-        """The weights in Hugging Face's layout."""
+        """The weights in Hugging Face's layout, or in ours where no family of theirs can say what they compute."""
+        family = family_for(self.assignment.config, self.assignment.family)
         self.model.eval()
         try:
             own = None if self._start else self.assignment.tokenizer
-            save_checkpoint(folder, self.model, self.assignment.family, own)
+            save_checkpoint(folder, self.model, family, own)
         finally:
             self.model.train()
         if self._start:

@@ -19,6 +19,7 @@ from modelcore.training.plan import (
     ASSIGNMENTS,
     CHOICES,
     CUT_BY_CHOICE,
+    LIMITS_OF_KEY_WIDTH,
     LIMITS_OF_REAL,
     LIMITS_OF_WHOLE,
     LINES,
@@ -77,6 +78,9 @@ def test_training_is_written_down_and_sent_to_those_who_train(
         ({"assignment": "pairs", "text": " \n"}, "text"),
         ({"text": "mine"}, "text"),
         ({"tokenizer": "unigram"}, "tokenizer"),
+        ({"positions": "spiral"}, "positions"),
+        ({"score": None}, "score"),
+        ({"key_width": 0}, "key_width"),
         ({"speed": 3}, "speed"),
         ({"assignment": "images"}, "pictures"),
         ({"assignment": "images", "pictures": "../secret"}, "pictures"),
@@ -156,7 +160,7 @@ def test_preset_is_a_whole_plan_that_can_be_started(
     assert [plan["assignment"] for plan in presets] == list(ASSIGNMENTS)
     for plan in presets:
         assert set(plan) == {field.name for field in dataclasses.fields(TrainingPlan)}
-        text = "a\tb" if plan["assignment"] in OF_A_TEXT else None
+        text = "a\tb\n" * 400 if plan["assignment"] in OF_A_TEXT else None
         pictures = archives.store(settings.DATA, b"PK") if plan["assignment"] == "images" else None
         assert post(client, "trainings", {**plan, "text": text, "pictures": pictures}).status_code == 201, plan
 
@@ -244,5 +248,10 @@ def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
     for name, field in fields.items():
         if field.default is not dataclasses.MISSING:
             assert schema[name].get("default") == field.default, name
+    assert schema["key_width"]["anyOf"][0] == {"type": "integer", "minimum": 1, "maximum": 256}
+    assert LIMITS_OF_KEY_WIDTH == (1, 256)
+    for name, choices in CHOICES.items():
+        told = schema[name].get("enum") or [*schema[name]["anyOf"][0]["enum"], None]
+        assert set(told) == set(choices), name
     for name, bounds in (LIMITS_OF_WHOLE | LIMITS_OF_REAL).items():
         assert (schema[name]["minimum"], schema[name]["maximum"]) == bounds, name

@@ -234,6 +234,7 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             "measures": np.array([0.5, 0.25, 0.75, 0.0, 1.5], np.float32),
         },
     ),
+    "sample": (events.Sample(seq=14, step=50, source="abc>", text="cba", wanted="cba"), {}),
     "saved": (events.Saved(seq=15, step=200), {}),
     "steered": (events.Steered(seq=16, action="learning_rate", step=210, rate_factor=0.5), {}),
     "trained": (events.Trained(seq=17, step=1000, metrics={"exact": 1.0}), {}),

@@ -178,3 +178,21 @@ def test_training_that_cannot_be_says_why(
     run_train(replace(JOB, plan={**PLAN, **changes}), process)
     (failed,) = of(told(tmp_path), "failed")
     assert failed.code == code and words in failed.message
+
+
+def test_sample_comes_with_the_tests_and_when_somebody_asks(
+    process: Process, broker: redis.Redis, tmp_path: Path
+) -> None:
+    broker.rpush(keys.orders("r"), json.dumps({"action": "sample"}))
+    run_train(JOB, process)
+    frames = told(tmp_path)
+    assert [event.step for event in of(frames, "sample")] == [0, 0, 6, 12]
+    assert of(frames, "sample")[0].source.endswith(">") and [e.action for e in of(frames, "steered")] == ["sample"]
+
+
+def test_translation_ends_with_bleu_and_its_result_is_kept_for_tables(process: Process, tmp_path: Path) -> None:
+    run_train(replace(JOB, plan={**PLAN, "assignment": "dates", "steps": 4}), process)
+    (trained,) = of(told(tmp_path), "trained")
+    assert {"bleu", "beam_exact", "loss"} <= set(trained.metrics)
+    result = json.loads((trainings.model_folder(tmp_path, "r") / trainings.RESULT).read_text())
+    assert result["metrics"] == trained.metrics and result["tokens"] > 4 * 8 * 10 and result["parameters"] > 1000

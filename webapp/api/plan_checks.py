@@ -14,6 +14,7 @@ OF_A_TEXT = ("text", "masked", "spans", "pairs")
 CUT_BY_CHOICE = (*OF_A_TEXT, "catalogs")
 PAIRED = ("dates", "numbers", "spans", "pairs", "catalogs")
 OF_PICTURES = ("digits", "images")
+PLAIN_ARCHITECTURE = {"key_width": None, "positions": None, "norm_order": None, "score": "scaled_dot"}
 LEANING = ("copy", "reverse", "sort", "induction", "brackets", "repeats", "text")
 STARTED = {
     **dict.fromkeys(PAIRED, ("encoder-decoder", "turn a source into a target")),
@@ -24,13 +25,17 @@ STARTED = {
 """Which models can be fine-tuned on a task: their architecture, and what they do."""
 
 
-def checked_plan(plan: dict[str, Any]) -> dict[str, Any]:
-    """The plan, with the sizes of the model that it starts from, if any. Raises: ApiError."""
+def checked_plan(plan: dict[str, Any], *, asks_for_material: bool = True) -> dict[str, Any]:
+    """The plan, with the sizes of the model that it starts from, if any. Raises: ApiError.
+
+    Text and pictures may be missing where they are not asked for.
+    """
     assignment = plan["assignment"]
-    learns_text = assignment in OF_A_TEXT
-    if learns_text != (plan["text"] is not None) or (learns_text and not plan["text"].strip()):
+    learns_text, text = assignment in OF_A_TEXT, plan["text"]
+    if (text is not None and not learns_text) or (asks_for_material and learns_text and not (text or "").strip()):
         _refuse("text", "text, masked, spans and pairs learn a text of yours: give one. The others learn without.")
-    if (assignment == "images") != (plan["pictures"] is not None):
+    learns_pictures, pictures = assignment == "images", plan["pictures"]
+    if (pictures is not None and not learns_pictures) or (asks_for_material and learns_pictures and pictures is None):
         _refuse("pictures", "images learns a zip of yours: give one. The others learn without.")
     if plan["pictures"] is not None and not _is_stored(plan["pictures"]):
         _refuse("pictures", "No zip with this id is stored. Send it to /api/v1/archives first.")
@@ -48,6 +53,9 @@ def checked_plan(plan: dict[str, Any]) -> dict[str, Any]:
         if not _model(plan["tokenizer_from"], "tokenizer_from").manifest.get("has_tokenizer"):
             _refuse("tokenizer_from", "This model came without a tokenizer; choose another.")
     if plan["start"] is not None:
+        for field, plain in PLAIN_ARCHITECTURE.items():
+            if plan[field] != plain:
+                _refuse(field, f"A model that is fine-tuned keeps its own {field}; leave it out.")
         return plan | _sizes_of_start(plan)
     if plan["width"] % plan["heads"]:
         _refuse("heads", f"{plan['heads']} heads do not divide a width of {plan['width']}.")

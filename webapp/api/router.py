@@ -14,10 +14,12 @@ from webapp.api import (
     checkpoints,
     comparisons,
     errors,
+    estimates,
     lens,
     pictures,
     readings,
     runs,
+    sweeps,
     trainings,
     tuning,
 )
@@ -55,6 +57,9 @@ api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)
 api.add_router("", tuning.router)
+# Before the trainings, one of which would else be called "estimate".
+api.add_router("", estimates.router)
+api.add_router("", sweeps.router)
 api.add_router("", trainings.router)
 api.add_router("", archives.router)
 api.add_router("", comparisons.router)

@@ -17,6 +17,7 @@ from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
 from webapp.runs.models import Run
+from webapp.runs.planning import refuse_misfit
 from webapp.runs.queue import place_of
 from webapp.runs.submit import send
 from workers.protocol.jobs import TRAIN_QUEUE
@@ -25,7 +26,7 @@ router = Router(tags=["trainings"])
 
 LONGEST_TEXT = 2_000_000
 LISTED = 100
-Action = Literal["pause", "go_on", "checkpoint", "learning_rate"]
+Action = Literal["pause", "go_on", "checkpoint", "learning_rate", "sample"]
 
 
 class PlanRequest(Schema):
@@ -68,6 +69,12 @@ class PlanRequest(Schema):
     heads: int = Field(4, ge=1, le=32)
     width: int = Field(64, ge=16, le=1024)
     leaning: bool = Field(False, description="A decoder starts with heads that lean to the tokens before.")
+    key_width: int | None = Field(None, ge=1, le=256, description="Of each head; null: heads share the width.")
+    positions: Literal["none", "learned", "sinusoidal", "relative_keys", "t5", "alibi", "rotary"] | None = Field(
+        None, description="null: what the task's own model has, as with norm_order."
+    )
+    norm_order: Literal["pre", "post", "sandwich", "output"] | None = None
+    score: Literal["scaled_dot", "dot", "multiplicative", "additive"] = "scaled_dot"
     dropout: float = Field(0.0, ge=0, le=0.9)
     label_smoothing: float = Field(0.0, ge=0, le=0.9)
     steps: int = Field(1000, ge=1, le=1_000_000)
@@ -92,6 +99,7 @@ class PlanRequest(Schema):
         default=None, max_length=80, description="The model of the library whose tokenizer is taken."
     )
     vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first; at most.")
+    known_share: float = Field(0.5, ge=0.1, le=0.9, description="Of modular's table; the rest is held out.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     evaluate_every: int = Field(100, ge=1, le=1_000_000)
     snapshot_every: int = Field(50, ge=1, le=1_000_000)
@@ -117,6 +125,7 @@ class TrainingAnswer(Schema):
     error: dict[str, str] | None
     place: int | None = Field(description="How many queued trainings come before it; null where it does not wait.")
     trainers: int = Field(description="How many workers that train live now.")
+    row: str | None = Field(description="The name of its row, where it is one of a sweep's.")
     created_at: datetime
     socket: str
     page: str
@@ -141,6 +150,7 @@ class PresetsAnswer(Schema):
 @router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
     plan = checked_plan(payload.model_dump())
+    refuse_misfit(plan)
     run = Run.objects.create(kind="train", plan=plan)
     transaction.on_commit(lambda: send(run))
     return Status(201, _answer(run))
@@ -178,7 +188,7 @@ def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
 @router.post(
     "/trainings/{run_id}/orders",
     response={202: TrainingAnswer, **REFUSALS},
-    summary="Pause a training, let it go on, save a checkpoint, change its learning rate",
+    summary="Pause a training, let it go on, save a checkpoint, write a sample, change its learning rate",
 )
 def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[dict[str, Any]]:
     """Done before its next step; the socket tells when. To end it: POST /api/v1/runs/{id}/cancel."""
@@ -211,6 +221,7 @@ def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
         "error": run.error,
         "place": place_of(run),
         "trainers": len(stream.living(TRAIN_QUEUE)) if trainers is None else trainers,
+        "row": run.row["name"] if run.row else None,
         "created_at": run.created_at,
         "socket": run.socket,
         "page": run.page,

@@ -22,4 +22,7 @@ def take_trained(run_id: str) -> None:
         return
     card, manifest = (json.loads((folder / name).read_text()) for name in (trainings.CARD, trainings.MANIFEST))
     checkpoint, _ = register(folder, card, manifest)
-    Run.objects.filter(pk=run_id).update(checkpoint=checkpoint)
+    result = folder / trainings.RESULT
+    # A training of an older release wrote none.
+    told = json.loads(result.read_text()) if result.exists() else None
+    Run.objects.filter(pk=run_id).update(checkpoint=checkpoint, result=told)

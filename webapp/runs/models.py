@@ -17,6 +17,25 @@ def new_id() -> str:
     return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
 
 
+class Sweep(models.Model):
+    """One plan in several variants: its rows are runs. `kind` is one of `modelcore.training.sweeps.variants`."""
+
+    id = models.CharField(primary_key=True, max_length=26, default=new_id)
+    kind = models.CharField(max_length=16)
+    plan = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def page(self) -> str:
+        return f"/sweeps/{self.id}"
+
+
 class Run(models.Model):
     """One request and its job.
 
@@ -50,6 +69,11 @@ class Run(models.Model):
     branched_at = models.PositiveIntegerField(null=True)
     # Of a training: what `modelcore.training.plan` reads.
     plan = models.JSONField(null=True)
+    # What it came to: parameters, tokens, seconds and metrics, once it is done.
+    result = models.JSONField(null=True)
+    # Of a sweep's row: its sweep, and its name, its group and what it changes there.
+    sweep = models.ForeignKey(Sweep, on_delete=models.CASCADE, related_name="runs", null=True)
+    row = models.JSONField(null=True)
 
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=1)

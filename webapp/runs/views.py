@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from webapp.runs.models import Run
+from webapp.runs.models import Run, Sweep
 
 
 @require_safe
@@ -37,6 +37,14 @@ def watch_training(request: HttpRequest, run_id: str) -> HttpResponse:
     if not Run.objects.filter(pk=run_id, plan__isnull=False).exists():
         return not_found(request)
     return _page(request, run_id, "train.html")
+
+
+@require_safe
+def watch_sweep(request: HttpRequest, sweep_id: str) -> HttpResponse:
+    """A sweep's table."""
+    if not Sweep.objects.filter(pk=sweep_id).exists():
+        return not_found(request)
+    return _page(request, "", "train.html", sweep_id=sweep_id)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -383,6 +383,20 @@ class Snapshot(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample(Event):
+    """What the model made of a probe after a step: the text it read, what it wrote, what would have been right or "".
+
+    Of a model that guesses hidden tokens, `text` is `source` with its guesses in brackets.
+    """
+
+    type = "sample"
+    step: int
+    source: str
+    text: str
+    wanted: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saved(Event):
     """A checkpoint was written: from this step a killed worker's training goes on."""
 
@@ -395,7 +409,7 @@ class Steered(Event):
     """Somebody changed something on the way: what, after which step, and the new factor of the learning rate."""
 
     type = "steered"
-    action: Literal["pause", "go_on", "checkpoint", "learning_rate"]
+    action: Literal["pause", "go_on", "checkpoint", "learning_rate", "sample"]
     step: int
     rate_factor: float
 
@@ -527,6 +541,7 @@ EVENTS: dict[str, type[Event]] = {
         Progress,
         Evaluated,
         Snapshot,
+        Sample,
         Saved,
         Steered,
         Trained,

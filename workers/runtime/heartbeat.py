@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 
@@ -32,8 +33,11 @@ class Heartbeat:
         implementation: str,
         models: Callable[[], dict[str, str]] = dict,
         queues: Sequence[str] = (QUEUE,),
+        machine: dict[str, Any] | None = None,
     ) -> None:
-        """`models` tells the states of this worker's models, by id: ready or loading."""
+        """`models` tells the states of this worker's models, by id: ready or loading; `machine` what a plan's
+        estimate asks of one that trains.
+        """
         self.name = name
         self._server = server
         self._models = models
@@ -44,6 +48,7 @@ class Heartbeat:
             "device": device,
             "implementation": implementation,
             "queues": list(queues),
+            **({"machine": machine} if machine else {}),
         }
         self._running: dict[str, int] = {}
         self._stop = threading.Event()

@@ -11,11 +11,12 @@ from celery.signals import worker_ready, worker_shutdown
 
 from kernels import dispatch
 from workers import app as celery_app
-from workers.protocol.jobs import QUEUE
+from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
 from workers.runtime.captures import Captures
 from workers.runtime.engine import Engine
 from workers.runtime.feed import Server, client
 from workers.runtime.heartbeat import Heartbeat
+from workers.runtime.machine import describe_machine
 from workers.runtime.rows_kept import RowsKept
 from workers.runtime.streams import Streams
 
@@ -38,12 +39,13 @@ def this_process(name: str = "worker", queues: tuple[str, ...] = (QUEUE,)) -> Pr
     implementation = dispatch.chosen(torch.device(device)).implementation
     server = client(celery_app.REDIS_URL)
     engine = Engine(device)
+    machine = describe_machine(device, celery_app.DATA) if TRAIN_QUEUE in queues else None
     return Process(
         server=server,
         engine=engine,
         captures=Captures(celery_app.DATA / "captures"),
         streams=Streams(celery_app.DATA / "streams"),
-        heartbeat=Heartbeat(server, name, device, implementation, engine.states, queues),
+        heartbeat=Heartbeat(server, name, device, implementation, engine.states, queues, machine),
         implementation=implementation,
     )
 

@@ -23,7 +23,7 @@ from modelcore.training.session import Session
 from workers import app as celery_app
 from workers.app import app
 from workers.protocol import archives, jobs, keys, trainings
-from workers.protocol.events import Evaluated, Finished, Progress, Saved, Started, Steered, Trained, Training
+from workers.protocol.events import Evaluated, Finished, Progress, Sample, Saved, Started, Steered, Trained, Training
 from workers.protocol.jobs import TrainJob
 from workers.runtime import encoding
 from workers.runtime.attempts import run_attempt
@@ -68,6 +68,7 @@ class _Course:
         plan = TrainingPlan.from_json(job.plan)
         self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run), _brought(job, plan))
         self._untold = Untold()
+        self._first, self._tokens = self._session.step, 0
         self._metrics: dict[str, float] = {}
         # The step of the checkpoint that says all; None where something was changed since.
         self._saved: int | None = self._session.step or None
@@ -89,6 +90,7 @@ class _Course:
             done, tokens = session.advance()
             self._untold.steps.append(done)
             self._untold.tokens += tokens
+            self._tokens += tokens
             is_last = session.is_done
             if is_last or time.monotonic() - self._untold.since >= TELL_EVERY_S:
                 self._tell()
@@ -125,6 +127,12 @@ class _Course:
     def _evaluate(self) -> None:
         self._metrics = self._session.measure()
         self._feed.publish(Evaluated(step=self._session.step, metrics=self._metrics))
+        self._sample()
+
+    def _sample(self) -> None:
+        written = self._session.sample()
+        if written is not None:
+            self._feed.publish(Sample(step=self._session.step, **vars(written)))
 
     def _snapshot(self) -> None:
         _, sites = self._session.probe()
@@ -141,10 +149,24 @@ class _Course:
     def _export(self) -> None:
         folder = trainings.model_folder(celery_app.DATA, self._job.run)
         self._session.export(folder)
+        # Takes some seconds, in which somebody may cancel it.
+        self._metrics |= self._session.translate(self._feed.check)
         write_json(folder / trainings.CARD, _card(self._job, self._session, self._metrics))
+        write_json(folder / trainings.RESULT, self._result())
         # Last: where it stands, everything does.
         write_json(folder / trainings.MANIFEST, describe(folder))
         self._feed.publish(Trained(step=self._session.step, metrics=self._metrics))
+
+    def _result(self) -> dict[str, Any]:
+        """What a sweep's table shows; tokens read before a cut are reckoned from those read since."""
+        session = self._session
+        done = max(1, session.step - self._first)
+        return {
+            "parameters": session.parameters,
+            "tokens": round(self._tokens * session.step / done),
+            "seconds": time.perf_counter() - self._began,
+            "metrics": self._metrics,
+        }
 
     def _obey(self) -> None:
         """Does what people asked for since the last step; while it pauses it waits here, and still hears."""
@@ -160,6 +182,8 @@ class _Course:
                     paused = False
                 case {"action": "checkpoint"}:
                     self._save()
+                case {"action": "sample"}:
+                    self._sample()
                 case {"action": "learning_rate", "factor": float() | int() as factor}:
                     self._session.rate_factor = float(factor)
                     self._saved = None

@@ -21,7 +21,6 @@ from modelcore.training.assignments.assignment import random_of
 from modelcore.training.plan import TrainingPlan
 
 PRIME = 97
-KNOWN_SHARE = 0.5
 PLUS, EQUALS = PRIME, PRIME + 1
 # The known part is measured on as many equations as this; the held-out part whole.
 MEASURED = 1024
@@ -51,7 +50,7 @@ class ModularAssignment:
         )
         table = [(a, b) for a in range(PRIME) for b in range(PRIME)]
         random_of(plan.seed, "table").shuffle(table)
-        cut = int(len(table) * KNOWN_SHARE)
+        cut = int(len(table) * plan.known_share)
         self._known, self._held_out = _equations(table[:cut]), _equations(table[cut:])
         a, b = table[cut]
         self.probe = TraceRequest(text=f"{a} + {b} =")

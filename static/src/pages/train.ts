@@ -2,6 +2,7 @@
 import "../css/index.css";
 import "../css/curves.css";
 import "../css/plan.css";
+import "../css/sweep.css";
 import "../css/training.css";
 import { element } from "../dom/element";
 import { forgetColours } from "../dom/ink";
@@ -9,10 +10,14 @@ import { mountTooltip } from "../dom/tooltip";
 import { type Ramp, rampOf } from "../gl/ramp";
 import { say } from "../language/say";
 import { Store } from "../state/store";
+import { PlanEstimate } from "../state/plan_estimate";
+import { SweepChoice } from "../state/sweep_choice";
+import { SweepPage } from "../state/sweep_page";
 import { openTheme, type Theme } from "../state/theme";
 import { TrainingForm } from "../state/training_form";
-import { TrainingPage } from "../state/training_page";
+import { MOST_OVERLAYS, TrainingPage } from "../state/training_page";
 import type { Presets } from "../state/training_plan";
+import { mountArchitecture } from "../views/training/architecture";
 import { type CurveView, mountCurves } from "../views/training/curves";
 import { mountEstimate } from "../views/training/estimate";
 import { mountFormed } from "../views/training/formed";
@@ -21,8 +26,12 @@ import { mountTrainingHead } from "../views/training/head";
 import { mountTrainingHeads } from "../views/training/heads";
 import { mountTrainingList } from "../views/training/list";
 import { openMarks } from "../views/training/marks";
+import { mountSamples } from "../views/training/samples";
+import { mountScaling } from "../views/training/scaling";
 import { mountSlider } from "../views/training/slider";
 import { mountTrainingStatus } from "../views/training/status";
+import { mountSweepChoice } from "../views/training/sweep_choice";
+import { mountSweepTable } from "../views/training/sweep_table";
 import { languageMenu, linkButton, themeButton } from "./tools";
 
 function openPage(app: HTMLElement): void {
@@ -35,9 +44,11 @@ function openPage(app: HTMLElement): void {
   app.classList.add("training-app");
   const main = element("main", {});
   const id = app.dataset.training ?? "";
-  app.replaceChildren(header(app, theme, id !== ""), main);
+  const sweep = app.dataset.sweep ?? "";
+  app.replaceChildren(header(app, theme, id + sweep !== ""), main);
   mountTooltip(document.body);
   if (id) watchTraining(main, id, app.dataset.plotlyUrl ?? "", theme, ramp);
+  else if (sweep) watchSweep(main, sweep, app.dataset.plotlyUrl ?? "", theme);
   else planTraining(main, JSON.parse(app.dataset.presets || "{}") as Presets);
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));
@@ -63,11 +74,45 @@ function planTraining(main: HTMLElement, presets: Presets): void {
   const sheet = element("div", { class: "planning-form" }, element("h1", {}, say("Train a model, and watch its heads form")));
   const estimate = element("section", { class: "planning-estimate" });
   const list = element("section", { class: "planning-list" });
-  main.append(sheet, element("div", { class: "planning-side" }, estimate, list));
+  const sweeps = element("section", { class: "planning-sweeps" });
+  main.append(sheet, element("div", { class: "planning-side" }, estimate, sweeps, list));
   mountTrainingForm(sheet, form);
-  mountEstimate(estimate, form);
+  mountArchitecture(sheet, form);
+  const costs = new PlanEstimate(form);
+  mountEstimate(estimate, costs);
+  const choice = new SweepChoice(window, form);
+  mountSweepChoice(sweeps, choice);
   mountTrainingList(list, form);
   void form.open();
+  void costs.ask();
+  void choice.open();
+}
+
+/** The base's curves stand first; those of other rows are laid over them from the list of trainings. */
+function watchSweep(main: HTMLElement, id: string, plotly: string, theme: Store<Theme>): void {
+  const page = new SweepPage(id);
+  main.className = "sweeping";
+  const table = element("section", {});
+  const scaling = element("section", { hidden: true });
+  const tools = element("div", { class: "panel-tools curve-tools" });
+  const curves = element("div", { class: "curves" });
+  main.append(table, scaling, section("curves", say("Curves"), curves, tools));
+  mountSweepTable(table, page);
+  mountScaling(scaling, page, theme, plotly);
+  const stop = page.record.subscribe((record) => {
+    const [base, ...others] = record?.rows ?? [];
+    if (!base) return;
+    stop();
+    const training = new TrainingPage(window, base.id);
+    mountCurves(curves, element("div"), tools, training, openMarks(training), new Store<CurveView>({ smoothing: 0.6, isLog: false }), theme, plotly);
+    training.start();
+    const first = training.others.subscribe((known) => {
+      if (known.length === 0) return;
+      first();
+      for (const { id: other } of others.slice(0, MOST_OVERLAYS)) void training.overlay(other);
+    });
+  });
+  page.start();
 }
 
 function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Store<Theme>, ramp: Store<Ramp>): void {
@@ -82,6 +127,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
   const formed = element("div", { class: "training-heads" });
   const headCurve = element("div", { class: "training-heads" });
   const head = element("div", { class: "training-head" });
+  const samples = element("div", { class: "training-samples" });
   main.append(
     status,
     slider,
@@ -90,7 +136,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
       { class: "watching-bench" },
       section("curves", say("Curves"), curves, tools),
       section("heads", say("Every head on the probe text"), element("div", {}, heads, formed)),
-      section("head", say("This head"), element("div", {}, head, headCurve)),
+      section("head", say("This head"), element("div", {}, head, headCurve, section("samples", say("What it writes"), samples))),
     ),
   );
   mountTrainingStatus(status, page);
@@ -99,6 +145,7 @@ function watchTraining(main: HTMLElement, id: string, plotly: string, theme: Sto
   mountTrainingHeads(heads, page, ramp);
   mountFormed(formed, page, jumps);
   mountTrainingHead(head, page, ramp);
+  mountSamples(samples, page);
   page.start();
 }
 

@@ -117,6 +117,7 @@ export function fold(run: Run, event: RunEvent): Run {
     case "progress":
     case "evaluated":
     case "snapshot":
+    case "sample":
     case "saved":
     case "steered":
     case "trained":

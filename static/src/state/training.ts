@@ -4,9 +4,9 @@
  * A worker that goes on where another was cut off says from which step: what was told of later ones is void.
  */
 import { append, type Curve, cutAfter, EMPTY_CURVE, lastStep } from "./training_curve";
-import type { Evaluated, RunEvent, Snapshot, Started, Steered, Tokens, Training } from "../wire/messages";
+import type { Evaluated, RunEvent, Sample, Snapshot, Started, Steered, Tokens, Training } from "../wire/messages";
 
-export type { Evaluated, Snapshot, Steered } from "../wire/messages";
+export type { Evaluated, Sample, Snapshot, Steered } from "../wire/messages";
 
 export type TrainingPhase = "queued" | "running" | "finished" | "failed" | "cancelled";
 
@@ -26,6 +26,10 @@ export interface TrainingState {
   readonly curve: Curve;
   readonly evaluations: readonly Evaluated[];
   readonly snapshots: readonly Snapshot[];
+  /** The last ones. */
+  readonly samples: readonly Sample[];
+  /** What the finished model could do. */
+  readonly results: Readonly<Record<string, number>> | null;
   readonly saves: readonly Save[];
   readonly steered: readonly Steered[];
   readonly rate_factor: number;
@@ -39,6 +43,11 @@ export interface TrainingState {
   readonly failure: string | null;
 }
 
+/** A slider on a screen has no more places that can be told apart. */
+export const MOST_SNAPSHOTS = 400;
+/** More than anybody reads back. */
+const KEPT_SAMPLES = 50;
+
 export const EMPTY_TRAINING: TrainingState = {
   phase: "queued",
   is_paused: false,
@@ -49,6 +58,8 @@ export const EMPTY_TRAINING: TrainingState = {
   curve: EMPTY_CURVE,
   evaluations: [],
   snapshots: [],
+  samples: [],
+  results: null,
   saves: [],
   steered: [],
   rate_factor: 1,
@@ -76,7 +87,9 @@ export function foldTraining(state: TrainingState, event: RunEvent): TrainingSta
     case "evaluated":
       return { ...state, evaluations: [...before(state.evaluations, event.step), event] };
     case "snapshot":
-      return { ...state, snapshots: [...before(state.snapshots, event.step), event] };
+      return { ...state, snapshots: thinned([...before(state.snapshots, event.step), event]) };
+    case "sample":
+      return { ...state, samples: [...state.samples.filter(({ step }) => step < event.step), event].slice(-KEPT_SAMPLES) };
     case "saved":
       return { ...state, saves: [...state.saves, { step: event.step, rate_factor: state.rate_factor }] };
     case "steered": {
@@ -84,7 +97,7 @@ export function foldTraining(state: TrainingState, event: RunEvent): TrainingSta
       return { ...state, is_paused, rate_factor: event.rate_factor, steered: [...state.steered, event] };
     }
     case "trained":
-      return { ...state, is_trained: true };
+      return { ...state, is_trained: true, results: event.metrics };
     case "finished":
       return { ...state, phase: "finished", is_paused: false, train_s: event.timings.train_s ?? null };
     case "failed":
@@ -134,11 +147,18 @@ function goneOnFrom(state: TrainingState, { plan, step, steps, parameters }: Tra
     evaluations: upTo(state.evaluations, step),
     snapshots: upTo(state.snapshots, step),
     steered: upTo(state.steered, step),
+    samples: upTo(state.samples, step),
     saves,
     rate_factor: saved?.rate_factor ?? 1,
     tokens_per_s: null,
     seconds_left: null,
   };
+}
+
+/** Of very many every second one goes, the first and the last never: memory stays flat. A reload brings them again. */
+function thinned(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  if (snapshots.length <= MOST_SNAPSHOTS) return snapshots;
+  return snapshots.filter((_, place) => place % 2 === 0 || place === snapshots.length - 1);
 }
 
 function upTo<T extends { readonly step: number }>(told: readonly T[], step: number): readonly T[] {

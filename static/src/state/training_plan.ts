@@ -1,11 +1,24 @@
 /** The form of a plan: its fields with their words and limits, recipes that fill it, and what it will cost. */
 import { say } from "../language/say";
 import type { AssignmentName, LanguagesName, Plan, TokenizerKind } from "../wire/trainings";
-import { choosesTokenizer, hasLength, isPaired, learnsText, seesPictures, TASKS } from "./training_tasks";
+import { choosesTokenizer, hasLength, isPaired, learnsText, TASKS } from "./training_tasks";
 
 export type { AssignmentName, Plan } from "../wire/trainings";
 
-type NotANumber = "assignment" | "text" | "pictures" | "languages" | "start" | "tokenizer" | "tokenizer_from" | "schedule" | "leaning";
+type NotANumber =
+  | "assignment"
+  | "text"
+  | "pictures"
+  | "languages"
+  | "start"
+  | "tokenizer"
+  | "tokenizer_from"
+  | "schedule"
+  | "leaning"
+  | "key_width"
+  | "positions"
+  | "norm_order"
+  | "score";
 export type NumberName = Exclude<keyof Plan, NotANumber>;
 export type Presets = Partial<Record<AssignmentName, Partial<Plan>>>;
 
@@ -130,6 +143,10 @@ export const FIRST_PLAN: Plan = {
   layers: 2,
   heads: 4,
   width: 64,
+  key_width: null,
+  positions: null,
+  norm_order: null,
+  score: "scaled_dot",
   dropout: 0,
   label_smoothing: 0,
   steps: 1000,
@@ -227,43 +244,6 @@ export function recipeOf(plan: Plan, presets: Presets): Recipe | null {
 
 /** How a model is fine-tuned: in small steps, so that it forgets little. */
 export const GENTLE = { learning_rate: 3e-4, warmup: 20 };
-
-export interface Estimate {
-  parameters: number;
-  tokens_per_step: number;
-  flops: number;
-}
-
-const LINE_VOCABULARY = 257;
-/** Of a patch of 4 × 4 pixels in three colours. */
-const PATCH_NUMBERS = 48;
-/** Of tasks without a length: a source and its target together, as the longest of a batch have them, or the patches. */
-const OWN_TOKENS: Partial<Record<AssignmentName, number>> = { dates: 22, numbers: 26, modular: 4, digits: 17, images: 65 };
-
-/**
- * What a plan costs, before anybody tried. The tokenizer of a pair or a text may need fewer tokens than it may have.
- * Source: 6 FLOPs a parameter and token, Kaplan et al. 2020, arXiv 2001.08361, 2.1.
- */
-export function estimate(plan: Plan): Estimate {
-  const parameters = parametersOf(plan);
-  const tokens = plan.batch_tokens || plan.batch * (OWN_TOKENS[plan.assignment] ?? plan.length);
-  const tokens_per_step = plan.accumulate * tokens;
-  return { parameters, tokens_per_step, flops: 6 * parameters * tokens_per_step * plan.steps };
-}
-
-function parametersOf({ assignment, layers, width, vocabulary, length }: Plan): number {
-  const attention = 4 * width ** 2 + 4 * width;
-  const feedForward = 8 * width ** 2 + 5 * width;
-  const norm = 2 * width;
-  const layer = attention + feedForward + 2 * norm;
-  if (isPaired(assignment)) {
-    // Sinusoids have no parameters; the output shares the embedding and adds a bias.
-    return vocabulary * (width + 1) + layers * (2 * layer + attention + norm);
-  }
-  if (seesPictures(assignment)) return (PATCH_NUMBERS + (OWN_TOKENS[assignment] ?? 0)) * width + layers * layer + norm;
-  const tokens = learnsText(assignment) ? vocabulary : LINE_VOCABULARY;
-  return (tokens + length) * width + layers * layer + norm;
-}
 
 /** The plan of a training as the API or its stream has it, in a form's types; what it lacks is as a first plan has it. */
 export function planFrom(given: Readonly<Record<string, unknown>>): Plan {

@@ -353,6 +353,16 @@ export interface Snapshot {
   };
 }
 
+/** What the model made of a probe after a step: the text it read, what it wrote, what would have been right or "". */
+export interface Sample {
+  readonly type: "sample";
+  readonly seq: number;
+  readonly step: number;
+  readonly source: string;
+  readonly text: string;
+  readonly wanted: string;
+}
+
 /** A checkpoint was written: from this step a killed worker's training goes on. */
 export interface Saved {
   readonly type: "saved";
@@ -364,7 +374,7 @@ export interface Saved {
 export interface Steered {
   readonly type: "steered";
   readonly seq: number;
-  readonly action: "pause" | "go_on" | "checkpoint" | "learning_rate";
+  readonly action: "pause" | "go_on" | "checkpoint" | "learning_rate" | "sample";
   readonly step: number;
   readonly rate_factor: number;
 }
@@ -488,6 +498,7 @@ export type RunEvent =
   | Progress
   | Evaluated
   | Snapshot
+  | Sample
   | Saved
   | Steered
   | Trained

@@ -40,6 +40,11 @@ export interface Plan {
   layers: number;
   heads: number;
   width: number;
+  /** null, and so with positions and norms: what the task has of its own. */
+  key_width: number | null;
+  positions: "none" | "learned" | "sinusoidal" | "relative_keys" | "t5" | "alibi" | "rotary" | null;
+  norm_order: "pre" | "post" | "sandwich" | "output" | null;
+  score: "scaled_dot" | "dot" | "multiplicative" | "additive";
   dropout: number;
   label_smoothing: number;
   steps: number;
@@ -73,13 +78,15 @@ export interface TrainingRecord {
   place: number | null;
   /** How many workers that train live now. */
   trainers: number;
+  /** The name of its row, where it is one of a sweep's. */
+  row: string | null;
   created_at: string;
   socket: string;
   page: string;
 }
 
 export type Order =
-  | { action: "pause" | "go_on" | "checkpoint" }
+  | { action: "pause" | "go_on" | "checkpoint" | "sample" }
   /** Times the planned rate, from the next step on. */
   | { action: "learning_rate"; factor: number };
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EMPTY_TRAINING, foldTraining, snapshotAt, stepReached, type TrainingState } from "../../../static/src/state/training";
+import { EMPTY_TRAINING, foldTraining, MOST_SNAPSHOTS, snapshotAt, stepReached, type TrainingState } from "../../../static/src/state/training";
 import { columnOf, stepsOf } from "../../../static/src/state/training_curve";
 import type { RunEvent } from "../../../static/src/wire/messages";
 import { startedEvent, tokensEvent } from "../made";
@@ -74,4 +74,24 @@ test("at a step stands the last snapshot that is not later", () => {
   const snapshots = [snapshotEvent(0), snapshotEvent(20), snapshotEvent(40)];
   expect([0, 19, 20, 39, 1000].map((step) => snapshotAt(snapshots, step)?.step)).toEqual([0, 0, 20, 20, 40]);
   expect(snapshotAt([], 5)).toBeNull();
+});
+
+test("of very many snapshots some go, the first and the newest never, and their number stays flat", () => {
+  let state = told(startedEvent(), trainingEvent());
+  for (let step = 0; step <= 10_000; step++) {
+    state = foldTraining(state, snapshotEvent(step));
+    expect(state.snapshots.length).toBeLessThanOrEqual(MOST_SNAPSHOTS);
+  }
+  const steps = state.snapshots.map(({ step }) => step);
+  expect([steps[0], steps.at(-1)]).toEqual([0, 10_000]);
+  expect(steps.length).toBeGreaterThan(MOST_SNAPSHOTS / 3);
+  expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b));
+});
+
+test("a sample is kept by its step, and voided with what came after a checkpoint", () => {
+  const sample = (step: number): RunEvent => ({ type: "sample", seq: 0, step, source: "ab>", text: "ba", wanted: "ba" });
+  const first = told(...BEGUN, sample(0), sample(20), savedEvent(30), sample(40));
+  expect(first.samples.map(({ step }) => step)).toEqual([0, 20, 40]);
+  const gone = [startedEvent(2), trainingEvent(30)].reduce<TrainingState>(foldTraining, first);
+  expect(gone.samples.map(({ step }) => step)).toEqual([0, 20]);
 });

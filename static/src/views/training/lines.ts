@@ -37,18 +37,20 @@ const MOST_POINTS = 2_000;
 const DASHES = ["solid", "dash", "dot", "dashdot"] as const;
 /** What heads are known for; more lines would hide one another. */
 const SHOWN_OF_HEAD = ["induction", "previous_token", "duplicate_token", "diagonal", "first_token", "positional"];
-const METRICS: Record<string, string> = {
+export const METRICS: Record<string, string> = {
   loss: say("held-out"),
   accuracy: say("right answers"),
   exact: say("wholly right"),
   perplexity: say("perplexity"),
+  bleu: say("BLEU, beams"),
+  beam_exact: say("right after beams"),
 };
 
 export function linesOf(chart: ChartName, page: TrainingPage, view: { smoothing: number }): Line[] {
   const seen = { smoothing: view.smoothing, head: page.head.value };
   const own = linesOfTraining(chart, page.training.value, { ...seen, colour: 0, of: "" });
   const others = page.overlays.value.flatMap(({ record, training }, place) => {
-    const of = overlayName(record.plan, record.id);
+    const of = record.row ?? overlayName(record.plan, record.id);
     // One line of each is enough to compare with; of the loss both, as they tell learning from learning by heart.
     return linesOfTraining(chart, training, { ...seen, colour: OVERLAY_COLOURS[place] ?? 1, of }).slice(0, chart === "loss" ? 2 : 1);
   });

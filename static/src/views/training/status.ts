@@ -96,6 +96,9 @@ function steering(page: TrainingPage): HTMLElement {
   const save = button(say("Save now"), { class: "quiet", title: say("Writes a checkpoint, from which it goes on if it is cut off") }, () =>
     void page.order({ action: "checkpoint" }),
   );
+  const sample = button(say("Sample now"), { class: "quiet", title: say("Has the model write a little, as it is now") }, () =>
+    void page.order({ action: "sample" }),
+  );
   const cancel = button(say("Cancel"), { class: "quiet danger" }, () => sure.showModal());
   const sure = element(
     "dialog",
@@ -116,9 +119,9 @@ function steering(page: TrainingPage): HTMLElement {
   const show = () => {
     const training = page.training.value;
     const isRunning = training.phase === "running";
-    for (const control of [pause, slower, faster, save]) control.hidden = !isRunning;
+    for (const control of [pause, slower, faster, save, sample]) control.hidden = !isRunning;
     setText(pause, training.is_paused ? say("Go on") : say("Pause"));
-    for (const control of [pause, slower, faster, save, cancel]) control.disabled = page.asked.value !== null;
+    for (const control of [pause, slower, faster, save, sample, cancel]) control.disabled = page.asked.value !== null;
     cancel.hidden = !isUnderWay(training);
     if (cancel.hidden) sure.close();
     open.hidden = training.phase !== "finished";
@@ -127,5 +130,5 @@ function steering(page: TrainingPage): HTMLElement {
   };
   watch([page.training, page.asked, page.record], show);
   show();
-  return element("div", { class: "steering", role: "group", "aria-label": say("Steer the training") }, pause, slower, faster, save, cancel, again, open, sure);
+  return element("div", { class: "steering", role: "group", "aria-label": say("Steer the training") }, pause, slower, faster, save, sample, cancel, again, open, sure);
 }

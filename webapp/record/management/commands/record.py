@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
 from webapp.record import keeper
+from webapp.record.leftovers import remove_leftover_progress
 from webapp.record.unused import remove_unused_archives, remove_unused_pictures
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Command(BaseCommand):
                     cleared = time.monotonic()
                     remove_unused_pictures()
                     remove_unused_archives()
+                    remove_leftover_progress()
             except (redis.RedisError, DatabaseError, OSError) as error:  # OSError: a full disk, a file that is away.
                 log.warning("the recorder waits: %s", error)
                 connection.close()
