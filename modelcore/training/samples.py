@@ -32,20 +32,23 @@ class Sample:
 
 def sample(model: torch.nn.Module, assignment: Assignment) -> Sample | None:
     """The likeliest words on the probe; None of a model that writes nothing. The model is in eval mode."""
-    ids = [*(assignment.probe.ids or assignment.tokenizer.encode(assignment.probe.text or "").ids)]
+    tokenizer = assignment.tokenizer
+    if tokenizer is None:
+        return None
+    ids = [*(assignment.probe.ids or tokenizer.encode(assignment.probe.text or "").ids)]
     if isinstance(model, EncoderDecoder):
-        return _translated(model, assignment, ids)
+        return _translated(model, tokenizer, ids, [*(assignment.probe.target_ids or [])])
     if isinstance(model, Decoder):
-        return _gone_on(model, assignment.tokenizer, ids)
+        return _gone_on(model, tokenizer, ids)
     if isinstance(model, Encoder) and model.config.output == "vocabulary":
-        return _guessed(model, assignment.tokenizer, ids)
+        return _guessed(model, tokenizer, ids)
     return None
 
 
-def _translated(model: EncoderDecoder, assignment: Assignment, source: list[int]) -> Sample:
-    wanted = assignment.tokenizer.decode([*(assignment.probe.target_ids or [])][1:])
+def _translated(model: EncoderDecoder, tokenizer: Tokenizer, source: list[int], target: list[int]) -> Sample:
+    """The target begins with the start token, which is nobody's answer."""
     written = [step.id for step in generate(model, [], Sampling(max_tokens=MOST_TOKENS), source=source)]
-    return Sample(assignment.tokenizer.decode(source), assignment.tokenizer.decode(written), wanted)
+    return Sample(tokenizer.decode(source), tokenizer.decode(written), tokenizer.decode(target[1:]))
 
 
 def _gone_on(model: Decoder, tokenizer: Tokenizer, ids: list[int]) -> Sample:
