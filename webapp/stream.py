@@ -26,7 +26,7 @@ from django.conf import settings
 
 from workers.protocol import archive, frame, keys
 from workers.protocol.archive import StoredFrame
-from workers.protocol.events import Event
+from workers.protocol.event import Event
 from workers.protocol.jobs import QUEUE
 
 log = logging.getLogger(__name__)

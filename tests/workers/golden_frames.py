@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from workers.protocol import events, frame
-from workers.protocol.events import Event
+from workers.protocol import comparison_events, events, frame, training_events
+from workers.protocol.event import Event
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
 
@@ -202,11 +202,13 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
         {"values": np.array([[0.5, 0.0], [-0.25, 0.125]], np.float32)},
     ),
     "training": (
-        events.Training(seq=11, plan={"assignment": "copy", "layers": "2"}, step=0, steps=1000, parameters=118_592),
+        training_events.Training(
+            seq=11, plan={"assignment": "copy", "layers": "2"}, step=0, steps=1000, parameters=118_592
+        ),
         {},
     ),
     "progress": (
-        events.Progress(seq=12, tokens_per_s=12_000.0, memory_bytes=400_000_000, seconds_left=None),
+        training_events.Progress(seq=12, tokens_per_s=12_000.0, memory_bytes=400_000_000, seconds_left=None),
         {
             "steps": np.array([1, 2], np.int32),
             "loss": np.array([5.5, 5.25], np.float32),
@@ -214,9 +216,9 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             "gradient_norm": np.array([1.5, 1.25], np.float32),
         },
     ),
-    "evaluated": (events.Evaluated(seq=13, step=100, metrics={"loss": 2.5, "accuracy": 0.25}), {}),
+    "evaluated": (training_events.Evaluated(seq=13, step=100, metrics={"loss": 2.5, "accuracy": 0.25}), {}),
     "snapshot": (
-        events.Snapshot(
+        training_events.Snapshot(
             seq=14,
             step=50,
             sites=["decoder.self.0", "decoder.cross.0"],
@@ -234,12 +236,12 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
             "measures": np.array([0.5, 0.25, 0.75, 0.0, 1.5], np.float32),
         },
     ),
-    "sample": (events.Sample(seq=14, step=50, source="abc>", text="cba", wanted="cba"), {}),
-    "saved": (events.Saved(seq=15, step=200), {}),
-    "steered": (events.Steered(seq=16, action="learning_rate", step=210, rate_factor=0.5), {}),
-    "trained": (events.Trained(seq=17, step=1000, metrics={"exact": 1.0}), {}),
+    "sample": (training_events.Sample(seq=14, step=50, source="abc>", text="cba", wanted="cba"), {}),
+    "saved": (training_events.Saved(seq=15, step=200), {}),
+    "steered": (training_events.Steered(seq=16, action="learning_rate", step=210, rate_factor=0.5), {}),
+    "trained": (training_events.Trained(seq=17, step=1000, metrics={"exact": 1.0}), {}),
     "comparison": (
-        events.Comparison(
+        comparison_events.Comparison(
             seq=6, sites=["decoder.self.0"], heads=[2], rows_read=[3], rows_shared=[3], implementation="cpu"
         ),
         {
@@ -255,7 +257,9 @@ GOLDEN: dict[str, tuple[Event, dict[str, np.ndarray[Any, Any]]]] = {
         },
     ),
     "difference": (
-        events.Difference(seq=6, site="decoder.self.0", head=1, rows=[0, 2], cols=[1, 3], cell=1, implementation="cpu"),
+        comparison_events.Difference(
+            seq=6, site="decoder.self.0", head=1, rows=[0, 2], cols=[1, 3], cell=1, implementation="cpu"
+        ),
         {"weights": np.array([[0.5, -0.25], [0.0, -1.0]], np.float32)},
     ),
     "finished": (events.Finished(seq=6, implementation="cpu", timings={"queued_s": 0.5, "trace_s": 0.125}), {}),

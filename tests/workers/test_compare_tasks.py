@@ -13,7 +13,8 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from workers.protocol import frame, keys
-from workers.protocol.events import Comparison, Difference, Failed
+from workers.protocol.comparison_events import Comparison, Difference
+from workers.protocol.events import Failed
 from workers.protocol.jobs import CompareJob, DifferenceJob, Sequences, TraceJob
 from workers.runtime.process import Process
 from workers.tasks import compare, difference

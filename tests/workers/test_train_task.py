@@ -16,9 +16,9 @@ from modelcore.training.plan import TrainingPlan
 from modelcore.training.session import Session
 from tests.modelcore.zips import picture_zip
 from workers.protocol import archive, archives, frame, keys, trainings
-from workers.protocol.events import Snapshot
 from workers.protocol.frame import Frame
 from workers.protocol.jobs import TrainJob
+from workers.protocol.training_events import Snapshot
 from workers.runtime.feed import Feed
 from workers.runtime.process import Process
 from workers.tasks import train

@@ -6,42 +6,25 @@ pins the names: a change of meaning is a new event or a new frame version, never
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
+from workers.protocol.comparison_events import Comparison, Difference
+from workers.protocol.event import ArraySpec, Event
 from workers.protocol.influence import InfluenceReading
+from workers.protocol.training_events import (
+    Evaluated,
+    Progress,
+    Sample,
+    Saved,
+    Snapshot,
+    Steered,
+    Trained,
+    Training,
+)
 
 Stack = Literal["encoder", "decoder"]
-DType = Literal["u8", "u16", "i32", "f32"]
 Ending = Literal["end_token", "stop_token", "stop_string", "length", "positions"]
-
-
-class ArraySpec(NamedTuple):
-    """One array of an event: its element type and the names of its axes, in order.
-
-    `later` ones are always sent, but runs stored before they were thought of lack them.
-    """
-
-    dtype: DType
-    axes: tuple[str, ...]
-    later: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """What happened in a run. `seq` counts 1..N within the run and is given by the feed, not by the task.
-
-    A field with a default came later: runs stored before lack it, and its default says so.
-    """
-
-    type: ClassVar[str] = ""
-    arrays: ClassVar[dict[str, ArraySpec]] = {}
-    ends_run: ClassVar[bool] = False
-
-    seq: int = 0
-
-    def header(self) -> dict[str, Any]:
-        return {"type": self.type, **asdict(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,159 +295,6 @@ class Influence(Event):
     position: int | None
     token: int | None
     logit: float | None
-    implementation: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training(Event):
-    """A worker trains, from `step` on: what was told of later steps is void, what was told before stands.
-
-    `plan` has every field of `modelcore.training.plan.TrainingPlan` as text that people can read.
-    """
-
-    type = "training"
-    plan: dict[str, str]
-    step: int
-    steps: int
-    parameters: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress(Event):
-    """Steps that were done since the last of these; of each its loss in nats, before it, and how it was made.
-
-    `memory_bytes` is what the worker's process holds, `seconds_left` an estimate, null where there is none yet.
-    """
-
-    type = "progress"
-    arrays = {
-        "steps": ArraySpec("i32", ("n",)),
-        "loss": ArraySpec("f32", ("n",)),
-        "learning_rate": ArraySpec("f32", ("n",)),
-        "gradient_norm": ArraySpec("f32", ("n",)),
-    }
-    tokens_per_s: float
-    memory_bytes: int
-    seconds_left: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluated(Event):
-    """What the model could do after a step, on examples that it is never trained on, by name."""
-
-    type = "evaluated"
-    step: int
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Snapshot(Event):
-    """What every head did with the probe text after a step, all sites one after another, each as `site` tells it.
-
-    overview: heads[i] x rows x cols bytes of site i, as many cells as queries[i] and keys[i] have at cell[i]. scale: a
-    number for each head. measures: of site i a row of heads[i] numbers for each of its names.
-    """
-
-    type = "snapshot"
-    arrays = {
-        "overview": ArraySpec("u8", ("values",)),
-        "scale": ArraySpec("f32", ("heads",)),
-        "measures": ArraySpec("f32", ("values",)),
-    }
-    step: int
-    sites: list[str]
-    heads: list[int]
-    queries: list[int]
-    keys: list[int]
-    cell: list[int]
-    causal: list[bool]
-    measures: list[list[str]]
-    labels: list[list[str]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample(Event):
-    """What the model made of a probe after a step: the text it read, what it wrote, what would have been right or "".
-
-    Of a model that guesses hidden tokens, `text` is `source` with its guesses in brackets.
-    """
-
-    type = "sample"
-    step: int
-    source: str
-    text: str
-    wanted: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Saved(Event):
-    """A checkpoint was written: from this step a killed worker's training goes on."""
-
-    type = "saved"
-    step: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Steered(Event):
-    """Somebody changed something on the way: what, after which step, and the new factor of the learning rate."""
-
-    type = "steered"
-    action: Literal["pause", "go_on", "checkpoint", "learning_rate", "sample"]
-    step: int
-    rate_factor: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained(Event):
-    """The model is done: its weights lie in the trained models' folder."""
-
-    type = "trained"
-    step: int
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison(Event):
-    """Two runs compared over the sites that both have: how far each head changed from the first to the second.
-
-    Heads stand one after another, heads[i] of sites[i]; `distance` is NaN where no row could be compared. Of each head
-    the rows that changed most, by their place in the first run, -1 where there is none, with their strongest shared
-    key in either run, sinks left out. `rows_read` of `rows_shared` rows of each site were read. Pairs are the places
-    of tokens that belong together, the first run's and the second's.
-    """
-
-    type = "comparison"
-    arrays = {
-        "distance": ArraySpec("f32", ("heads",)),
-        "row": ArraySpec("i32", ("heads", "k")),
-        "row_distance": ArraySpec("f32", ("heads", "k")),
-        "key_a": ArraySpec("i32", ("heads", "k")),
-        "weight_a": ArraySpec("f32", ("heads", "k")),
-        "key_b": ArraySpec("i32", ("heads", "k")),
-        "weight_b": ArraySpec("f32", ("heads", "k")),
-        "encoder_pairs": ArraySpec("i32", ("n", "2")),
-        "decoder_pairs": ArraySpec("i32", ("n", "2")),
-    }
-    sites: list[str]
-    heads: list[int]
-    rows_read: list[int]
-    rows_shared: list[int]
-    implementation: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference(Event):
-    """Weights of a second run's map less those of the first's, on a rectangle of the first; NaN where a row or a key
-    has no partner in the second. With cell > 1 the value furthest from 0 of every cell x cell tokens.
-    """
-
-    type = "difference"
-    arrays = {"weights": ArraySpec("f32", ("rows", "cols"))}
-    site: str
-    head: int
-    rows: list[int]
-    cols: list[int]
-    cell: int
     implementation: str
 
 

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from workers.protocol.events import ENDINGS, Event, from_header
+from workers.protocol.event import Event
+from workers.protocol.events import ENDINGS, from_header
 
 MAGIC = b"HLF"
 VERSION = 1

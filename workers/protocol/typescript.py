@@ -8,7 +8,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from workers.protocol.events import EVENTS, Event
+from workers.protocol.event import Event
+from workers.protocol.events import EVENTS
 from workers.protocol.frame import ALIGNMENT, MAGIC, PREFIX, VERSION
 
 TARGET = Path(__file__).resolve().parents[2] / "static" / "src" / "wire" / "messages.ts"

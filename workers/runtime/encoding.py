@@ -14,18 +14,9 @@ from modelcore.analysis.trace import ClassesScored, NextTokens, SiteTraced, Toke
 from modelcore.analysis.writing import BeamsGrown, Written
 from modelcore.generation import row_watch
 from modelcore.tokenizer import Tokenizer
-from workers.protocol.events import (
-    Beams,
-    Classes,
-    Event,
-    Picture,
-    Probabilities,
-    PromptRows,
-    Site,
-    Snapshot,
-    Step,
-    Tokens,
-)
+from workers.protocol.event import Event
+from workers.protocol.events import Beams, Classes, Picture, Probabilities, PromptRows, Site, Step, Tokens
+from workers.protocol.training_events import Snapshot
 
 Encoded = tuple[Event, dict[str, Any]]
 

@@ -18,7 +18,8 @@ from typing import Any, Self, cast
 import redis
 
 from workers.protocol import archive, frame, keys
-from workers.protocol.events import Event, Failed, Finished, Started
+from workers.protocol.event import Event
+from workers.protocol.events import Failed, Finished, Started
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from modelcore.analysis.difference import HeadChanges, SharedKeys, head_changes
 from modelcore.analysis.partners import Partners
 from workers.app import app
 from workers.protocol import frame, jobs
-from workers.protocol.events import Comparison
+from workers.protocol.comparison_events import Comparison
 from workers.protocol.jobs import CompareJob
 from workers.runtime.answering import answer_always, maps_of
 from workers.runtime.comparing import partners_of, sequences_of

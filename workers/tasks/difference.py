@@ -9,7 +9,7 @@ import numpy as np
 from modelcore.analysis.difference import read_difference
 from workers.app import app
 from workers.protocol import frame, jobs
-from workers.protocol.events import Difference
+from workers.protocol.comparison_events import Difference
 from workers.protocol.jobs import DifferenceJob
 from workers.runtime.answering import answer_always, maps_of
 from workers.runtime.comparing import partners_of, sequences_of

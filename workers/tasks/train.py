@@ -23,8 +23,9 @@ from modelcore.training.session import Session
 from workers import app as celery_app
 from workers.app import app
 from workers.protocol import archives, jobs, keys, trainings
-from workers.protocol.events import Evaluated, Finished, Progress, Sample, Saved, Started, Steered, Trained, Training
+from workers.protocol.events import Finished, Started
 from workers.protocol.jobs import TrainJob
+from workers.protocol.training_events import Evaluated, Progress, Sample, Saved, Steered, Trained, Training
 from workers.runtime import encoding
 from workers.runtime.attempts import run_attempt
 from workers.runtime.feed import Feed

@@ -1,5 +1,6 @@
 /** Which sweep of the form's plan is wanted, and which of its rows; and the sweeps that there are. */
 import { Store } from "./store";
+import { tryTo } from "./trying";
 import type { TrainingForm } from "./training_form";
 import { ApiError } from "../wire/http";
 import { listSweeps, listVariants, startSweep, type SweepKind, type SweepSummary } from "../wire/sweeps";
@@ -23,7 +24,8 @@ export class SweepChoice {
   }
 
   async open(): Promise<void> {
-    await this.#tryTo(async () => this.sweeps.set(await listSweeps()));
+    this.problem.set(null);
+    await tryTo(this.problem, async () => this.sweeps.set(await listSweeps()));
   }
 
   async choose(kind: SweepKind): Promise<void> {
@@ -42,26 +44,18 @@ export class SweepChoice {
     if (!kind) return;
     this.isStarting.set(true);
     const rows = this.rows.value.filter((row) => this.wanted.value.has(row));
-    await this.#tryTo(async () => this.window.location.assign((await startSweep(kind, this.form.plan.value, rows)).page));
+    this.problem.set(null);
+    await tryTo(this.problem, async () => this.window.location.assign((await startSweep(kind, this.form.plan.value, rows)).page));
     this.isStarting.set(false);
   }
 
   async #ask(kind: SweepKind): Promise<void> {
-    await this.#tryTo(async () => {
+    this.problem.set(null);
+    await tryTo(this.problem, async () => {
       const rows = await listVariants(kind, this.form.plan.value);
       const [known, wanted] = [new Set(this.rows.value), this.wanted.value];
       this.wanted.set(new Set(rows.filter((row) => !known.has(row) || wanted.has(row))));
       this.rows.set(rows);
     });
-  }
-
-  async #tryTo(act: () => Promise<void>): Promise<void> {
-    this.problem.set(null);
-    try {
-      await act();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.problem.set(error);
-    }
   }
 }

@@ -1,5 +1,6 @@
 /** A sweep's page: its table, asked for again while rows are under way, and which rows' curves are laid over one another. */
 import { Store } from "./store";
+import { tryTo } from "./trying";
 import { ApiError } from "../wire/http";
 import { cancelSweep, readSweep, type SweepRecord, type SweepRow } from "../wire/sweeps";
 
@@ -21,25 +22,16 @@ export class SweepPage {
 
   async cancel(): Promise<void> {
     this.isStopping.set(true);
-    await this.#tryTo(async () => this.record.set(await cancelSweep(this.id)));
+    await tryTo(this.problem, async () => this.record.set(await cancelSweep(this.id)));
     this.isStopping.set(false);
   }
 
   async #ask(): Promise<void> {
-    await this.#tryTo(async () => {
+    await tryTo(this.problem, async () => {
       this.problem.set(null);
       this.record.set(await readSweep(this.id));
     });
     if (this.record.value === null || this.record.value.rows.some(isGoing)) setTimeout(() => void this.#ask(), ASK_AGAIN_MS);
-  }
-
-  async #tryTo(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.problem.set(error);
-    }
   }
 }
 

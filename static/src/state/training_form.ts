@@ -1,5 +1,6 @@
 /** The plan that a person puts together, kept in this tab until it is started; `?from=ID` fills it from a training. */
 import { Store } from "./store";
+import { tryTo } from "./trying";
 import { FIRST_PLAN, GENTLE, type AssignmentName, type Plan, planFrom, type Presets, withTask } from "./training_plan";
 import { canStart, learnsText } from "./training_tasks";
 import { ApiError, listModels, type Model } from "../wire/http";
@@ -33,8 +34,8 @@ export class TrainingForm {
   async open(): Promise<void> {
     const from = new URLSearchParams(this.window.location.search).get("from");
     await Promise.all([
-      this.#tryTo(async () => this.trainings.set(await listTrainings())),
-      this.#tryTo(async () => this.models.set((await listModels()).models)),
+      tryTo(this.problem, async () => this.trainings.set(await listTrainings())),
+      tryTo(this.problem, async () => this.models.set((await listModels()).models)),
       from ? this.#fill(from) : null,
     ]);
   }
@@ -71,7 +72,7 @@ export class TrainingForm {
     this.problem.set(null);
     this.archive.set({ name: file.name, isSending: true });
     this.change({ pictures: null });
-    await this.#tryTo(async () => {
+    await tryTo(this.problem, async () => {
       const pictures = await storeArchive(file);
       this.archive.set({ name: file.name, isSending: false });
       this.change({ pictures });
@@ -82,7 +83,7 @@ export class TrainingForm {
   async start(): Promise<void> {
     this.problem.set(null);
     this.isStarting.set(true);
-    await this.#tryTo(async () => {
+    await tryTo(this.problem, async () => {
       const { page } = await startTraining(this.plan.value);
       this.window.location.assign(page);
     });
@@ -90,20 +91,11 @@ export class TrainingForm {
   }
 
   async #fill(id: string): Promise<void> {
-    await this.#tryTo(async () => {
+    await tryTo(this.problem, async () => {
       const { plan } = await readTraining(id);
       const text = learnsText(plan.assignment) ? await readTrainingText(id) : null;
       this.plan.set(planFrom({ ...plan, text }));
     });
-  }
-
-  async #tryTo(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      this.problem.set(error);
-    }
   }
 }
 
