@@ -4,7 +4,9 @@
  */
 import type { Changes } from "./heads";
 import { Pace } from "./pace";
+import { type QueuePlace, watchQueue } from "./queue";
 import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
+import { GREEDY } from "./sampling";
 import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead, sitesOfModel } from "./sites";
 import { derive, Store } from "./store";
@@ -28,33 +30,11 @@ import {
 import { ENDINGS, type RunEvent } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
-/** Runs that come first, and workers that live; asked for again while a run waits. */
-export interface QueuePlace {
-  before: number;
-  workers: number;
-}
-
-const ASK_AGAIN_MS = 2_000;
-
 /** So long what was shown stays after a press of Enter, lest the page goes blank between two answers. */
 const GRACE_MS = 250;
 
 export type { BranchRecord, BranchTree, Choices, Example, Model } from "../wire/http";
 export type { Connection } from "../wire/socket";
-
-/** The likeliest token each time. */
-export const GREEDY: Choices = {
-  max_tokens: 64,
-  temperature: null,
-  top_k: null,
-  top_p: null,
-  min_p: null,
-  repetition_penalty: 1,
-  seed: null,
-  stop_strings: [],
-  beams: null,
-  length_penalty: null,
-};
 
 /** What a view of another run has not: places in the old text, and what that was compared with. */
 const ELSEWHERE = { token: null, key: null, frame: null, step: null, with: null, pairs: "" } as const;
@@ -302,23 +282,6 @@ export class Explorer {
     }
   }
 
-  /** Asks for the place in the queue until the run starts, or another one is shown. */
-  async #watchQueue(id: string): Promise<void> {
-    this.queue.set(null);
-    const isWaiting = () => this.told.value.id === id && this.told.value.phase === "queued";
-    for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
-      if (!isWaiting()) return;
-      try {
-        const { place, workers } = await readRun(id);
-        if (isWaiting() && place !== null) this.queue.set({ before: place, workers });
-      } catch (error) {
-        // A server that does not answer is told by the run's socket.
-        if (!(error instanceof ApiError)) throw error;
-      }
-    }
-  }
-
   #openAddress(): void {
     const id = /^\/runs\/([^/]+)\/?$/.exec(this.window.location.pathname)?.[1] ?? this.#featuredRun;
     if (id === this.told.value.id) return;
@@ -362,7 +325,8 @@ export class Explorer {
     if (kind === "generate") void this.#readTree();
     else this.tree.set(null);
     this.lastEventMs = Date.now();
-    if (id) void this.#watchQueue(id);
+    const isWaiting = () => this.told.value.id === id && this.told.value.phase === "queued";
+    if (id) void watchQueue(id, isWaiting, this.queue);
     const address = new URL(socketPath, this.window.location.href);
     address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({

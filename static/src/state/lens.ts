@@ -2,7 +2,7 @@
  * What of the lens is shown: the positions in its window, and each cell as it is read and drawn.
  */
 import { say } from "../language/say";
-import type { LensReading } from "../wire/http";
+import type { LensReading } from "../wire/lens";
 import type { Run, SequenceName } from "./run";
 import type { TokenRef } from "./view";
 

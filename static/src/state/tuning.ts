@@ -1,8 +1,9 @@
 /** The tuned lens of one model: asked for when somebody looks, and again and again while it is trained. */
-import { ApiError, type LensState, readLensState, stopLensTraining, trainLens } from "../wire/http";
+import { ApiError } from "../wire/http";
+import { type LensState, readLensState, stopLensTraining, trainLens } from "../wire/lens";
 import { Store } from "./store";
 
-export type { LensState, TunedLens } from "../wire/http";
+export type { LensState, TunedLens } from "../wire/lens";
 
 const ASK_AGAIN_MS = 1_000;
 

@@ -1,8 +1,8 @@
 /** Windows of the lens, as the page asks for them. */
-import { type LensPlace, type LensReading, readLens } from "../wire/http";
+import { type LensPlace, type LensReading, readLens } from "../wire/lens";
 import { Single } from "./single";
 
-export type { LensPlace, LensReading } from "../wire/http";
+export type { LensPlace, LensReading } from "../wire/lens";
 
 const CACHE_BYTES = 2 ** 23;
 /** An id and a probability. */

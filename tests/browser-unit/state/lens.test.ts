@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { besides, lensRange, lensRows, standing, WINDOW } from "../../../static/src/state/lens";
 import { EMPTY_RUN, fold, type Run } from "../../../static/src/state/run";
-import type { LensReading } from "../../../static/src/wire/http";
+import type { LensReading } from "../../../static/src/wire/lens";
 import { tokensEvent } from "../made";
 
 function runOf(length: number, change: Partial<Run> = {}): Run {
