@@ -21,6 +21,10 @@ class Checkpoint(models.Model):
     fingerprint = models.CharField(max_length=64)
     manifest = models.JSONField()
     examples = models.JSONField(default=list)
+    # Nobody's is everybody's.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="checkpoints"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -6,6 +6,7 @@ import base64
 import secrets
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 
 from webapp.checkpoints.models import Checkpoint
@@ -23,6 +24,7 @@ class Sweep(models.Model):
     id = models.CharField(primary_key=True, max_length=26, default=new_id)
     kind = models.CharField(max_length=16)
     plan = models.JSONField()
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="sweeps")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -63,6 +65,7 @@ class Run(models.Model):
     text_pair = models.TextField(null=True)
     picture = models.CharField(max_length=64, null=True)
     featured = models.BooleanField(default=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="runs")
     # Of a run that writes: how it chooses tokens, and the run that it goes on from with another token at a place.
     choices = models.JSONField(null=True)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="branches")
