@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from modelcore.config import ModelConfig, StackName
 from modelcore.layers.block import Block
@@ -23,7 +24,13 @@ Layerwise = Generator[int, None, Result]
 
 
 class Stack(nn.Module):
-    """The blocks of an encoder or a decoder, and the positions that all of them share."""
+    """The blocks of an encoder or a decoder, and the positions that all of them share.
+
+    With `recomputes`, what a block needs for its gradient is computed again then and not kept (Chen et al. 2016, arXiv
+    1604.06174): of its activations only its input stays in memory. Losses are the same to the last bit, dropout too.
+    """
+
+    recomputes = False
 
     def __init__(self, config: ModelConfig, name: StackName) -> None:
         super().__init__()
@@ -51,7 +58,12 @@ class Stack(nn.Module):
             context.stream_tap(self.name, 0, x_BNW)
         for layer, block in enumerate(self.blocks):
             turned = angles[-1 if self.windowed[layer] else 0] if angles else None
-            x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
+            if self.recomputes and torch.is_grad_enabled():
+                x_BNW = checkpoint(
+                    block, x_BNW, context, angles=turned, t5_bias=self.position_bias, use_reentrant=False
+                )
+            else:
+                x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
             if context.stream_tap is not None:
                 context.stream_tap(self.name, layer + 1, x_BNW)
             yield layer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,13 +35,18 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One optimiser step; the loss is that of its batch, before the step."""
+    """One optimiser step; the loss is that of its batch, before the step.
+
+    Where fp16's gradients overflowed the step was `skipped`: weights stay, and the norm, which is no number, is told
+    as 0.
+    """
 
     step: int
     loss: float
     learning_rate: float
     gradient_norm: float
     elapsed_s: float
+    skipped: bool = False
 
 
 class Trainer(Generic[Model, Batch]):
@@ -60,6 +66,8 @@ class Trainer(Generic[Model, Batch]):
         self._objective, self._optimisation = objective, optimisation
         self._optimiser = _optimiser(model, optimisation)
         self._parameters = list(model.parameters())
+        device = self._parameters[0].device.type
+        self._scaler = torch.amp.GradScaler(device, enabled=optimisation.product_dtype == torch.float16)
         self._started = time.monotonic()
         model.train()
 
@@ -74,18 +82,31 @@ class Trainer(Generic[Model, Batch]):
         for batch in batches:
             with torch.autocast(self._parameters[0].device.type, settings.product_dtype, enabled=rounds):
                 loss = self._objective(self.model, batch)
-            (loss / len(batches)).backward()
+            self._scaler.scale(loss / len(batches)).backward()
             total += loss.item()
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.gradient_norm)
-        self._optimiser.step()
+        self._scaler.unscale_(self._optimiser)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.gradient_norm).item()
+        skipped = self._scaler.is_enabled() and not math.isfinite(norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
         self._optimiser.zero_grad(set_to_none=True)
-        return StepDone(step, total / len(batches), rate, norm.item(), time.monotonic() - self._started)
+        elapsed_s = time.monotonic() - self._started
+        return StepDone(step, total / len(batches), rate, 0.0 if skipped else norm, elapsed_s, skipped)
+
+    @property
+    def scale(self) -> float:
+        """What gradients are multiplied by until they are taken; 1 but in fp16."""
+        return self._scaler.get_scale()
 
     def state(self) -> dict[str, Any]:
-        return self._optimiser.state_dict()
+        return self._optimiser.state_dict() | {"scaler": self._scaler.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._optimiser.load_state_dict(state)
+        optimiser = dict(state)
+        scaler = optimiser.pop("scaler", {})
+        self._optimiser.load_state_dict(optimiser)
+        if scaler:
+            self._scaler.load_state_dict(scaler)
 
 
 def train(

@@ -23,6 +23,8 @@ AssignmentName = Literal[
     "pairs",
 ]
 ScheduleName = Literal["cosine", "noam", "constant"]
+Precision = Literal["float32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 ASSIGNMENTS: tuple[AssignmentName, ...] = get_args(AssignmentName)
 LINES: frozenset[str] = frozenset({"copy", "reverse", "sort", "induction", "brackets", "repeats"})
 PAIRED: frozenset[str] = frozenset({"dates", "numbers", "pairs"})
@@ -52,6 +54,9 @@ class TrainingPlan:
     tokenizer   of a text of the user's (`modelcore.tokenizer.learning`); the other tasks have their own
     warmup      steps of a linear rise of the learning rate; "noam" has the paper's rise and fall, and
                 `learning_rate` is then the factor of it (Vaswani et al. 2017, 5.3)
+    precision   what matrix products are rounded to (`modelcore.training.precision`)
+    recompute   each layer's activations are computed again for its gradient, not kept: less memory, more time
+    compile     feed-forward layers are compiled by torch first, which takes a minute and a C++ compiler
     every       steps between two looks: held-out metrics, maps of the probe text, a checkpoint
     """
 
@@ -74,6 +79,9 @@ class TrainingPlan:
     average: int = 1
     tokenizer: TokenizerKind = "bpe"
     vocabulary: int = 512
+    precision: Precision = "float32"
+    recompute: bool = False
+    compile: bool = False
     seed: int = 0
     evaluate_every: int = 100
     snapshot_every: int = 50
@@ -97,6 +105,11 @@ class TrainingPlan:
             raise PlanError("schedule", f"schedule is one of {', '.join(get_args(ScheduleName))}.")
         if self.tokenizer not in TOKENIZERS:
             raise PlanError("tokenizer", f"tokenizer is one of {', '.join(TOKENIZERS)}.")
+        if self.precision not in PRECISIONS:
+            raise PlanError("precision", f"precision is one of {', '.join(PRECISIONS)}.")
+        for name in ("recompute", "compile"):
+            if not isinstance(getattr(self, name), bool):
+                raise PlanError(name, f"{name} is true or false.")
         learns_text = self.assignment in OF_A_TEXT
         if learns_text != (self.text is not None):
             raise PlanError(

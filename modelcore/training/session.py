@@ -14,10 +14,13 @@ from torch import Tensor
 from modelcore.analysis.trace import SiteTraced, TokensRead, trace
 from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
+from modelcore.models.stack import Stack
 from modelcore.tokenizer import Tokenizer
 from modelcore.training.assignments import assignment_of
 from modelcore.training.loop import Optimisation, StepDone, Trainer
+from modelcore.training.matmul import DEFAULT, settle_matmul
 from modelcore.training.plan import PlanError, TrainingPlan
+from modelcore.training.precision import LEAST_SCALE, PRODUCTS, compile_feedforward, refuse_precision
 
 LAST = "last.pt"
 # Vaswani et al. 2017, 5.3.
@@ -47,8 +50,18 @@ class Session:
         self.assignment = assignment_of(plan, tokenizer)
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
+        refuse_precision(plan.precision, torch.device("cpu"))
+        self._matmul = settle_matmul(state["matmul"] if state else None)
+        if plan.compile:
+            compile_feedforward(self.model)
+        for stack in (module for module in self.model.modules() if isinstance(module, Stack)):
+            stack.recomputes = plan.recompute
         optimisation = Optimisation(
-            betas=BETAS, epsilon=EPSILON, weight_decay=plan.weight_decay, gradient_norm=plan.clip or math.inf
+            betas=BETAS,
+            epsilon=EPSILON,
+            weight_decay=plan.weight_decay,
+            gradient_norm=plan.clip or math.inf,
+            product_dtype=PRODUCTS[plan.precision],
         )
         self._trainer = Trainer(self.model, self.assignment.loss, self._rate, optimisation)
         self.rate_factor = 1.0
@@ -72,7 +85,8 @@ class Session:
         count = self.plan.accumulate
         batches = [self.assignment.batch((step - 1) * count + one + 1) for one in range(count)]
         done = self._trainer.step(step, *batches)
-        if not (math.isfinite(done.loss) and math.isfinite(done.gradient_norm)):
+        vanished = done.skipped and self._trainer.scale < LEAST_SCALE
+        if vanished or not (math.isfinite(done.loss) and math.isfinite(done.gradient_norm)):
             raise DivergedError(step)
         self.step = step
         self._average()
@@ -105,6 +119,8 @@ class Session:
             "model": self.model.state_dict(),
             "optimiser": self._trainer.state(),
             "kept": self._kept,
+            # Another route rounds otherwise.
+            "matmul": self._matmul,
             # Some kinds are not learned the same a second time.
             "tokenizer": self.assignment.tokenizer.to_json(),
         }
@@ -137,7 +153,7 @@ class Session:
         if not (self._folder / LAST).exists():
             return None
         # What the first checkpoints did not hold yet stands first.
-        state: dict[str, Any] = {"plan": {}, "kept": [], "tokenizer": None}
+        state: dict[str, Any] = {"plan": {}, "kept": [], "tokenizer": None, "matmul": DEFAULT}
         state |= torch.load(self._folder / LAST, map_location="cpu", weights_only=True)
         _refuse_other_plan(self.plan.to_json(), state["plan"])
         return state
