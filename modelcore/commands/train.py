@@ -11,6 +11,7 @@ from typing import Any
 from modelcore.analysis.alignment import score_alignment
 from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.training.assignments.pairs import DrawnPairsAssignment
+from modelcore.training.parallel import join
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
 from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
@@ -38,6 +39,11 @@ def add_to(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume", action="store_true", help="go on, which is done anyway; but refuse to begin where nothing is"
     )
+    command.add_argument(
+        "--shard",
+        action="store_true",
+        help="under torchrun: share weights and optimiser out among the processes; without it, each has all of them",
+    )
     command.set_defaults(command=_run)
 
 
@@ -46,16 +52,27 @@ def _run(arguments: argparse.Namespace) -> None:
     plan = TrainingPlan.from_json(preset(arguments.assignment) | {"text": text} | dict(arguments.set))
     if arguments.resume and not (arguments.out / LAST).exists():
         raise FileNotFoundError(None, f"there is no {LAST} to go on from", str(arguments.out))
-    session = Session(plan, arguments.out)
+    group = join(sharded=arguments.shard)
+    session = Session(plan, arguments.out, group)
+    if group.rank:
+        session.follow()
+    else:
+        _train(session, arguments.out)
+    group.leave()
+
+
+def _train(session: Session, out: Path) -> None:
+    plan = session.plan
     print(f"{plan.assignment}: {session.parameters:,} parameters, {plan.steps:,} steps", flush=True)
     if session.step:
         print(f"goes on after step {session.step:,}", flush=True)
     while not session.is_done:
         _advance(session)
     session.save()
-    session.export(arguments.out)
+    session.export(out)
     _print_metrics(session)
     _print_heads(session)
+    session.close()
 
 
 def read_text(file: Path) -> str:

@@ -17,10 +17,9 @@ ROUTES = (DEFAULT, "medium")
 def settle_matmul(asked: str | None = None) -> str:
     """The route of `choose_matmul`, or the one that a training began with, for its curve to stay the same to the bit;
     where that one is not exact on this CPU, torch's default. Sets it, and returns it."""
-    if asked is None:
-        route = _chosen_once()
-    else:
-        route = asked if asked in ROUTES and _is_exact(asked) else DEFAULT
+    route = asked or _chosen_once()
+    if route not in ROUTES or not _is_exact(route):
+        route = DEFAULT
     torch.set_float32_matmul_precision(route)
     return route
 

@@ -16,9 +16,10 @@ from modelcore.checkpoints.writer import save_checkpoint, with_temporary
 from modelcore.models.build import build
 from modelcore.models.stack import Stack
 from modelcore.tokenizer import Tokenizer
-from modelcore.training.assignments import assignment_of
+from modelcore.training.assignments import Assignment, assignment_of
 from modelcore.training.loop import Optimisation, StepDone, Trainer
 from modelcore.training.matmul import DEFAULT, settle_matmul
+from modelcore.training.parallel import ALONE, Alone
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.precision import LEAST_SCALE, PRODUCTS, compile_feedforward, refuse_precision
 
@@ -42,15 +43,18 @@ class Session:
     checkpoint does what it would have done.
     """
 
-    def __init__(self, plan: TrainingPlan, folder: Path) -> None:
+    def __init__(self, plan: TrainingPlan, folder: Path, group: Alone = ALONE) -> None:
         """Raises: PlanError where the plan cannot be trained, or is not the one that the folder holds."""
-        self.plan, self._folder = plan, folder
+        self.plan, self._folder, self._group = plan, folder, group
         state = self._stored()
-        tokenizer = Tokenizer.from_json(state["tokenizer"]) if state and state["tokenizer"] else None
-        self.assignment = assignment_of(plan, tokenizer)
+        self.assignment = self._assignment(state)
         torch.manual_seed(plan.seed)
         self.model = build(self.assignment.config)
-        refuse_precision(plan.precision, torch.device("cpu"))
+        if state:
+            self.model.load_state_dict(state["model"])
+        refuse_precision(plan.precision, group.device)
+        if group.sharded and plan.precision == "fp16":
+            raise PlanError("precision", "Sharded processes do not see one another's overflows; take bf16 or float32.")
         self._matmul = settle_matmul(state["matmul"] if state else None)
         if plan.compile:
             compile_feedforward(self.model)
@@ -63,9 +67,9 @@ class Session:
             gradient_norm=plan.clip or math.inf,
             product_dtype=PRODUCTS[plan.precision],
         )
-        self._trainer = Trainer(self.model, self.assignment.loss, self._rate, optimisation)
+        self._trainer = Trainer(self.model, self.assignment.loss, self._rate, optimisation, group)
         self.rate_factor = 1.0
-        self.step = 0
+        self.step = self._gathered = 0
         self._kept: list[dict[str, Tensor]] = []
         if state:
             self._restore(state)
@@ -79,9 +83,39 @@ class Session:
         return self.step >= self.plan.steps
 
     def advance(self) -> tuple[StepDone, int]:
-        """One step more, and how many tokens it had. Raises: DivergedError."""
+        """One step more, and how many tokens it had. Raises: DivergedError, GroupError."""
+        with self._group.watched():
+            self._group.order("advance", self.rate_factor)
+            return self._advance()
+
+    def follow(self) -> None:
+        """What all processes of a group but the first do: its orders, until the end. Raises: as `advance` does."""
+        with self._group.watched():
+            while True:
+                match self._group.heard():
+                    case "advance", self.rate_factor:
+                        self._advance()
+                    case "weights", _:
+                        self._trainer.gather()
+                    case "state", _:
+                        self._trainer.state()
+                    case "end", _:
+                        return
+
+    def wait(self) -> None:
+        """Keeps the others of the group from giving up while nothing is done. Raises: GroupError."""
+        with self._group.watched():
+            self._group.order("wait")
+
+    def close(self) -> None:
+        """Lets the others of the group end."""
+        with self._group.watched():
+            self._group.order("end")
+
+    def _advance(self) -> tuple[StepDone, int]:
         step = self.step + 1
-        torch.manual_seed(zlib.crc32(f"{self.plan.seed} {step}".encode()))
+        of_process = f" {self._group.rank}" if self._group.rank else ""
+        torch.manual_seed(zlib.crc32(f"{self.plan.seed} {step}{of_process}".encode()))
         count = self.plan.accumulate
         batches = [self.assignment.batch((step - 1) * count + one + 1) for one in range(count)]
         done = self._trainer.step(step, *batches)
@@ -95,6 +129,7 @@ class Session:
     @torch.inference_mode()
     def measure(self) -> dict[str, float]:
         """Held-out metrics, by name."""
+        self._gather()
         self.model.eval()
         try:
             return self.assignment.measure(self.model)
@@ -103,6 +138,7 @@ class Session:
 
     def probe(self) -> tuple[list[TokensRead], list[SiteTraced]]:
         """The probe text, and what every head does with it now."""
+        self._gather()
         self.model.eval()
         try:
             told = list(trace(self.model, self.assignment.probe, self.assignment.tokenizer))
@@ -112,12 +148,16 @@ class Session:
 
     def save(self) -> None:
         """What is needed to go on, whole or not at all. Raises: OSError where the disk is full."""
+        self._gather()
+        with self._group.watched():
+            self._group.order("state")
+            optimiser = self._trainer.state()
         state = {
             "plan": self.plan.to_json(),
             "step": self.step,
             "rate_factor": self.rate_factor,
             "model": self.model.state_dict(),
-            "optimiser": self._trainer.state(),
+            "optimiser": optimiser,
             "kept": self._kept,
             # Another route rounds otherwise.
             "matmul": self._matmul,
@@ -129,11 +169,30 @@ class Session:
 
     def export(self, folder: Path) -> None:
         """The weights in Hugging Face's layout."""
+        self._gather()
         self.model.eval()
         try:
             save_checkpoint(folder, self.model, self.assignment.family, self.assignment.tokenizer)
         finally:
             self.model.train()
+
+    def _assignment(self, state: dict[str, Any] | None) -> Assignment:
+        """With the tokens of the checkpoint, or of the first process: some kinds of tokens are learned in no order."""
+        told = state["tokenizer"] if state else None
+        if self._group.rank:
+            told = self._group.from_first(None)
+        assignment = assignment_of(self.plan, Tokenizer.from_json(told) if told else None)
+        if not self._group.rank:
+            self._group.from_first(assignment.tokenizer.to_json())
+        return assignment
+
+    def _gather(self) -> None:
+        """The weights as they are now into `model`; the processes ask one another where they lie apart."""
+        if self._gathered != self.step:
+            with self._group.watched():
+                self._group.order("weights")
+                self._trainer.gather()
+            self._gathered = self.step
 
     def _rate(self, step: int) -> float:
         return self.plan.rate(step) * self.rate_factor
@@ -142,6 +201,8 @@ class Session:
         """Keeps the weights of the last checkpoints; at the end, the model's become their mean with its own."""
         plan = self.plan
         if plan.average > 1 and (self.is_done or self.step % plan.checkpoint_every == 0):
+            self._trainer.gather()
+            self._gathered = self.step
             weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
             self._kept = [*self._kept, weights][-plan.average :]
             if self.is_done:
@@ -159,9 +220,9 @@ class Session:
         return state
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self.model.load_state_dict(state["model"])
         self._trainer.restore(state["optimiser"])
-        self.step, self.rate_factor, self._kept = state["step"], state["rate_factor"], state["kept"]
+        self.step = self._gathered = state["step"]
+        self.rate_factor, self._kept = state["rate_factor"], state["kept"]
 
 
 def _refuse_other_plan(plan: dict[str, Any], begun: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import explorer, kernels, road, training, transformer, watch
+from tests.benchmarks import explorer, kernels, road, training, training_live, transformer, watch
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "kernels": kernels.figures,
     "road": road.figures,
     "training": training.figures,
+    "training_live": training_live.figures,
     "transformer": transformer.figures,
     "watch": watch.figures,
 }

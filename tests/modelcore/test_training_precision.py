@@ -82,7 +82,7 @@ def test_device_that_has_no_such_products_refuses_them_and_names_what_it_has(
 ) -> None:
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", lambda: False)
-    with pytest.raises(PlanError, match="This cpu has no .*: float32") as refused:
+    with pytest.raises(PlanError, match=r"This cpu has no .*: float32") as refused:
         Session(plan(precision=kind), tmp_path)
     assert refused.value.field == "precision"
 

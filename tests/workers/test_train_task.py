@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import redis
 
@@ -132,6 +133,45 @@ def test_orders_are_obeyed_before_the_next_step(process: Process, broker: redis.
     rates = np.concatenate([np.asarray(a["learning_rate"]) for e, a in frames if e.type == "progress"])
     assert rates.max() <= 0.5 * 2e-3 + 1e-9
     assert of(frames, "finished")
+
+
+def followers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "modelcore.training.followers" in child.cmdline()]
+
+
+def test_worker_of_two_devices_starts_the_second_process_itself(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_train(replace(JOB, run="alone"), process)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("modelcore.training.parallel.torch.cuda.is_available", lambda: False)
+    run_train(JOB, process)
+    frames, alone = told(tmp_path), told(tmp_path, "alone")
+    assert [one.event.type for one in frames if one.event.type != "progress"] == [
+        one.event.type for one in alone if one.event.type != "progress"
+    ]
+    assert losses(frames) == pytest.approx(losses(alone), rel=1e-4)
+    assert not followers(), "the second process has ended with the training"
+
+
+def test_second_process_that_is_killed_ends_the_training_with_a_word(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("modelcore.training.parallel.torch.cuda.is_available", lambda: False)
+    advance = Session.advance
+
+    def kill_at_five(session: Session) -> Any:
+        if session.step == 5:
+            for child in followers():
+                child.kill()
+        return advance(session)
+
+    monkeypatch.setattr(Session, "advance", kill_at_five)
+    run_train(JOB, process)
+    (failed,) = of(told(tmp_path), "failed")
+    assert "process" in failed.message and "last checkpoint" in failed.message
+    assert (trainings.progress_folder(tmp_path, "r") / "last.pt").exists()
 
 
 @pytest.mark.parametrize(

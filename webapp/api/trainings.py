@@ -71,6 +71,12 @@ class PlanRequest(Schema):
         "bpe", description="How a text of yours is cut; the other tasks have their own."
     )
     vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first; at most.")
+    precision: Literal["float32", "bf16", "fp16"] = Field(
+        "float32",
+        description="What matrix products are rounded to; refused where the worker's device has no such ones.",
+    )
+    recompute: bool = Field(False, description="Activations are computed again for gradients: less memory, more time.")
+    compile: bool = Field(False, description="Compile feed-forward layers first; the worker needs a C++ compiler.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     evaluate_every: int = Field(100, ge=1, le=1_000_000)
     snapshot_every: int = Field(50, ge=1, le=1_000_000)

@@ -11,6 +11,7 @@ from modelcore.analysis.maps import AttentionMap
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.reader import CheckpointError
 from modelcore.generation.error import GenerationError
+from modelcore.training.parallel import GroupError
 from modelcore.training.plan import PlanError
 from modelcore.training.session import DivergedError
 from workers import app as celery_app
@@ -39,6 +40,10 @@ def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[F
             return
         except PlanError as refused:
             feed.publish(Failed(code="plan_refused", message=refused.message))
+            return
+        except GroupError as ended:
+            log.exception("run %s", job.run)
+            feed.publish(Failed(code="internal", message=str(ended)))
             return
         except DivergedError as diverged:
             feed.publish(Failed(code="diverged", message=_diverged(diverged)))

@@ -14,6 +14,7 @@ import numpy as np
 from modelcore.analysis.maps import AttentionMap
 from modelcore.checkpoints.writer import write_json
 from modelcore.manifest import describe
+from modelcore.training.followers import Followers
 from modelcore.training.loop import StepDone
 from modelcore.training.plan import TrainingPlan
 from modelcore.training.session import Session
@@ -40,7 +41,10 @@ def train(job: dict[str, Any]) -> None:
 
 def run_train(job: TrainJob, process: Process) -> None:
     def publish(feed: Feed) -> list[AttentionMap]:
-        _Course(job, process, feed).run()
+        feed.publish(_started(job, process))
+        plan = TrainingPlan.from_json(job.plan)
+        with Followers(plan, trainings.progress_folder(celery_app.DATA, job.run)) as followers:
+            _Course(job, process, feed, plan, followers).run()
         return []
 
     run_attempt(job, process, publish)
@@ -58,12 +62,10 @@ class Untold:
 class _Course:
     """One attempt at a plan, from `started` to `finished`."""
 
-    def __init__(self, job: TrainJob, process: Process, feed: Feed) -> None:
-        self._job, self._process, self._feed = job, process, feed
+    def __init__(self, job: TrainJob, process: Process, feed: Feed, plan: TrainingPlan, followers: Followers) -> None:
+        self._job, self._process, self._feed, self._followers = job, process, feed, followers
         self._began = time.perf_counter()
-        feed.publish(_started(job, process))
-        plan = TrainingPlan.from_json(job.plan)
-        self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run))
+        self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run), followers.group)
         self._untold = Untold()
         self._metrics: dict[str, float] = {}
         # The step of the checkpoint that says all; None where something was changed since.
@@ -83,6 +85,7 @@ class _Course:
             self._snapshot()
         while not session.is_done:
             self._obey()
+            self._followers.check()
             done, tokens = session.advance()
             self._untold.steps.append(done)
             self._untold.tokens += tokens
@@ -96,6 +99,7 @@ class _Course:
             if is_last or done.step % plan.checkpoint_every == 0:
                 self._save()
         self._export()
+        session.close()
         timings = {"queued_s": queued_s, "train_s": time.perf_counter() - self._began}
         self._feed.publish(Finished(implementation=self._process.implementation, timings=timings))
         # Nothing goes on from here: the weights lie with the model, and three times their size is free again.
@@ -167,6 +171,7 @@ class _Course:
                 time.sleep(PAUSED_S)
                 # A run that was stopped while it pauses is told so by its next frame, which nothing else sends.
                 self._feed.check()
+                self._session.wait()
             else:
                 self._untold.since = time.monotonic() if not self._untold.steps else self._untold.since
                 return
