@@ -79,8 +79,8 @@ class Trainer(Generic[Model, Batch]):
         """Step `step`, counted from 1, whose learning rate the schedule tells; its loss is the mean of the batches'."""
         settings = self._optimisation
         rate = self.schedule(step)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        for parameters in self._optimiser.param_groups:
+            parameters["lr"] = rate
         rounds = settings.product_dtype != torch.float32
         group, count = self._group, len(batches)
         total = 0.0

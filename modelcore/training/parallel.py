@@ -118,13 +118,14 @@ class Group(Alone):
 
     def part(self, batch: Batch) -> tuple[Batch, float]:
         """Raises: PlanError where there are fewer rows than processes. Every row must ask for something."""
-        fields = {"": batch} if isinstance(batch, Tensor) else batch._asdict()  # type: ignore[attr-defined]
+        fields: dict[str, Tensor] = {"": batch} if isinstance(batch, Tensor) else batch._asdict()  # type: ignore[attr-defined]
         rows = min(len(tensor) for tensor in fields.values())
         if rows < self.size:
             raise PlanError("batch", f"A batch of {rows} cannot be shared by {self.size} processes.", rows)
         parts = {name: tensor.tensor_split(self.size)[self.rank].to(self.device) for name, tensor in fields.items()}
         share = _asked(parts) / _asked(fields)
-        return (parts[""] if isinstance(batch, Tensor) else type(batch)(**parts)), share
+        part: Any = parts[""] if isinstance(batch, Tensor) else type(batch)(**parts)
+        return part, share
 
     def exchanges(self, model: nn.Module, now: bool) -> None:
         if self.sharded:
@@ -173,12 +174,13 @@ def join(*, sharded: bool = False) -> Alone:
     return Group(sharded=sharded) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ALONE
 
 
-def whole(tensor: Tensor) -> Tensor:
+def whole(tensor: Any) -> Tensor:
     """All of a tensor of which each process has a shard; all of them must ask for it at once."""
-    return tensor.full_tensor() if _is_sharded(tensor) else tensor
+    full: Tensor = tensor.full_tensor() if _is_sharded(tensor) else tensor
+    return full
 
 
-def shard_like(tensor: Tensor, other: Tensor) -> Tensor:
+def shard_like(tensor: Tensor, other: Any) -> Tensor:
     """This process's shard of it, where `other` is one of the same shape."""
     if not _is_sharded(other) or tensor.shape != other.shape:
         return tensor

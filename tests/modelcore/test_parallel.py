@@ -17,6 +17,7 @@ import torch
 
 from modelcore.training.parallel import Group
 from modelcore.training.plan import PlanError, TrainingPlan
+from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
 from tests.modelcore.test_session import losses, plan
 from tests.running import HOUSE
@@ -112,14 +113,14 @@ def test_process_that_is_killed_ends_the_other_which_says_why(killed: int, tmp_p
 
 
 def test_command_under_torchrun_trains_as_one_process_does(tmp_path: Path) -> None:
-    settings = ("layers=1", "heads=2", "width=32", "batch=8", "length=16", "steps=6", "warmup=2", "evaluate_every=3")
-    words = [word for setting in settings for word in ("--set", setting)]
+    small = {"layers": 1, "heads": 2, "width": 32, "batch": 8, "steps": 6, "warmup": 2, "evaluate_every": 3}
+    words = [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = ["-m", "modelcore", "train", "copy", "--out", str(tmp_path), *words]
     done = subprocess.run([*torchrun, *command], cwd=HOUSE, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("6 steps") == 1 and done.stdout.count("step      6  held out: loss") == 1
-    made = plan(dropout=0.0, steps=6, evaluate_every=3)
+    made = TrainingPlan.from_json(preset("copy") | small)
     assert (tmp_path / LAST).exists() and (tmp_path / "model.safetensors").exists()
     told = f"{Session(made, tmp_path).measure()['loss']:.4f}"
     alone = Session(made, tmp_path / "alone")
