@@ -15,6 +15,7 @@ from modelcore.config import ModelConfig, StackName
 from modelcore.layers.block import Block
 from modelcore.layers.context import Context
 from modelcore.layers.norm import build_norm
+from modelcore.layers.packing import Packing, rows
 from modelcore.layers.rotary import RotaryPositions
 
 Result = TypeVar("Result")
@@ -51,7 +52,7 @@ class Stack(nn.Module):
 
     def layerwise(self, x_BNW: Tensor, context: Context) -> Layerwise[Tensor]:
         """Yields after each block; returns the stack's output (B, N, W). A cache is told of the tokens at the end."""
-        tokens = x_BNW.shape[1]
+        tokens = x_BNW.shape[1] if context.packing is None else context.packing.tokens
         length = context.read + tokens
         angles = [rotary.angles(tokens, length, x_BNW.device, context.starts_B) for rotary in self.rotary]
         if context.stream_tap is not None:
@@ -70,6 +71,18 @@ class Stack(nn.Module):
         if context.cache is not None:
             context.cache.advance(tokens)
         return self.norm(x_BNW)
+
+
+def asked_rows(x_BNW: Tensor, asked_BN: Tensor, packing: Packing | None) -> Tensor:
+    """Of a stack's output, packed or not, the tokens that something is asked of, (1, A, W)."""
+    asked_N = asked_BN.flatten() if packing is None else asked_BN.flatten()[packing.places_T]
+    return rows(x_BNW, asked_N.nonzero().squeeze(1))
+
+
+def last_asked(asked_BN: Tensor) -> Tensor:
+    """Up to which token each text is needed where each token sees only those before it, (B,)."""
+    place_N = torch.arange(1, asked_BN.shape[1] + 1, device=asked_BN.device)
+    return (asked_BN * place_N).amax(1)
 
 
 def run_through(steps: Layerwise[Result]) -> Result:

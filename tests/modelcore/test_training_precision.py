@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from modelcore.training import precision
+from modelcore.training import matmul, precision
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.session import DivergedError, Session
 from tests.modelcore.test_session import losses, plan
@@ -138,3 +138,22 @@ def test_other_choices_are_refused_by_their_field(changes: dict[str, Any]) -> No
     with pytest.raises(PlanError) as refused:
         plan(**changes)
     assert refused.value.field in changes
+
+
+@pytest.mark.parametrize(("exact", "route"), [(True, "medium"), (False, "highest")])
+def test_training_goes_on_with_the_products_it_began_with_where_they_are_exact(
+    exact: bool, route: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint may come from a machine whose "medium" is float32, to one where it is bfloat16."""
+    before = torch.get_float32_matmul_precision()
+    monkeypatch.setattr(matmul, "_is_exact", lambda asked: exact or asked == matmul.DEFAULT)
+    try:
+        monkeypatch.setattr(matmul, "_chosen_once", lambda: "medium")
+        begun = Session(plan(), tmp_path)
+        begun._matmul = "medium"
+        begun.save()
+        monkeypatch.setattr(matmul, "_chosen_once", lambda: "highest")
+        Session(plan(), tmp_path)
+        assert torch.get_float32_matmul_precision() == route
+    finally:
+        torch.set_float32_matmul_precision(before)
