@@ -1,9 +1,9 @@
 """Training beside plain torch, transformers and torch.nn.Transformer: the same weights, batches and losses.
 
 Float32, as many threads as torch takes on this machine. `limit` is the rival's step against one in which nothing but
-our model's matrix products took time, by the faster library. On two cores of a Zen 3 (AVX2) MKL makes 155 to 170 of the 185
-GFLOP/s that the units can, oneDNN 80 to 155, and products are three quarters of a plain step: 1.3 times plain torch is
-the limit there, and 1.4 is a goal for machines where oneDNN is 2.5 times as fast as MKL. The rest of our step is
+our model's matrix products took time, by the faster library. On two cores of a Zen 3 (AVX2) MKL makes 155 to 170 of the
+185 GFLOP/s that the units can, oneDNN 80 to 155, and products are three quarters of a plain step: 1.3 times plain torch
+is the limit there, and 1.4 is a goal for machines where oneDNN is 2.5 times as fast as MKL. The rest of our step is
 attention (14 of 100, torch's fused kernel), GELU (6) and gradients of biases (1); AdamW and clipping are under 1.
 Pairs are packed, so that their limit is beyond what a rival that computes padding can reach.
 """
