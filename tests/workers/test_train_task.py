@@ -154,6 +154,22 @@ def test_worker_of_two_devices_starts_the_second_process_itself(
     assert not followers(), "the second process has ended with the training"
 
 
+def test_training_that_is_broken_off_ends_the_second_process_too(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("modelcore.training.parallel.torch.cuda.is_available", lambda: False)
+
+    def broken_off(_: Session) -> Any:
+        assert followers()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "advance", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        run_train(JOB, process)
+    assert not followers()
+
+
 def test_second_process_that_is_killed_ends_the_training_with_a_word(
     process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
