@@ -33,7 +33,8 @@ class Joined:
         """What each layer makes of x; unpacked, where it comes packed."""
         if self._learns():
             biases = [layer.bias for layer in self.layers if layer.bias is not None]
-            y = linear(x, torch.cat([layer.weight for layer in self.layers]), torch.cat(biases) if biases else None)
+            weights: list[Tensor] = [layer.weight for layer in self.layers]
+            y = linear(x, torch.cat(weights), torch.cat(biases) if biases else None)
             return (y if packing is None else packing.unpack(y)).split(self.outputs, -1)
         if packing is not None:
             return tuple(packing.unpack(layer(x)) for layer in self.layers)
