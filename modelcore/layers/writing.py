@@ -32,7 +32,7 @@ class Joined:
     def __call__(self, x: Tensor, packing: Packing | None = None) -> tuple[Tensor, ...]:
         """What each layer makes of x; unpacked, where it comes packed."""
         if self._learns():
-            biases = [layer.bias for layer in self.layers if layer.bias is not None]
+            biases: list[Tensor] = [layer.bias for layer in self.layers if layer.bias is not None]
             weights: list[Tensor] = [layer.weight for layer in self.layers]
             y = linear(x, torch.cat(weights), torch.cat(biases) if biases else None)
             return (y if packing is None else packing.unpack(y)).split(self.outputs, -1)
