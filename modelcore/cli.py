@@ -13,6 +13,7 @@ from modelcore.checkpoints.error import CheckpointError
 from modelcore.commands import attend, describe, generate, sweep, train, train_zoo
 from modelcore.generation.error import GenerationError
 from modelcore.training.corpora import MissingPackageError
+from modelcore.training.parallel import GroupError
 from modelcore.training.plan import PlanError
 from modelcore.training.session import DivergedError
 
@@ -22,7 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         parsed.command(parsed)
-    except (CheckpointError, RequestError, GenerationError, MissingPackageError, PlanError, DivergedError) as error:
+    except (
+        CheckpointError,
+        RequestError,
+        GenerationError,
+        MissingPackageError,
+        PlanError,
+        DivergedError,
+        GroupError,
+    ) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -64,7 +64,12 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 
 def with_temporary(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets `write` fill a file beside `path`, then renames it there."""
+    """Lets `write` fill a file beside `path`, then renames it there; where that fails nothing is left of it."""
     temporary = path.with_name(f".{path.name}.part")
-    write(temporary)
-    os.replace(temporary, path)
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        # On a full disk what was half written is the space in which to tell of it.
+        temporary.unlink(missing_ok=True)
+        raise

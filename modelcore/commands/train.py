@@ -12,6 +12,7 @@ from modelcore.models.encoder_decoder import EncoderDecoder
 from modelcore.training.assignments.pairs import DrawnPairsAssignment
 from modelcore.training.brought import Brought
 from modelcore.training.date_alignment import date_alignment
+from modelcore.training.parallel import join
 from modelcore.training.plan import ASSIGNMENTS, PlanError, TrainingPlan
 from modelcore.training.presets import preset
 from modelcore.training.session import LAST, Session
@@ -43,6 +44,11 @@ def add_to(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume", action="store_true", help="go on, which is done anyway; but refuse to begin where nothing is"
     )
+    command.add_argument(
+        "--shard",
+        action="store_true",
+        help="under torchrun: share weights and optimiser out among the processes; without it, each has all of them",
+    )
     command.set_defaults(command=_run)
 
 
@@ -54,17 +60,28 @@ def _run(arguments: argparse.Namespace) -> None:
         raise FileNotFoundError(None, f"there is no {LAST} to go on from", str(arguments.out))
     if arguments.start is not None and arguments.start.resolve() == arguments.out.resolve():
         raise PlanError("start", "--out must be another folder than --start, which is read again to go on.")
-    session = Session(plan, arguments.out, Brought.as_named(plan))
+    group = join(sharded=arguments.shard)
+    session = Session(plan, arguments.out, Brought.as_named(plan), group)
+    if group.rank:
+        session.follow()
+    else:
+        _train(session, arguments.out)
+    group.leave()
+
+
+def _train(session: Session, out: Path) -> None:
+    plan = session.plan
     print(f"{plan.assignment}: {session.parameters:,} parameters, {plan.steps:,} steps", flush=True)
     if session.step:
         print(f"goes on after step {session.step:,}", flush=True)
     while not session.is_done:
         _advance(session)
     session.save()
-    session.export(arguments.out)
+    session.export(out)
     _print_metrics(session)
     _print_words(session)
     _print_heads(session)
+    session.close()
 
 
 def _named(arguments: argparse.Namespace) -> dict[str, Path | None]:

@@ -49,6 +49,7 @@ class Attention(nn.Module):
         self.key = Linear(config.width, key_inner, bias=config.attention_bias)
         self.value = Linear(config.width, key_inner, bias=config.attention_bias)
         self.joined = Joined(self.query, self.key, self.value)
+        self.joined_memory = Joined(self.key, self.value)
         self.output = Linear(inner, config.width, bias=config.attention_output_bias)
         if config.qk_norm == "projection":
             self.query_norm, self.key_norm = build_norm(config, inner), build_norm(config, key_inner)
@@ -87,10 +88,13 @@ class Attention(nn.Module):
         Without a tap nothing is kept; with one, it is called once, before the output projection.
         """
         if self.crosses:
-            q_BHQD = self._as_queries(self.query(x_BQW))
+            q_BQI = self.query(x_BQW)
+            if context.packing is not None:
+                q_BQI = context.packing.unpack(q_BQI)
+            q_BHQD = self._as_queries(q_BQI)
             k_BGKD, v_BGKD = self._memory(context)
         else:
-            q_BQI, k_BKI, v_BKI = self.joined(x_BQW)
+            q_BQI, k_BKI, v_BKI = self.joined(x_BQW, context.packing)
             q_BHQD, k_BGKD, v_BGKD = self._as_queries(q_BQI), self._split(k_BKI, "key_norm"), self._split(v_BKI)
             if angles is not None:
                 q_BHQD, k_BGKD = angles.turn(q_BHQD), angles.turn(k_BGKD)
@@ -109,7 +113,8 @@ class Attention(nn.Module):
             weight = self.output.weight
             output_WI = weight.to_dense() if weight.is_mkldnn else weight
             context.outlet_tap(Outlet(self.site, v_BGKD, attended.out, output_WI))
-        return self.output(attended.out.transpose(1, 2).flatten(2))
+        mixed_BQI = attended.out.transpose(1, 2).flatten(2)
+        return self.output(mixed_BQI if context.packing is None else context.packing.pack(mixed_BQI))
 
     def _as_queries(self, x_BQI: Tensor) -> Tensor:
         q_BHQD = self._split(x_BQI, "query_norm")
@@ -135,7 +140,8 @@ class Attention(nn.Module):
             return kept
         assert context.memory_BKW is not None, "cross-attention needs the encoder's output"
         memory_BKW = context.memory_BKW
-        k_BGKD, v_BGKD = self._split(self.key(memory_BKW), "key_norm"), self._split(self.value(memory_BKW))
+        k_BKI, v_BKI = self.joined_memory(memory_BKW, context.memory_packing)
+        k_BGKD, v_BGKD = self._split(k_BKI, "key_norm"), self._split(v_BKI)
         if context.cache is not None:
             context.cache.keep_memory(self.site, k_BGKD, v_BGKD)
         return k_BGKD, v_BGKD

@@ -16,6 +16,7 @@ from modelcore.layers.cache import Cache
 from modelcore.layers.edits import Edits
 from modelcore.layers.experts import RoutingTap
 from modelcore.layers.outlet import OutletTap
+from modelcore.layers.packing import Packing
 
 # Of which stack, after how many of its layers (0: as it enters), and the residual stream [B, N, W] there.
 StreamTap = Callable[[StackName, int, Tensor], None]
@@ -48,6 +49,8 @@ class Context:
                      stays within one, and positions count from its start, so that each is read as if alone.
                      Patterns count blocks, global tokens and a prefix from the start of the sequence still.
     memory           the encoder's output, for cross-attention, with its own lengths
+    packing          the tokens that are computed where padding is left out; x is then [1, T, W] between attentions,
+    memory_packing   and so is the encoder's output
     cache            what the stack has read before; the tokens of this pass follow it
     """
 
@@ -56,6 +59,8 @@ class Context:
     documents_BK: Tensor | None = None
     memory_BKW: Tensor | None = None
     memory_lengths_B: Tensor | None = None
+    packing: Packing | None = None
+    memory_packing: Packing | None = None
     cache: Cache | None = None
     tap: Tap | None = None
     edits: Edits | None = None

@@ -12,7 +12,7 @@ from modelcore.config import ModelConfig
 from modelcore.layers.context import Context, Instruments
 from modelcore.layers.embedding import InputEmbedding, TokenEmbedding
 from modelcore.layers.head import Head
-from modelcore.models.stack import Layerwise, Stack, run_through
+from modelcore.models.stack import Layerwise, Stack, asked_rows, run_through
 
 
 class Encoder(nn.Module):
@@ -33,14 +33,15 @@ class Encoder(nn.Module):
         token_types_BN: Tensor | None = None,
         lengths_B: Tensor | None = None,
         documents_BK: Tensor | None = None,
+        asked_BN: Tensor | None = None,
         **instruments: Unpack[Instruments],
     ) -> Tensor:
-        """What the head gives: (B, N, V), (B, V) or (B, N, W).
+        """What the head gives: (B, N, V), (B, V) or (B, N, W); of what is `asked` alone, (A, V).
 
         `lengths`: texts are padded on the right. `documents`: several are packed in one sequence.
         """
         context = Context(lengths_B=lengths_B, documents_BK=documents_BK, **instruments)
-        return run_through(self._pass(ids_BN, token_types_BN, context))
+        return run_through(self._pass(ids_BN, token_types_BN, context, asked_BN))
 
     def layerwise(
         self, ids_BN: Tensor, *, token_types_BN: Tensor | None = None, **instruments: Unpack[Instruments]
@@ -48,9 +49,13 @@ class Encoder(nn.Module):
         """The same pass over one text, pausing after each layer."""
         return self._pass(ids_BN, token_types_BN, Context(**instruments))
 
-    def _pass(self, ids_BN: Tensor, token_types_BN: Tensor | None, context: Context) -> Layerwise[Tensor]:
+    def _pass(
+        self, ids_BN: Tensor, token_types_BN: Tensor | None, context: Context, asked_BN: Tensor | None = None
+    ) -> Layerwise[Tensor]:
         x_BNW = self.encoder_embedding(
             self.tokens(ids_BN), documents_BK=context.documents_BK, token_types_BN=token_types_BN
         )
         x_BNW = yield from self.encoder.layerwise(x_BNW, context)
+        if asked_BN is not None:
+            return self.head(asked_rows(x_BNW, asked_BN, None), self.tokens)[0]
         return self.head(x_BNW, self.tokens)

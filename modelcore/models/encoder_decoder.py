@@ -14,7 +14,8 @@ from modelcore.layers.cache import Cache
 from modelcore.layers.context import Context, Instruments
 from modelcore.layers.embedding import InputEmbedding, TokenEmbedding
 from modelcore.layers.head import Head
-from modelcore.models.stack import Layerwise, Stack, run_through
+from modelcore.layers.packing import Packing, packed
+from modelcore.models.stack import Layerwise, Stack, asked_rows, last_asked, run_through
 
 
 class EncoderDecoder(nn.Module):
@@ -39,11 +40,19 @@ class EncoderDecoder(nn.Module):
         target_BQ: Tensor,
         *,
         source_lengths_B: Tensor | None = None,
+        asked_BQ: Tensor | None = None,
         **instruments: Unpack[Instruments],
     ) -> Tensor:
-        """Logits (B, Q, V). Sources padded on the right need their lengths; targets do not."""
+        """Logits (B, Q, V). Sources padded on the right need their lengths; targets do not.
+
+        With `asked`, which names at least one token, the logits of those alone, (A, V), and without instruments no
+        product is spent on padding.
+        """
         context = Context(lengths_B=source_lengths_B, **instruments)
-        return run_through(self._pass(source_BK, target_BQ, context))
+        if asked_BQ is None or instruments:
+            logits_BQV = run_through(self._pass(source_BK, target_BQ, context))
+            return logits_BQV if asked_BQ is None else logits_BQV[asked_BQ]
+        return self._asked(source_BK, target_BQ, context, asked_BQ)
 
     def layerwise(self, source_BK: Tensor, target_BQ: Tensor, **instruments: Unpack[Instruments]) -> Layerwise[Tensor]:
         """The same pass over one pair, pausing after each layer of the encoder, then of the decoder."""
@@ -77,8 +86,19 @@ class EncoderDecoder(nn.Module):
         context = replace(context, memory_BKW=memory_BKW, memory_lengths_B=context.lengths_B, lengths_B=None)
         return (yield from self._decode(target_BQ, context, last_only=False))
 
+    def _asked(self, source_BK: Tensor, target_BQ: Tensor, context: Context, asked_BQ: Tensor) -> Tensor:
+        source = Packing.of(context.lengths_B, source_BK.shape[1])
+        target = Packing.of(last_asked(asked_BQ), target_BQ.shape[1])
+        memory_BKW = run_through(self._encode(source_BK, replace(context, packing=source)))
+        context = Context(
+            memory_BKW=memory_BKW, memory_lengths_B=context.lengths_B, packing=target, memory_packing=source
+        )
+        x_BQW = packed(self.decoder_embedding(self.tokens(target_BQ)), target)
+        x_BQW = run_through(self.decoder.layerwise(x_BQW, context))
+        return self.head(asked_rows(x_BQW, asked_BQ, target), self.tokens)[0]
+
     def _encode(self, source_BK: Tensor, context: Context) -> Layerwise[Tensor]:
-        x_BKW = self.encoder_embedding(self.tokens(source_BK))
+        x_BKW = packed(self.encoder_embedding(self.tokens(source_BK)), context.packing)
         return (yield from self.encoder.layerwise(x_BKW, context))
 
     def _decode(self, target_BQ: Tensor, context: Context, last_only: bool) -> Layerwise[Tensor]:

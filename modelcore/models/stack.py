@@ -9,11 +9,13 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from modelcore.config import ModelConfig, StackName
 from modelcore.layers.block import Block
 from modelcore.layers.context import Context
 from modelcore.layers.norm import build_norm
+from modelcore.layers.packing import Packing, rows
 from modelcore.layers.rotary import RotaryPositions
 
 Result = TypeVar("Result")
@@ -23,7 +25,13 @@ Layerwise = Generator[int, None, Result]
 
 
 class Stack(nn.Module):
-    """The blocks of an encoder or a decoder, and the positions that all of them share."""
+    """The blocks of an encoder or a decoder, and the positions that all of them share.
+
+    With `recomputes`, what a block needs for its gradient is computed again then and not kept (Chen et al. 2016, arXiv
+    1604.06174): of its activations only its input stays in memory. Losses are the same to the last bit, dropout too.
+    """
+
+    recomputes = False
 
     def __init__(self, config: ModelConfig, name: StackName) -> None:
         super().__init__()
@@ -44,20 +52,37 @@ class Stack(nn.Module):
 
     def layerwise(self, x_BNW: Tensor, context: Context) -> Layerwise[Tensor]:
         """Yields after each block; returns the stack's output (B, N, W). A cache is told of the tokens at the end."""
-        tokens = x_BNW.shape[1]
+        tokens = x_BNW.shape[1] if context.packing is None else context.packing.tokens
         length = context.read + tokens
         angles = [rotary.angles(tokens, length, x_BNW.device, context.starts_B) for rotary in self.rotary]
         if context.stream_tap is not None:
             context.stream_tap(self.name, 0, x_BNW)
         for layer, block in enumerate(self.blocks):
             turned = angles[-1 if self.windowed[layer] else 0] if angles else None
-            x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
+            if self.recomputes and torch.is_grad_enabled():
+                x_BNW = checkpoint(
+                    block, x_BNW, context, angles=turned, t5_bias=self.position_bias, use_reentrant=False
+                )
+            else:
+                x_BNW = block(x_BNW, context, angles=turned, t5_bias=self.position_bias)
             if context.stream_tap is not None:
                 context.stream_tap(self.name, layer + 1, x_BNW)
             yield layer
         if context.cache is not None:
             context.cache.advance(tokens)
         return self.norm(x_BNW)
+
+
+def asked_rows(x_BNW: Tensor, asked_BN: Tensor, packing: Packing | None) -> Tensor:
+    """Of a stack's output, packed or not, the tokens that something is asked of, (1, A, W)."""
+    asked_N = asked_BN.flatten() if packing is None else asked_BN.flatten()[packing.places_T]
+    return rows(x_BNW, asked_N.nonzero().squeeze(1))
+
+
+def last_asked(asked_BN: Tensor) -> Tensor:
+    """Up to which token each text is needed where each token sees only those before it, (B,)."""
+    place_N = torch.arange(1, asked_BN.shape[1] + 1, device=asked_BN.device)
+    return (asked_BN * place_N).amax(1)
 
 
 def run_through(steps: Layerwise[Result]) -> Result:

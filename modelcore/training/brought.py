@@ -21,3 +21,10 @@ class Brought:
         """A plan from the command line names paths."""
         named = {name: getattr(plan, name) for name in ("start", "tokenizer_from", "pictures")}
         return cls(**{name: None if value is None else Path(value) for name, value in named.items()})
+
+    def to_json(self) -> dict[str, str]:
+        return {name: str(path) for name, path in vars(self).items() if path is not None}
+
+    @classmethod
+    def from_json(cls, told: dict[str, str]) -> Brought:
+        return cls(**{name: Path(path) for name, path in told.items()})

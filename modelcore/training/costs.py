@@ -19,6 +19,8 @@ PROGRAM_BYTES = 350_000_000
 MOMENTS = 2
 # FLOPs of a parameter and a token, forward and backward: Kaplan et al. 2020 (arXiv 2001.08361), 2.1.
 FLOPS_PER_PARAMETER = 6
+# A third of a step is its forward pass, which is then made twice.
+RECOMPUTED = 4 / 3
 # Small products reach such a share of the rate of large ones, and each site costs so long however small it is: seen in
 # training with widths of 32 to 128 on two cores.
 EFFICIENCY = 0.45
@@ -83,7 +85,9 @@ def costs(plan: dict[str, Any], machine: Machine = Machine()) -> Costs:
     parameters, tokens = shape.parameters, shape.tokens_per_step
     weights = FLOAT_BYTES * parameters
     activations = FLOAT_BYTES * shape.floats_per_token * tokens // plan["accumulate"]
-    flops_per_step = FLOPS_PER_PARAMETER * parameters * tokens + shape.map_flops_per_token * tokens
+    flops_per_step = (FLOPS_PER_PARAMETER * parameters + shape.map_flops_per_token) * tokens
+    if plan.get("recompute"):
+        flops_per_step = flops_per_step * RECOMPUTED
     flops = float(flops_per_step) * plan["steps"]
     seconds = None
     if machine.flops_per_s:
@@ -228,7 +232,8 @@ class _Shape:
         per_layer = attention + feedforward
         if self.paired:
             per_layer += attention // 2
-        return int(self.layers * per_layer + 2 * w + self.vocabulary // self.stacks)
+        kept = per_layer + self.layers * w if self.plan.get("recompute") else self.layers * per_layer
+        return int(kept + 2 * w + self.vocabulary // self.stacks)
 
     @property
     def _seen(self) -> int:

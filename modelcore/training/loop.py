@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from modelcore.training.parallel import ALONE, Alone, shard_like, whole
 from modelcore.training.schedules import Schedule
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -34,19 +36,25 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class StepDone:
-    """One optimiser step; the loss is that of its batch, before the step."""
+    """One optimiser step; the loss is that of its batch, before the step.
+
+    Where fp16's gradients overflowed the step was `skipped`: weights stay, and the norm, which is no number, is told
+    as 0.
+    """
 
     step: int
     loss: float
     learning_rate: float
     gradient_norm: float
     elapsed_s: float
+    skipped: bool = False
 
 
 class Trainer(Generic[Model, Batch]):
     """A model on its way: one optimiser step at a time, each on a batch that the caller chooses.
 
-    The model stays in train mode; `state` and `restore` carry what the optimiser remembers from one process to another.
+    Of a `group` of processes each has a trainer, is given the same batches and takes its part of them. The model stays
+    in train mode; `state` and `restore` carry what the optimiser remembers from one process to another.
     """
 
     def __init__(
@@ -55,37 +63,76 @@ class Trainer(Generic[Model, Batch]):
         objective: Objective[Model, Batch],
         schedule: Schedule,
         optimisation: Optimisation = Optimisation(),
+        group: Alone = ALONE,
     ) -> None:
-        self.model, self.schedule = model, schedule
-        self._objective, self._optimisation = objective, optimisation
-        self._optimiser = _optimiser(model, optimisation)
-        self._parameters = list(model.parameters())
-        self._started = time.monotonic()
         model.train()
+        self.model, self.schedule = model, schedule
+        self._objective, self._optimisation, self._group = objective, optimisation, group
+        self._steps_with: Any = group.wrapped(model)
+        self._optimiser = _optimiser(self._steps_with, optimisation)
+        self._parameters = list(self._steps_with.parameters())
+        device = self._parameters[0].device.type
+        self._scaler = torch.amp.GradScaler(device, enabled=optimisation.product_dtype == torch.float16)
+        self._started = time.monotonic()
 
     def step(self, step: int, *batches: Batch) -> StepDone:
         """Step `step`, counted from 1, whose learning rate the schedule tells; its loss is the mean of the batches'."""
         settings = self._optimisation
         rate = self.schedule(step)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        for parameters in self._optimiser.param_groups:
+            parameters["lr"] = rate
         rounds = settings.product_dtype != torch.float32
+        group, count = self._group, len(batches)
         total = 0.0
-        for batch in batches:
+        for number, batch in enumerate(batches, 1):
+            part, share = group.part(batch)
+            group.exchanges(self._steps_with, number == count)
             with torch.autocast(self._parameters[0].device.type, settings.product_dtype, enabled=rounds):
-                loss = self._objective(self.model, batch)
-            (loss / len(batches)).backward()
-            total += loss.item()
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.gradient_norm)
-        self._optimiser.step()
+                loss = self._objective(self._steps_with, part)
+            # Processes take the mean of their gradients.
+            self._scaler.scale(loss * (share * group.size / count)).backward()
+            total += share * loss.item()
+        self._scaler.unscale_(self._optimiser)
+        norm = whole(torch.nn.utils.clip_grad_norm_(self._parameters, settings.gradient_norm)).item()
+        skipped = self._scaler.is_enabled() and not math.isfinite(norm)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
         self._optimiser.zero_grad(set_to_none=True)
-        return StepDone(step, total / len(batches), rate, norm.item(), time.monotonic() - self._started)
+        elapsed_s = time.monotonic() - self._started
+        return StepDone(step, group.total(total) / count, rate, 0.0 if skipped else norm, elapsed_s, skipped)
+
+    @property
+    def scale(self) -> float:
+        """What gradients are multiplied by until they are taken; 1 but in fp16."""
+        return self._scaler.get_scale()
+
+    @torch.no_grad()
+    def gather(self) -> None:
+        """Brings the weights that steps are made with into `model`, where they lie elsewhere. All processes call it."""
+        wrapped = self._steps_with
+        if wrapped is self.model or getattr(wrapped, "module", None) is self.model:
+            return
+        theirs = getattr(wrapped, "module", wrapped).state_dict()
+        for name, tensor in self.model.state_dict().items():
+            tensor.copy_(whole(theirs[name]))
 
     def state(self) -> dict[str, Any]:
-        return self._optimiser.state_dict()
+        """All processes call it."""
+        optimiser = self._optimiser.state_dict()
+        of_each = optimiser["state"].items()
+        moments = {number: {name: whole(tensor) for name, tensor in told.items()} for number, told in of_each}
+        return optimiser | {"state": moments, "scaler": self._scaler.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._optimiser.load_state_dict(state)
+        """What `state` told, of however many processes. The model has its weights already."""
+        parameters = [parameter for group in self._optimiser.param_groups for parameter in group["params"]]
+        moments = {
+            number: {name: shard_like(tensor, parameters[number]) for name, tensor in told.items()}
+            for number, told in state["state"].items()
+        }
+        self._optimiser.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
+        if state.get("scaler"):
+            self._scaler.load_state_dict(state["scaler"])
 
 
 def train(

@@ -28,8 +28,17 @@ def next_token(model: Decoder, ids_BN: Tensor, **instruments: Unpack[Instruments
 
 def target_given_source(model: EncoderDecoder, pairs: PairBatch, **instruments: Unpack[Instruments]) -> Tensor:
     """Cross-entropy of each target token given the source and the target before it."""
-    logits_BQV = model(pairs.source_BK, pairs.target_BQ, source_lengths_B=pairs.source_lengths_B, **instruments)
-    return F.cross_entropy(logits_BQV.flatten(0, 1), pairs.labels_BQ.flatten(), ignore_index=IGNORED)
+    return pairs_loss(model, pairs, **instruments)
+
+
+def pairs_loss(
+    model: EncoderDecoder, pairs: PairBatch, smoothing: float = 0.0, **instruments: Unpack[Instruments]
+) -> Tensor:
+    """`target_given_source` with label smoothing."""
+    asked_BQ = pairs.labels_BQ != IGNORED
+    lengths_B = pairs.source_lengths_B
+    logits_AV = model(pairs.source_BK, pairs.target_BQ, source_lengths_B=lengths_B, asked_BQ=asked_BQ, **instruments)
+    return F.cross_entropy(logits_AV, pairs.labels_BQ[asked_BQ], label_smoothing=smoothing)
 
 
 def balanced(

@@ -6,13 +6,15 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import explorer, kernels, road, transformer, watch
+from tests.benchmarks import explorer, kernels, road, training, training_live, transformer, watch
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "explorer": explorer.figures,
     "kernels": kernels.figures,
     "road": road.figures,
+    "training": training.figures,
+    "training_live": training_live.figures,
     "transformer": transformer.figures,
     "watch": watch.figures,
 }

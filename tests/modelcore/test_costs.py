@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_estimated_parameters_are_the_models_and_activations_are_near(changes: d
     of_weights = {weight.untyped_storage().data_ptr() for weight in session.model.parameters()}
     activations = sum(size for place, size in kept.items() if place not in of_weights)
     assert 0.5 < told.activations_bytes / activations < 2.5
+
+
+def test_recomputing_keeps_one_layer_and_the_inputs_of_the_others_and_computes_a_third_more() -> None:
+    plan = TrainingPlan(**{**SMALL, "assignment": "copy", "layers": 12})
+    kept, again = costs(plan.to_json()), costs(replace(plan, recompute=True).to_json())
+    assert again.activations_bytes < kept.activations_bytes / 4
+    assert again.flops == pytest.approx(kept.flops * 4 / 3)
 
 
 def test_time_and_energy_are_of_a_machine_whose_rate_is_known() -> None:

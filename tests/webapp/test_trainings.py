@@ -255,3 +255,32 @@ def test_site_and_worker_agree_on_what_a_plan_may_be() -> None:
         assert set(told) == set(choices), name
     for name, bounds in (LIMITS_OF_WHOLE | LIMITS_OF_REAL).items():
         assert (schema[name]["minimum"], schema[name]["maximum"]) == bounds, name
+
+
+@pytest.mark.parametrize("state", [Run.State.FAILED, Run.State.CANCELLED])
+@pytest.mark.django_db(transaction=True)
+def test_training_that_ended_early_is_gone_on_with_from_its_checkpoint(
+    client: Client, broker: redis.Redis, training: Run, state: str
+) -> None:
+    assert post(client, f"trainings/{training.id}/go_on", {}).json()["error"]["code"] == "not_ended"
+    Run.objects.filter(pk=training.pk).update(state=state)
+    refused = post(client, f"trainings/{training.id}/go_on", {})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "nothing_kept")
+
+    kept = trainings.checkpoint(settings.DATA, training.id)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"weights")
+    assert client.get(f"/api/v1/trainings/{training.id}").json()["can_go_on"]
+    answer = post(client, f"trainings/{training.id}/go_on", {"rate_factor": 0.5})
+    assert answer.status_code == 201, answer.json()
+    told = answer.json()
+    assert told["goes_on_from"] == training.id and told["plan"]["assignment"] == "copy" and not told["can_go_on"]
+    assert trainings.checkpoint(settings.DATA, told["id"]).read_bytes() == b"weights"
+    (order,) = broker.lrange(keys.orders(told["id"]), 0, -1)
+    assert json.loads(order) == {"action": "learning_rate", "factor": 0.5}
+
+
+def test_site_and_session_name_the_checkpoint_alike() -> None:
+    from modelcore.training.session import LAST
+
+    assert trainings.checkpoint(settings.DATA, "run").name == LAST

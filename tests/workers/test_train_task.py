@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import redis
 
@@ -160,6 +162,61 @@ def test_orders_are_obeyed_before_the_next_step(process: Process, broker: redis.
     assert of(frames, "finished")
 
 
+def followers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "modelcore.training.followers" in child.cmdline()]
+
+
+def test_worker_of_two_devices_starts_the_second_process_itself(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_train(replace(JOB, run="alone"), process)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("modelcore.training.parallel.torch.cuda.is_available", lambda: False)
+    run_train(JOB, process)
+    frames, alone = told(tmp_path), told(tmp_path, "alone")
+    assert [one.event.type for one in frames if one.event.type != "progress"] == [
+        one.event.type for one in alone if one.event.type != "progress"
+    ]
+    assert losses(frames) == pytest.approx(losses(alone), rel=1e-4)
+    assert not followers(), "the second process has ended with the training"
+
+
+def test_training_that_is_broken_off_ends_the_second_process_too(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("modelcore.training.parallel.torch.cuda.is_available", lambda: False)
+
+    def broken_off(_: Session) -> Any:
+        assert followers()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "advance", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        run_train(JOB, process)
+    assert not followers()
+
+
+def test_second_process_that_is_killed_ends_the_training_with_a_word(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("modelcore.training.parallel.torch.cuda.is_available", lambda: False)
+    advance = Session.advance
+
+    def kill_at_five(session: Session) -> Any:
+        if session.step == 5:
+            for child in followers():
+                child.kill()
+        return advance(session)
+
+    monkeypatch.setattr(Session, "advance", kill_at_five)
+    run_train(JOB, process)
+    (failed,) = of(told(tmp_path), "failed")
+    assert "process" in failed.message and "last checkpoint" in failed.message
+    assert (trainings.progress_folder(tmp_path, "r") / "last.pt").exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "words"),
     [
@@ -196,3 +253,24 @@ def test_translation_ends_with_bleu_and_its_result_is_kept_for_tables(process: P
     assert {"bleu", "beam_exact", "loss"} <= set(trained.metrics)
     result = json.loads((trainings.model_folder(tmp_path, "r") / trainings.RESULT).read_text())
     assert result["metrics"] == trained.metrics and result["tokens"] > 4 * 8 * 10 and result["parameters"] > 1000
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_full_disk_is_said_and_nothing_half_written_is_left(
+    process: Process, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: Exception
+) -> None:
+    def write(state: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise full
+
+    monkeypatch.setattr("modelcore.training.session._write", write)
+    run_train(JOB, process)
+    (failed,) = of(told(tmp_path), "failed")
+    assert failed.code == "storage_full" and "free some space" in failed.message
+    assert list(trainings.progress_folder(tmp_path, "r").iterdir()) == []

@@ -16,6 +16,7 @@ from webapp import dispatch, stream
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
+from webapp.runs.going_on import go_on, kept_checkpoint
 from webapp.runs.models import Run
 from webapp.runs.planning import refuse_misfit
 from webapp.runs.queue import place_of
@@ -100,6 +101,12 @@ class PlanRequest(Schema):
     )
     vocabulary: int = Field(512, ge=257, le=50_000, description="Of the tokenizer that is trained first; at most.")
     known_share: float = Field(0.5, ge=0.1, le=0.9, description="Of modular's table; the rest is held out.")
+    precision: Literal["float32", "bf16", "fp16"] = Field(
+        "float32",
+        description="What matrix products are rounded to; refused where the worker's device has no such ones.",
+    )
+    recompute: bool = Field(False, description="Activations are computed again for gradients: less memory, more time.")
+    compile: bool = Field(False, description="Compile feed-forward layers first; the worker needs a C++ compiler.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
     evaluate_every: int = Field(100, ge=1, le=1_000_000)
     snapshot_every: int = Field(50, ge=1, le=1_000_000)
@@ -115,6 +122,14 @@ class OrderRequest(Schema):
     factor: float | None = Field(default=None, gt=0, le=1000)
 
 
+class GoOnRequest(Schema):
+    """`rate_factor` multiplies the planned learning rate from there on; without it the rate is as it was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rate_factor: float | None = Field(default=None, gt=0, le=1000)
+
+
 class TrainingAnswer(Schema):
     """A training; `model` is the library's id of what it made, once it is finished."""
 
@@ -125,6 +140,8 @@ class TrainingAnswer(Schema):
     error: dict[str, str] | None
     place: int | None = Field(description="How many queued trainings come before it; null where it does not wait.")
     trainers: int = Field(description="How many workers that train live now.")
+    can_go_on: bool = Field(description="Whether it ended early and a checkpoint is kept: POST …/go_on.")
+    goes_on_from: str | None = Field(description="The training whose last checkpoint it began with.")
     row: str | None = Field(description="The name of its row, where it is one of a sweep's.")
     created_at: datetime
     socket: str
@@ -203,6 +220,27 @@ def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[di
     return Status(202, _answer(run))
 
 
+@router.post(
+    "/trainings/{run_id}/go_on",
+    response={201: TrainingAnswer, **REFUSALS},
+    summary="Go on with a training that failed or was cancelled, from its last checkpoint",
+)
+def go_on_with(request: HttpRequest, run_id: str, payload: GoOnRequest) -> Status[dict[str, Any]]:
+    """As a training of its own, whose curve begins where the checkpoint was saved."""
+    run = _find(run_id)
+    if run.state not in Run.ENDED:
+        raise ApiError(409, "not_ended", "This training has not ended. An order go_on ends its pause.")
+    checkpoint = kept_checkpoint(run)
+    if checkpoint is None:
+        raise ApiError(
+            409,
+            "nothing_kept",
+            "Nothing is kept of this training to go on from: it is done, had saved no checkpoint, or ended more than a "
+            "week ago. POST its plan to /api/v1/trainings to begin it again.",
+        )
+    return Status(201, _answer(go_on(run, checkpoint, payload.rate_factor)))
+
+
 def _find(run_id: str) -> Run:
     run = find_run(run_id)
     if run.plan is None:
@@ -221,6 +259,8 @@ def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
         "error": run.error,
         "place": place_of(run),
         "trainers": len(stream.living(TRAIN_QUEUE)) if trainers is None else trainers,
+        "can_go_on": kept_checkpoint(run) is not None,
+        "goes_on_from": run.parent_id,
         "row": run.row["name"] if run.row else None,
         "created_at": run.created_at,
         "socket": run.socket,

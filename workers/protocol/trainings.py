@@ -17,5 +17,9 @@ def progress_folder(data: Path, run: str) -> Path:
     return data / "trainings" / run
 
 
+def checkpoint(data: Path, run: str) -> Path:
+    return progress_folder(data, run) / "last.pt"
+
+
 def model_folder(data: Path, run: str) -> Path:
     return data / "trained" / run

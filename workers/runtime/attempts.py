@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from modelcore.analysis.maps import AttentionMap
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.reader import CheckpointError
 from modelcore.generation.error import GenerationError
+from modelcore.training.parallel import GroupError
 from modelcore.training.plan import PlanError
 from modelcore.training.session import DivergedError
 from workers import app as celery_app
@@ -20,6 +22,11 @@ from workers.runtime.feed import Feed, SupersededError
 from workers.runtime.process import Process
 
 log = logging.getLogger(__name__)
+
+STORAGE_FULL = (
+    "The worker's disk is full. What was saved before is kept whole; free some space, and start this again or go on "
+    "from the last checkpoint."
+)
 
 
 def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
@@ -40,6 +47,10 @@ def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[F
         except PlanError as refused:
             feed.publish(Failed(code="plan_refused", message=refused.message))
             return
+        except GroupError as ended:
+            log.exception("run %s", job.run)
+            feed.publish(Failed(code="internal", message=str(ended)))
+            return
         except DivergedError as diverged:
             feed.publish(Failed(code="diverged", message=_diverged(diverged)))
             return
@@ -55,8 +66,11 @@ def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[F
                 )
             )
             return
-        except Exception:
+        except Exception as error:
             log.exception("run %s", job.run)
+            if _is_of_full_disk(error):
+                feed.publish(Failed(code="storage_full", message=STORAGE_FULL))
+                return
             feed.publish(
                 Failed(
                     code="internal",
@@ -70,6 +84,11 @@ def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[F
             process.captures.keep(job.run, maps)
         except OSError as error:
             log.warning("run %s: its capture could not be kept, tiles will trace again: %s", job.run, error)
+
+
+def _is_of_full_disk(error: Exception) -> bool:
+    # safetensors tells of it in words alone.
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "os error 28" in str(error)
 
 
 def _diverged(diverged: DivergedError) -> str:

@@ -17,6 +17,7 @@ from modelcore.checkpoints.writer import write_json
 from modelcore.manifest import describe
 from modelcore.training.assignments.pictures import PROBE_FILE, PictureAssignment
 from modelcore.training.brought import Brought
+from modelcore.training.followers import Followers
 from modelcore.training.loop import StepDone
 from modelcore.training.plan import TrainingPlan
 from modelcore.training.session import Session
@@ -44,7 +45,11 @@ def train(job: dict[str, Any]) -> None:
 
 def run_train(job: TrainJob, process: Process) -> None:
     def publish(feed: Feed) -> list[AttentionMap]:
-        _Course(job, process, feed).run()
+        feed.publish(_started(job, process))
+        plan = TrainingPlan.from_json(job.plan)
+        brought = _brought(job, plan)
+        with Followers(plan, trainings.progress_folder(celery_app.DATA, job.run), brought) as followers:
+            _Course(job, process, feed, plan, brought, followers).run()
         return []
 
     run_attempt(job, process, publish)
@@ -62,12 +67,13 @@ class Untold:
 class _Course:
     """One attempt at a plan, from `started` to `finished`."""
 
-    def __init__(self, job: TrainJob, process: Process, feed: Feed) -> None:
-        self._job, self._process, self._feed = job, process, feed
+    def __init__(
+        self, job: TrainJob, process: Process, feed: Feed, plan: TrainingPlan, brought: Brought, followers: Followers
+    ) -> None:
+        self._job, self._process, self._feed, self._followers = job, process, feed, followers
         self._began = time.perf_counter()
-        feed.publish(_started(job, process))
-        plan = TrainingPlan.from_json(job.plan)
-        self._session = Session(plan, trainings.progress_folder(celery_app.DATA, job.run), _brought(job, plan))
+        folder = trainings.progress_folder(celery_app.DATA, job.run)
+        self._session = Session(plan, folder, brought, followers.group)
         self._untold = Untold()
         self._first, self._tokens = self._session.step, 0
         self._metrics: dict[str, float] = {}
@@ -88,6 +94,7 @@ class _Course:
             self._snapshot()
         while not session.is_done:
             self._obey()
+            self._followers.check()
             done, tokens = session.advance()
             self._untold.steps.append(done)
             self._untold.tokens += tokens
@@ -102,6 +109,7 @@ class _Course:
             if is_last or done.step % plan.checkpoint_every == 0:
                 self._save()
         self._export()
+        session.close()
         timings = {"queued_s": queued_s, "train_s": time.perf_counter() - self._began}
         self._feed.publish(Finished(implementation=self._process.implementation, timings=timings))
         # Nothing goes on from here: the weights lie with the model, and three times their size is free again.
@@ -195,6 +203,7 @@ class _Course:
                 time.sleep(PAUSED_S)
                 # A run that was stopped while it pauses is told so by its next frame, which nothing else sends.
                 self._feed.check()
+                self._session.wait()
             else:
                 self._untold.since = time.monotonic() if not self._untold.steps else self._untold.since
                 return

@@ -82,10 +82,10 @@ class LineAssignment:
         return self._as_batch(self._draw(random_of(self._plan.seed, step), self._plan.batch, held_out=False))
 
     def loss(self, model: Decoder, batch: LineBatch) -> Tensor:
-        logits_BNV = model(batch.ids_BN)
+        asked_BN = batch.labels_BN != IGNORED
         smoothing = self._plan.label_smoothing if model.training else 0.0
         return F.cross_entropy(
-            logits_BNV.flatten(0, 1), batch.labels_BN.flatten(), ignore_index=IGNORED, label_smoothing=smoothing
+            model(batch.ids_BN, asked_BQ=asked_BN), batch.labels_BN[asked_BN], label_smoothing=smoothing
         )
 
     def measure(self, model: Decoder) -> dict[str, float]:

@@ -78,7 +78,11 @@ class MaskedAssignment:
         return self._masked(self._known, [generator.randrange(room) for _ in range(self._plan.batch)], generator)
 
     def loss(self, model: Encoder, batch: LineBatch) -> Tensor:
-        return _loss(model(batch.ids_BN), batch, self._plan.label_smoothing if model.training else 0.0)
+        asked_BN = batch.labels_BN != IGNORED
+        smoothing = self._plan.label_smoothing if model.training else 0.0
+        return F.cross_entropy(
+            model(batch.ids_BN, asked_BN=asked_BN), batch.labels_BN[asked_BN], label_smoothing=smoothing
+        )
 
     def measure(self, model: Encoder) -> dict[str, float]:
         """`accuracy` is the share of the hidden tokens that are guessed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from modelcore.analysis.request import TraceRequest
@@ -14,6 +13,7 @@ from modelcore.tokenizer import Tokenizer, train_byte_level_bpe
 from modelcore.training.assignments.assignment import HELD_OUT, random_of
 from modelcore.training.assignments.marks import marks_of
 from modelcore.training.assignments.starting import Given, Start
+from modelcore.training.objectives import pairs_loss
 from modelcore.training.pairs import IGNORED, PairBatch, draw_many, pair_batch
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example, draw_date, draw_number
@@ -55,10 +55,7 @@ class TargetAssignment:
         return batch.source_BK.numel() + batch.target_BQ.numel()
 
     def _loss(self, model: EncoderDecoder, pairs: PairBatch, smoothing: float) -> Tensor:
-        logits_BQV = model(pairs.source_BK, pairs.target_BQ, source_lengths_B=pairs.source_lengths_B)
-        return F.cross_entropy(
-            logits_BQV.flatten(0, 1), pairs.labels_BQ.flatten(), ignore_index=IGNORED, label_smoothing=smoothing
-        )
+        return pairs_loss(model, pairs, smoothing)
 
 
 class PairAssignment(TargetAssignment):

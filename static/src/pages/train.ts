@@ -17,7 +17,6 @@ import { openTheme, type Theme } from "../state/theme";
 import { TrainingForm } from "../state/training_form";
 import { MOST_OVERLAYS, TrainingPage } from "../state/training_page";
 import type { Presets } from "../state/training_plan";
-import { mountArchitecture } from "../views/training/architecture";
 import { type CurveView, mountCurves } from "../views/training/curves";
 import { mountEstimate } from "../views/training/estimate";
 import { mountFormed } from "../views/training/formed";
@@ -77,7 +76,6 @@ function planTraining(main: HTMLElement, presets: Presets): void {
   const sweeps = element("section", { class: "planning-sweeps" });
   main.append(sheet, element("div", { class: "planning-side" }, estimate, sweeps, list));
   mountTrainingForm(sheet, form);
-  mountArchitecture(sheet, form);
   const costs = new PlanEstimate(form);
   mountEstimate(estimate, costs);
   const choice = new SweepChoice(window, form);

@@ -6,7 +6,7 @@ import { sitesOf } from "./training_snapshot";
 import { ApiError, cancelRun, createRun, listModels, type RunOrder } from "../wire/http";
 import { ENDINGS, type RunEvent, type Snapshot, type Tokens } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
-import { listTrainings, type Order, readTraining, steerTraining, type TrainingRecord } from "../wire/trainings";
+import { goOnWithTraining, listTrainings, type Order, readTraining, steerTraining, type TrainingRecord } from "../wire/trainings";
 
 export type { Connection } from "../wire/socket";
 export type { TrainingRecord } from "../wire/trainings";
@@ -16,6 +16,8 @@ export interface Overlay {
   record: TrainingRecord;
   training: TrainingState;
 }
+
+export type Asked = Order["action"] | "cancel" | "open" | "go on with";
 
 const ASK_AGAIN_MS = 2_000;
 const PLAY_MS = 250;
@@ -34,7 +36,7 @@ export class TrainingPage {
   readonly overlays = new Store<readonly Overlay[]>([]);
   readonly others = new Store<readonly TrainingRecord[]>([]);
   /** What was asked for and not told of yet. */
-  readonly asked = new Store<Order["action"] | "cancel" | "open" | null>(null);
+  readonly asked = new Store<Asked | null>(null);
   readonly problem = new Store<ApiError | null>(null);
 
   #socket: RunSocket | null = null;
@@ -104,6 +106,15 @@ export class TrainingPage {
   async cancel(): Promise<void> {
     await this.#act("cancel", () => cancelRun(this.id));
     void this.#ask();
+  }
+
+  /** From the last checkpoint, as a training of its own; its rate is times what it was. */
+  async goOnWith(times: number): Promise<void> {
+    await this.#act("go on with", async () => {
+      const rate = times === 1 ? null : times * this.training.value.rate_factor;
+      this.window.location.assign((await goOnWithTraining(this.id, rate)).page);
+    });
+    this.asked.set(null);
   }
 
   /** Reads the probe text, or the probe picture, with the finished model, in the explorer. */
@@ -176,12 +187,19 @@ export class TrainingPage {
   async #listOthers(): Promise<void> {
     try {
       this.others.set((await listTrainings()).filter(({ id }) => id !== this.id));
+      await this.#overlayWhatItGoesOnFrom();
     } catch (error) {
       this.#explain(error);
     }
   }
 
-  async #act(action: Order["action"] | "cancel" | "open", act: () => Promise<unknown>): Promise<void> {
+  /** The curve begins where that one's checkpoint was saved: both together are the whole of it. */
+  async #overlayWhatItGoesOnFrom(): Promise<void> {
+    const { goes_on_from } = await readTraining(this.id);
+    if (goes_on_from !== null) await this.overlay(goes_on_from);
+  }
+
+  async #act(action: Asked, act: () => Promise<unknown>): Promise<void> {
     this.problem.set(null);
     this.asked.set(action);
     try {

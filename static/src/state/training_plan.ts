@@ -18,7 +18,10 @@ type NotANumber =
   | "key_width"
   | "positions"
   | "norm_order"
-  | "score";
+  | "score"
+  | "precision"
+  | "recompute"
+  | "compile";
 export type NumberName = Exclude<keyof Plan, NotANumber>;
 export type Presets = Partial<Record<AssignmentName, Partial<Plan>>>;
 
@@ -163,6 +166,9 @@ export const FIRST_PLAN: Plan = {
   clip: 1,
   average: 1,
   vocabulary: 512,
+  precision: "float32",
+  recompute: false,
+  compile: false,
   seed: 0,
   evaluate_every: 100,
   snapshot_every: 50,

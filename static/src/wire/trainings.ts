@@ -61,6 +61,10 @@ export interface Plan {
   clip: number;
   average: number;
   vocabulary: number;
+  /** What matrix products are rounded to. */
+  precision: "float32" | "bf16" | "fp16";
+  recompute: boolean;
+  compile: boolean;
   seed: number;
   evaluate_every: number;
   snapshot_every: number;
@@ -78,6 +82,10 @@ export interface TrainingRecord {
   place: number | null;
   /** How many workers that train live now. */
   trainers: number;
+  /** Whether it ended early and a checkpoint is kept. */
+  can_go_on: boolean;
+  /** The training whose last checkpoint it began with. */
+  goes_on_from: string | null;
   /** The name of its row, where it is one of a sweep's. */
   row: string | null;
   created_at: string;
@@ -121,6 +129,11 @@ export async function storeArchive(file: Blob): Promise<string> {
 
 export function steerTraining(id: string, order: Order): Promise<TrainingRecord> {
   return post(`${addressOf(id)}/orders`, order);
+}
+
+/** As a training of its own; `rate_factor` multiplies the planned learning rate, null leaves it as it was. */
+export function goOnWithTraining(id: string, rate_factor: number | null): Promise<TrainingRecord> {
+  return post(`${addressOf(id)}/go_on`, { rate_factor });
 }
 
 function addressOf(id: string): string {

@@ -75,6 +75,28 @@ export function choiceField(
   return element("div", { class: "plan-field plan-choice" }, element("label", { for: id }, title), select, error);
 }
 
+/** `isHidden` is asked again with every change. */
+export function checkField(
+  form: TrainingForm,
+  name: "leaning" | "recompute" | "compile",
+  words: string,
+  isHidden: () => boolean = () => false,
+): HTMLElement {
+  const [id, errorId] = [`plan-${name}`, `plan-${name}-error`];
+  const input = element("input", { id, name, type: "checkbox", "aria-describedby": errorId });
+  const error = element("p", { class: "problem", id: errorId });
+  const root = element("div", { class: "plan-check" }, input, element("label", { for: id }, words), error);
+  input.addEventListener("change", () => form.change({ [name]: input.checked }));
+  const show = () => {
+    root.hidden = isHidden();
+    input.checked = form.plan.value[name];
+    showRefusal(form, name, input, error);
+  };
+  watch([form.plan, form.problem], show);
+  show();
+  return root;
+}
+
 export function showRefusal(form: TrainingForm, name: keyof Plan, field: HTMLElement, error: HTMLElement): void {
   const refusal = form.problem.value?.field === name ? form.problem.value.message : "";
   setText(error, refusal);

@@ -6,7 +6,9 @@ import { watch } from "../../state/store";
 import type { TrainingForm } from "../../state/training_form";
 import { FIRST_FIELDS, GROUPS, type Plan, recipeOf, recipesFor, SCHEDULES } from "../../state/training_plan";
 import { mayLean } from "../../state/training_tasks";
-import { numberFields, showRefusal } from "./fields";
+import { mountArchitecture } from "./architecture";
+import { checkField, numberFields } from "./fields";
+import { machineFields } from "./machine";
 import { mountMaterial } from "./material";
 import { mountTasks } from "./tasks";
 
@@ -20,7 +22,10 @@ export function mountTrainingForm(host: HTMLElement, form: TrainingForm): void {
     ...GROUPS.map(({ title, fields }, place) =>
       element("fieldset", {}, element("legend", {}, title), numberFields(form, fields), place === 0 && schedules(form), place === 1 && leaning(form)),
     ),
+    machineFields(form),
   );
+  const parts = element("div");
+  mountArchitecture(parts, form);
   const sheet = element(
     "form",
     { class: "plan", novalidate: true, "aria-label": say("Plan of a training") },
@@ -28,6 +33,7 @@ export function mountTrainingForm(host: HTMLElement, form: TrainingForm): void {
     mountMaterial(form),
     element("fieldset", {}, element("legend", {}, say("How it learns")), recipes(form), sizesKept(form), numberFields(form, FIRST_FIELDS)),
     more,
+    parts,
     element("div", { class: "plan-start" }, start, problem),
   );
   sheet.addEventListener("submit", (event) => {
@@ -92,25 +98,8 @@ function recipes(form: TrainingForm): HTMLElement {
 }
 
 function leaning(form: TrainingForm): HTMLElement {
-  const input = element("input", { id: "plan-leaning", name: "leaning", type: "checkbox" });
-  const error = element("p", { class: "problem" });
-  const root = element(
-    "div",
-    { class: "plan-check" },
-    input,
-    element("label", { for: "plan-leaning" }, say("Heads lean to the tokens before at first, so that induction heads form within minutes.")),
-    error,
-  );
-  input.addEventListener("change", () => form.change({ leaning: input.checked }));
-  const show = () => {
-    const { assignment, start, leaning } = form.plan.value;
-    root.hidden = !mayLean(assignment) || start !== null;
-    input.checked = leaning;
-    showRefusal(form, "leaning", input, error);
-  };
-  watch([form.plan, form.problem], show);
-  show();
-  return root;
+  const words = say("Heads lean to the tokens before at first, so that induction heads form within minutes.");
+  return checkField(form, "leaning", words, () => !mayLean(form.plan.value.assignment) || form.plan.value.start !== null);
 }
 
 function schedules(form: TrainingForm): HTMLElement {

@@ -103,7 +103,7 @@ function steering(page: TrainingPage): HTMLElement {
   const sure = element(
     "dialog",
     { class: "sure", "aria-label": say("Cancel this training?") },
-    element("p", {}, say("Cancel this training? It cannot go on afterwards; its curves and heads stay.")),
+    element("p", {}, say("Cancel this training? Its curves and heads stay; for a week it can be gone on with from its last checkpoint.")),
     element(
       "div",
       { class: "sure-choices" },
@@ -115,6 +115,8 @@ function steering(page: TrainingPage): HTMLElement {
     ),
   );
   const open = button(say("Open in the explorer"), { class: "primary" }, () => void page.openInExplorer());
+  const goOn = button("", { class: "primary" }, () => void page.goOnWith(1));
+  const slowly = button(say("Go on at half the rate"), { class: "quiet", title: say("From the last checkpoint, with half the learning rate") }, () => void page.goOnWith(0.5));
   const again = element("a", { class: "quiet", href: `/train?from=${page.id}` }, say("Train again with changes"));
   const show = () => {
     const training = page.training.value;
@@ -127,8 +129,14 @@ function steering(page: TrainingPage): HTMLElement {
     open.hidden = training.phase !== "finished";
     open.disabled = !page.record.value?.model || page.asked.value !== null;
     again.hidden = isUnderWay(training);
+    const saved = training.saves.at(-1);
+    for (const control of [goOn, slowly]) {
+      control.hidden = isUnderWay(training) || !page.record.value?.can_go_on;
+      control.disabled = page.asked.value !== null;
+    }
+    setText(goOn, saved ? say("Go on from step {step}", { step: count(saved.step) }) : say("Go on from the last checkpoint"));
   };
   watch([page.training, page.asked, page.record], show);
   show();
-  return element("div", { class: "steering", role: "group", "aria-label": say("Steer the training") }, pause, slower, faster, save, sample, cancel, again, open, sure);
+  return element("div", { class: "steering", role: "group", "aria-label": say("Steer the training") }, pause, slower, faster, save, sample, cancel, goOn, slowly, again, open, sure);
 }
