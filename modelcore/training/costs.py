@@ -85,10 +85,10 @@ def costs(plan: dict[str, Any], machine: Machine = Machine()) -> Costs:
     parameters, tokens = shape.parameters, shape.tokens_per_step
     weights = FLOAT_BYTES * parameters
     activations = FLOAT_BYTES * shape.floats_per_token * tokens // plan["accumulate"]
-    flops_per_step = (FLOPS_PER_PARAMETER * parameters + shape.map_flops_per_token) * tokens
+    flops_per_step: float = (FLOPS_PER_PARAMETER * parameters + shape.map_flops_per_token) * tokens
     if plan.get("recompute"):
-        flops_per_step = flops_per_step * RECOMPUTED
-    flops = float(flops_per_step) * plan["steps"]
+        flops_per_step *= RECOMPUTED
+    flops = float(flops_per_step * plan["steps"])
     seconds = None
     if machine.flops_per_s:
         step_s = flops_per_step / (EFFICIENCY * machine.flops_per_s) + SITE_S * shape.sites * plan["accumulate"]
