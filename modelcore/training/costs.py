@@ -32,9 +32,9 @@ LINE_VOCABULARY, MODULAR_VOCABULARY = 257, 99
 # Tokens of a source and its target together, as a batch has them with its padding.
 PAIR_TOKENS = {"dates": 22, "numbers": 26}
 MADE_PAIR_POSITIONS = 64
-PAIRED = frozenset({"dates", "numbers", "pairs", "spans", "catalogs"})
+PAIRED = frozenset({"dates", "numbers", "pairs", "spans", "catalogs", "words"})
 OF_A_TEXT = frozenset({"text", "masked"})
-CUT_BY_CHOICE = frozenset({"text", "masked", "spans", "pairs", "catalogs"})
+CUT_BY_CHOICE = frozenset({"text", "masked", "spans", "pairs", "catalogs", "words"})
 # Of pictures: patches and the class token, and the numbers of one patch, 2 x 2 grey or 4 x 4 in three colours.
 PICTURE_TOKENS = {"digits": 17, "images": 65}
 PATCH_NUMBERS = {"digits": 4, "images": 48}

@@ -24,6 +24,7 @@ AssignmentName = Literal[
     "spans",
     "pairs",
     "catalogs",
+    "words",
     "digits",
     "images",
 ]
@@ -33,13 +34,13 @@ Precision = Literal["float32", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 ASSIGNMENTS: tuple[AssignmentName, ...] = get_args(AssignmentName)
 LINES: frozenset[str] = frozenset({"copy", "reverse", "sort", "induction", "brackets", "repeats"})
-PAIRED: frozenset[str] = frozenset({"dates", "numbers", "spans", "pairs", "catalogs"})
+PAIRED: frozenset[str] = frozenset({"dates", "numbers", "spans", "pairs", "catalogs", "words"})
 """Those that an encoder-decoder learns; "masked" is an encoder's, the others a decoder's."""
 OF_PICTURES: frozenset[str] = frozenset({"digits", "images"})
 """Those that a vision Transformer learns."""
 OF_A_TEXT: frozenset[str] = frozenset({"text", "masked", "spans", "pairs"})
 """Those that learn a text of the user's."""
-CUT_BY_CHOICE: frozenset[str] = OF_A_TEXT | {"catalogs"}
+CUT_BY_CHOICE: frozenset[str] = OF_A_TEXT | {"catalogs", "words"}
 """Those whose text is cut into tokens as the plan says."""
 STARTED: frozenset[str] = CUT_BY_CHOICE | OF_PICTURES | {"dates", "numbers"}
 """Those that a checkpoint may go on to learn (`modelcore.training.assignments.starting`)."""

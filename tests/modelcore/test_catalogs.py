@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from modelcore.training.assignments import assignment_of, catalogs
-from modelcore.training.assignments.catalogs import is_held_out, read_catalogs, read_mo
+from modelcore.training.assignments import assignment_of, catalogs, found_pairs
+from modelcore.training.assignments.catalogs import read_catalogs, read_mo
+from modelcore.training.assignments.found_pairs import is_held_out
 from modelcore.training.plan import PlanError, TrainingPlan
 
 
@@ -79,7 +80,7 @@ def test_package_that_is_not_there_is_said_in_words(monkeypatch: pytest.MonkeyPa
 
 
 def test_length_that_leaves_few_pairs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "FEWEST", 600)
+    monkeypatch.setattr(found_pairs, "FEWEST", 600)
     with pytest.raises(PlanError) as refused:
         assignment_of(TrainingPlan(assignment="catalogs", length=8, tokenizer="bytes"))
     assert refused.value.field == "length"

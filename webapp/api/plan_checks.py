@@ -11,8 +11,8 @@ from webapp.checkpoints.models import Checkpoint
 from workers.protocol import archives
 
 OF_A_TEXT = ("text", "masked", "spans", "pairs")
-CUT_BY_CHOICE = (*OF_A_TEXT, "catalogs")
-PAIRED = ("dates", "numbers", "spans", "pairs", "catalogs")
+CUT_BY_CHOICE = (*OF_A_TEXT, "catalogs", "words")
+PAIRED = ("dates", "numbers", "spans", "pairs", "catalogs", "words")
 OF_PICTURES = ("digits", "images")
 PLAIN_ARCHITECTURE = {"key_width": None, "positions": None, "norm_order": None, "score": "scaled_dot"}
 LEANING = ("copy", "reverse", "sort", "induction", "brackets", "repeats", "text")

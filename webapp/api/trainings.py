@@ -33,9 +33,9 @@ Action = Literal["pause", "go_on", "checkpoint", "learning_rate", "sample"]
 class PlanRequest(Schema):
     """What is learned, by which model, how, and how often it is looked at; `modelcore.training.plan` says it all.
 
-    dates, numbers, spans, pairs and catalogs are learned by an encoder–decoder, masked by an encoder, digits and images
-    by a vision Transformer, the others by a decoder. `text`, `masked`, `spans` and `pairs` (a source, a tab and its
-    target a line) learn a text of yours, `images` a zip of yours that POST /api/v1/archives stored.
+    dates, numbers, spans, pairs, catalogs and words are learned by an encoder–decoder, masked by an encoder, digits and
+    images by a vision Transformer, the others by a decoder. `text`, `masked`, `spans` and `pairs` (a source, a tab and
+    its target a line) learn a text of yours, `images` a zip of yours that POST /api/v1/archives stored.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -55,6 +55,7 @@ class PlanRequest(Schema):
         "spans",
         "pairs",
         "catalogs",
+        "words",
         "digits",
         "images",
     ]

@@ -11,6 +11,7 @@ from modelcore.training.assignments.pictures import PictureAssignment
 from modelcore.training.assignments.spans import SpansAssignment
 from modelcore.training.assignments.starting import Given
 from modelcore.training.assignments.text import TextAssignment
+from modelcore.training.assignments.words import WordsAssignment
 from modelcore.training.plan import LINES, OF_PICTURES, TrainingPlan
 
 __all__ = ["Assignment", "Given", "assignment_of"]
@@ -30,6 +31,8 @@ def assignment_of(plan: TrainingPlan, given: Given | None = None) -> Assignment:
             return GivenPairsAssignment(plan, given)
         case "catalogs":
             return CatalogsAssignment(plan, given)
+        case "words":
+            return WordsAssignment(plan, given)
         case "modular":
             return ModularAssignment(plan)
     if plan.assignment in OF_PICTURES:

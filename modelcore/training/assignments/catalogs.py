@@ -1,29 +1,21 @@
 """A real parallel corpus without a download: the translations that Django brings along for its own pages.
 
-The installed package's files are read where they lie, and nothing of it is imported. A tenth of the sources, chosen by
-a sum of their letters and so the same for every seed, is held out.
+The installed package's files are read where they lie, and nothing of it is imported.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import random
 import re
 import struct
-import zlib
 from pathlib import Path
 
-from modelcore.training.assignments.assignment import HELD_OUT
-from modelcore.training.assignments.cutting import learned
-from modelcore.training.assignments.given_pairs import SPECIALS, longest_side, sides_of
-from modelcore.training.assignments.pairs import PairAssignment
+from modelcore.training.assignments.found_pairs import FoundPairsAssignment
 from modelcore.training.assignments.starting import Given
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example
 
 PACKAGE = "django"
-HELD_OUT_OF = 10
-FEWEST = 100
 # GNU gettext's manual, "The Format of GNU MO Files": the number that a file begins with, in the order of its bytes.
 MAGIC = 0x950412DE
 CONTEXT, PLURAL = "\x04", "\x00"
@@ -31,26 +23,9 @@ CONTEXT, PLURAL = "\x04", "\x00"
 FILLED_IN = re.compile(r"%(\([^)]*\))?[-#0 +]*\d*(\.\d+)?[a-zA-Z%]|\{[^{}]*\}|&\w+;|<[^<>]*>")
 
 
-class CatalogsAssignment(PairAssignment):
-    """Those pairs that are longer than the plan's length are left out."""
-
+class CatalogsAssignment(FoundPairsAssignment):
     def __init__(self, plan: TrainingPlan, given: Given) -> None:
-        source, target = plan.languages.split("-")
-        pairs = read_catalogs(source, target)
-        tokenizer = given.tokenizer or learned(plan, sides_of(pairs), SPECIALS)
-        pairs = [pair for pair in pairs if longest_side(pair, tokenizer) <= plan.length]
-        if len(pairs) < FEWEST:
-            raise PlanError("length", f"Only {len(pairs)} of the pairs are as short; set length to more.", FEWEST)
-        held_out = [pair for pair in pairs if is_held_out(pair)]
-        self._known = [pair for pair in pairs if not is_held_out(pair)]
-        super().__init__(plan, tokenizer, given, held_out[:HELD_OUT], plan.length)
-
-    def _draw(self, generator: random.Random, count: int) -> list[Example]:
-        return generator.choices(self._known, k=count)
-
-
-def is_held_out(pair: Example) -> bool:
-    return zlib.crc32(pair.source.casefold().encode()) % HELD_OUT_OF == 0
+        super().__init__(plan, given, read_catalogs(*plan.languages.split("-")))
 
 
 def read_catalogs(source: str, target: str) -> list[Example]:

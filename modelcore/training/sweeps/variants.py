@@ -23,7 +23,7 @@ KEY_SHARES = (2, 4)
 WIDTH_SHARES = (0.25, 0.5, 0.75, 1.0)
 STEP_SHARES = (0.25, 0.5, 1.0)
 # Tasks whose own model is the paper's, with sinusoids and norms after; the others' are GPT-2's and BERT's.
-PAPERS = frozenset({"dates", "numbers", "pairs", "spans", "catalogs"})
+PAPERS = frozenset({"dates", "numbers", "pairs", "spans", "catalogs", "words"})
 
 
 @dataclass(frozen=True)

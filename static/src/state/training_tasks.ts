@@ -69,6 +69,11 @@ export const TASK_GROUPS: TaskGroup[] = [
         title: say("Translations"),
         meaning: say("Some seven hundred sentences of Django's own pages, between English and German or French."),
       },
+      {
+        name: "words",
+        title: say("Dictionary"),
+        meaning: say("Single words of FreeDict's dictionaries, where the worker's Debian has them installed, letter by letter."),
+      },
     ],
   },
   {
@@ -109,14 +114,15 @@ export const TASK_GROUPS: TaskGroup[] = [
 export const TASKS: Task[] = TASK_GROUPS.flatMap(({ tasks }) => tasks);
 
 const OF_A_TEXT: readonly AssignmentName[] = ["text", "masked", "spans", "pairs"];
-const PAIRED: readonly AssignmentName[] = ["dates", "numbers", "spans", "pairs", "catalogs"];
+const PAIRED: readonly AssignmentName[] = ["dates", "numbers", "spans", "pairs", "catalogs", "words"];
 const OF_PICTURES: readonly AssignmentName[] = ["digits", "images"];
 
 export const learnsText = (task: AssignmentName): boolean => OF_A_TEXT.includes(task);
 export const isPaired = (task: AssignmentName): boolean => PAIRED.includes(task);
 export const seesPictures = (task: AssignmentName): boolean => OF_PICTURES.includes(task);
+export const inTwoLanguages = (task: AssignmentName): boolean => task === "catalogs" || task === "words";
 /** Whether its text is cut by a tokenizer that the plan chooses. */
-export const choosesTokenizer = (task: AssignmentName): boolean => learnsText(task) || task === "catalogs";
+export const choosesTokenizer = (task: AssignmentName): boolean => learnsText(task) || inTwoLanguages(task);
 /** Whether each of its sequences is as long as the plan says. */
 export const hasLength = (task: AssignmentName): boolean => !seesPictures(task) && !["modular", "dates", "numbers"].includes(task);
 

@@ -18,6 +18,7 @@ export type AssignmentName =
   | "spans"
   | "pairs"
   | "catalogs"
+  | "words"
   | "digits"
   | "images";
 export type ScheduleName = "cosine" | "noam" | "linear" | "constant";

@@ -4,7 +4,7 @@ import { say } from "../../language/say";
 import { watch } from "../../state/store";
 import type { TrainingForm } from "../../state/training_form";
 import { LANGUAGES, type Plan, TOKENIZERS, VOCABULARY } from "../../state/training_plan";
-import { choosesTokenizer, learnsText, startsFrom } from "../../state/training_tasks";
+import { choosesTokenizer, inTwoLanguages, learnsText, startsFrom } from "../../state/training_tasks";
 import { fileDrop } from "./drop";
 import { choiceField, numberField, showRefusal } from "./fields";
 
@@ -14,7 +14,7 @@ export function mountMaterial(form: TrainingForm): HTMLElement {
   const parts: [HTMLElement, (plan: Plan) => boolean][] = [
     [textArea(form), ({ assignment }) => learnsText(assignment)],
     [pictures(form), ({ assignment }) => assignment === "images"],
-    [languages(form), ({ assignment }) => assignment === "catalogs"],
+    [languages(form), ({ assignment }) => inTwoLanguages(assignment)],
     [start(form), ({ assignment }) => startsFrom(assignment) !== null],
     [tokenizer(form), ({ assignment, start }) => choosesTokenizer(assignment) && start === null],
     [numberField(form, VOCABULARY), () => true],
