@@ -5,20 +5,15 @@ apt-get install bible-kjv-text bible-kjv dict-devil dict-jargon dict-gcide
 
 from __future__ import annotations
 
-import gzip
 import re
-import string
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
-DICTD_FOLDER = Path("/usr/share/dictd")
+from modelcore.training import dictd
+
 BIBLE_READER = Path("/usr/bin/bible")
 BIBLE_TEXT = Path("/usr/lib/bible.data")
-
-_BASE64 = {
-    character: value
-    for value, character in enumerate(string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/")
-}
 
 
 class MissingPackageError(RuntimeError):
@@ -60,26 +55,9 @@ def webster() -> list[str]:
 
 
 def _dictd_entries(name: str, package: str) -> list[str]:
-    """The entries of a dictd dictionary, without the notes of whoever packed it.
-
-    Source: dictd's format: a gzip file, and an index of headword, offset and length in base 64.
-    """
-    packed = DICTD_FOLDER / f"{name}.dict.dz"
-    _require(packed, package)
-    raw = gzip.decompress(packed.read_bytes())
-    places = set()
-    for line in (DICTD_FOLDER / f"{name}.index").read_text(encoding="utf-8").splitlines():
-        headword, offset, length = line.split("\t")[:3]
-        if not headword.startswith(("00-database", "00database")):
-            places.add((_base64_number(offset), _base64_number(length)))
-    return [raw[start : start + length].decode("utf-8", errors="ignore") for start, length in sorted(places)]
-
-
-def _base64_number(digits: str) -> int:
-    value = 0
-    for digit in digits:
-        value = value * 64 + _BASE64[digit]
-    return value
+    if not dictd.is_installed(name):
+        _tell_of(package)
+    return list(dictd.entries(name))
 
 
 def _unwrapped(text: str) -> str:
@@ -90,4 +68,8 @@ def _unwrapped(text: str) -> str:
 
 def _require(path: Path, package: str) -> None:
     if not path.exists():
-        raise MissingPackageError(f"This recipe reads Debian's package {package}; run: apt-get install {package}")
+        _tell_of(package)
+
+
+def _tell_of(package: str) -> NoReturn:
+    raise MissingPackageError(f"This recipe reads Debian's package {package}; run: apt-get install {package}")

@@ -13,7 +13,7 @@ from modelcore.analysis.heads import score_heads
 from modelcore.config import ModelConfig, StackConfig
 from modelcore.models.build import build
 from modelcore.tokenizer import train_byte_level_bpe
-from modelcore.training import corpora, tasks
+from modelcore.training import corpora, dictd, tasks
 from modelcore.training.data import Repetition, repeat_span, token_stream, windows
 from modelcore.training.leaning import lean
 from modelcore.training.loop import Optimisation, train
@@ -167,7 +167,7 @@ def test_leaning_model_looks_back_by_fixed_offsets_and_has_no_induction_head_yet
 
 
 def test_missing_text_names_the_package_to_install(monkeypatch):
-    monkeypatch.setattr(corpora, "DICTD_FOLDER", Path("/nowhere"))
+    monkeypatch.setattr(dictd, "FOLDER", Path("/nowhere"))
     with pytest.raises(corpora.MissingPackageError, match="apt-get install dict-devil"):
         corpora.devils_dictionary()
 

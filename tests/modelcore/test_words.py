@@ -8,19 +8,25 @@ from typing import Any
 
 import pytest
 
-from modelcore.training.assignments import assignment_of, words
+from modelcore.training import dictd
+from modelcore.training.assignments import assignment_of
 from modelcore.training.assignments.found_pairs import is_held_out
-from modelcore.training.assignments.words import DIGITS, read_entry, read_words
+from modelcore.training.assignments.words import read_entry, read_words
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example
 
 
 def written(number: int) -> str:
-    digits = "".join(DIGITS)
-    return digits[number] if number < 64 else written(number // 64) + digits[number % 64]
+    return dictd.DIGITS[number] if number < 64 else written(number // 64) + dictd.DIGITS[number % 64]
 
 
-def dictionary(folder: Path, entries: dict[str, str], name: str = "freedict-deu-eng") -> Path:
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(dictd, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def install(folder: Path, entries: dict[str, str], name: str = "freedict-deu-eng") -> None:
     """As Debian installs it: the index by the alphabet, the entries in the order given."""
     packed, lines = b"", []
     for headword, entry in entries.items():
@@ -29,7 +35,6 @@ def dictionary(folder: Path, entries: dict[str, str], name: str = "freedict-deu-
         packed += content
     (folder / f"{name}.index").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
     (folder / f"{name}.dict.dz").write_bytes(gzip.compress(packed))
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -49,22 +54,22 @@ def test_entry_gives_a_word_and_its_first_translation_where_both_are_single_word
     assert read_entry(entry) == pair
 
 
-def test_words_are_read_by_their_places_and_an_entry_of_two_headwords_once(tmp_path: Path) -> None:
-    folder = dictionary(tmp_path, {"zug": "Zug\ntrain\n", "00-database": "made for tests\n", "ast": "Ast\nbranch\n"})
+def test_words_are_read_by_their_places_and_an_entry_of_two_headwords_once(folder: Path) -> None:
+    install(folder, {"zug": "Zug\ntrain\n", "00-database": "made for tests\n", "ast": "Ast\nbranch\n"})
     with (folder / "freedict-deu-eng.index").open("a", encoding="utf-8") as index:
         index.write(f"eisenbahnzug\tA\t{written(len(b'Zug' + b'train') + 2)}\n")
-    assert read_words("de", "en", folder) == [Example("Ast", "branch"), Example("Zug", "train")]
+    assert read_words("de", "en") == [Example("Ast", "branch"), Example("Zug", "train")]
 
 
-def test_dictionary_that_is_not_installed_is_named_with_its_package(tmp_path: Path) -> None:
+def test_dictionary_that_is_not_installed_is_named_with_its_package(folder: Path) -> None:
     with pytest.raises(PlanError, match="apt-get install dict-freedict-eng-fra") as refused:
-        read_words("en", "fr", tmp_path)
+        read_words("en", "fr")
     assert refused.value.field == "languages"
 
 
 @pytest.mark.parametrize("harm", ["cut", "index", "no gzip"])
-def test_broken_dictionary_is_refused(harm: str, tmp_path: Path) -> None:
-    folder = dictionary(tmp_path, {"baum": "Baum\ntree\n"})
+def test_broken_dictionary_is_refused(harm: str, folder: Path) -> None:
+    install(folder, {"baum": "Baum\ntree\n"})
     index, packed = folder / "freedict-deu-eng.index", folder / "freedict-deu-eng.dict.dz"
     match harm:
         case "cut":
@@ -74,15 +79,13 @@ def test_broken_dictionary_is_refused(harm: str, tmp_path: Path) -> None:
         case "no gzip":
             packed.write_bytes(b"Baum")
     with pytest.raises(PlanError, match="is broken; install it again"):
-        read_words("de", "en", folder)
+        read_words("de", "en")
 
 
-def test_held_out_words_are_never_trained_on_and_come_from_the_whole_alphabet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_held_out_words_are_never_trained_on_and_come_from_the_whole_alphabet(folder: Path) -> None:
     letters = "abcdefghijklmnopqrst"
     entries = {a + b + c: f"{a}{b}{c}\n{c}{b}{a}\n" for a in letters for b in letters for c in letters}
-    monkeypatch.setattr(words, "FOLDER", dictionary(tmp_path, entries))
+    install(folder, entries)
     told: Any = assignment_of(TrainingPlan(assignment="words", length=26, batch=500, tokenizer="characters"))
     asked = {pair.source for pair in told.held_out}
     assert len(asked) == 256 and {source[0] for source in asked} == set(letters)

@@ -1,29 +1,17 @@
-"""Words and their translations, from the dictionaries of FreeDict that Debian brings (package dict-freedict-deu-eng).
-
-A dictionary of a dict server is two files: an index of headwords, each with the place of its entry, and the entries one
-after the other, packed as gzip packs. They are read once, from front to back.
-"""
+"""Words and their translations, from FreeDict's dictionaries as Debian brings them (dict-freedict-deu-eng and others)."""
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 
+from modelcore.training import dictd
 from modelcore.training.assignments.found_pairs import FoundPairsAssignment
 from modelcore.training.assignments.starting import Given
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example
 
-FOLDER = Path("/usr/share/dictd")
 NAMES = {"de": "deu", "en": "eng", "fr": "fra"}
-# dictd's manual, "Database format": numbers are written with these digits, the highest first.
-DIGITS = {
-    digit: value for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-}
-LONGEST_ENTRY = 1 << 16
 LONGEST_WORD = 24
 # An entry's first line: the headword, then how it is said between slashes and what kind of word it is in brackets.
 HEADWORD = re.compile(r"[^/<\[(]*")
@@ -37,21 +25,20 @@ class WordsAssignment(FoundPairsAssignment):
         super().__init__(plan, given, read_words(source, target))
 
 
-def read_words(source: str, target: str, folder: Path | None = None) -> list[Example]:
+def read_words(source: str, target: str) -> list[Example]:
     """Single words with the first single word that an entry gives, each source once, by the alphabet.
 
     Raises: PlanError where the dictionary is not installed, or is broken.
     """
     name = f"freedict-{NAMES[source]}-{NAMES[target]}"
-    index, entries = ((folder or FOLDER) / f"{name}{ending}" for ending in (".index", ".dict.dz"))
-    if not (index.is_file() and entries.is_file()):
+    if not dictd.is_installed(name):
         raise PlanError(
             "languages",
             f"This dictionary is not installed where this trains; on Debian, apt-get install dict-{name} brings it.",
         )
     try:
         found: dict[str, str] = {}
-        for entry in _entries(index, entries):
+        for entry in dictd.entries(name):
             pair = read_entry(entry)
             if pair is not None:
                 found.setdefault(*pair)
@@ -71,30 +58,3 @@ def read_entry(entry: str) -> tuple[str, str] | None:
 
 def _is_word(text: str) -> bool:
     return text.isalpha() and len(text) <= LONGEST_WORD
-
-
-def _entries(index: Path, packed: Path) -> Iterator[str]:
-    """In the order of the file, so that it is unpacked once. Headwords that share an entry give it once."""
-    places: set[tuple[int, int]] = set()
-    for line in index.read_text(encoding="utf-8").splitlines():
-        _, *written = line.split("\t")[:3]
-        start, length = map(_number, written)
-        places.add((start, length))
-    with gzip.open(packed) as file:
-        at = 0
-        for start, length in sorted(places):
-            if start < at or length > LONGEST_ENTRY:
-                continue
-            file.seek(start)
-            content = file.read(length)
-            if len(content) < length:
-                raise EOFError(f"ends within the entry at {start}")
-            at = start + length
-            yield content.decode()
-
-
-def _number(written: str) -> int:
-    value = 0
-    for digit in written:
-        value = value * len(DIGITS) + DIGITS[digit]
-    return value
