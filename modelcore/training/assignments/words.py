@@ -1,4 +1,4 @@
-"""Words and their translations, from FreeDict's dictionaries as Debian brings them (dict-freedict-deu-eng and others)."""
+"""Words and their translations, from the dictionaries of FreeDict that Debian brings (dict-freedict-deu-eng, …)."""
 
 from __future__ import annotations
 
