@@ -12,11 +12,13 @@ from pathlib import Path
 
 import environ
 
+from webapp.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parents[1]
-env = environ.Env()
+env = Environment(os.environ)
 
 # Where all state lives: database, secret, runs, captures. `manage.py up --data` sets it.
-DATA = Path(env.str("HEADLIGHT_DATA", default=str(BASE_DIR / "data"))).expanduser().resolve()
+DATA = Path(env.text("HEADLIGHT_DATA", default=str(BASE_DIR / "data"))).expanduser().resolve()
 
 
 def _secret_key() -> str:
@@ -33,15 +35,15 @@ def _secret_key() -> str:
 
 try:
     DATA.mkdir(mode=0o700, parents=True, exist_ok=True)
-    SECRET_KEY = env.str("HEADLIGHT_SECRET_KEY", default="") or _secret_key()
+    SECRET_KEY = env.text("HEADLIGHT_SECRET_KEY", default="") or _secret_key()
 except OSError as error:
     # Settings are read before any command can speak, and a person should read a sentence, not a trace.
     raise SystemExit(
         f"The data folder {DATA} cannot be used: {error.strerror}. Choose another with --data DIR."
     ) from None
-DEBUG = env.bool("HEADLIGHT_DEBUG", default=False)
-ALLOWED_HOSTS = env.list("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+DEBUG = env.flag("HEADLIGHT_DEBUG", default=False)
+ALLOWED_HOSTS = env.words("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+REDIS_URL = env.address("REDIS_URL", ("redis", "rediss", "unix"), default="redis://127.0.0.1:6379/0")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -85,7 +87,10 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA / 'headlight.sqlite3'}")}
+DATABASE_URL = env.address(
+    "DATABASE_URL", ("sqlite", "postgres", "postgresql"), default=f"sqlite:///{DATA / 'headlight.sqlite3'}"
+)
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Write-ahead logging lets readers go on while one writes; taking the write lock at BEGIN makes a second writer
     # wait instead of failing half-way with "database is locked".
@@ -148,23 +153,25 @@ LOGGING = {
 }
 
 # Limits of what one request may ask for; each is named in the answer that refuses.
-BODY_LIMIT_BYTES = env.int("HEADLIGHT_BODY_LIMIT_BYTES", default=2 << 20)
-PICTURE_LIMIT_BYTES = env.int("HEADLIGHT_PICTURE_LIMIT_BYTES", default=16 << 20)
-ARCHIVE_LIMIT_BYTES = env.int("HEADLIGHT_ARCHIVE_LIMIT_BYTES", default=64 << 20)
-TEXT_LIMIT_CHARACTERS = env.int("HEADLIGHT_TEXT_LIMIT_CHARACTERS", default=400_000)
-MAP_LIMIT_VALUES = env.int("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
-TOTALS_LIMIT_WEIGHTS = env.int("HEADLIGHT_TOTALS_LIMIT_WEIGHTS", default=1 << 26)
-COMPARISON_LIMIT_WEIGHTS = env.int("HEADLIGHT_COMPARISON_LIMIT_WEIGHTS", default=1 << 27)
-LENS_LIMIT_SCORES = env.int("HEADLIGHT_LENS_LIMIT_SCORES", default=1 << 27)
-TILE_WAIT_S = env.float("HEADLIGHT_TILE_WAIT_S", default=30.0)
+BODY_LIMIT_BYTES = env.whole("HEADLIGHT_BODY_LIMIT_BYTES", default=2 << 20)
+PICTURE_LIMIT_BYTES = env.whole("HEADLIGHT_PICTURE_LIMIT_BYTES", default=16 << 20)
+ARCHIVE_LIMIT_BYTES = env.whole("HEADLIGHT_ARCHIVE_LIMIT_BYTES", default=64 << 20)
+TEXT_LIMIT_CHARACTERS = env.whole("HEADLIGHT_TEXT_LIMIT_CHARACTERS", default=400_000)
+MAP_LIMIT_VALUES = env.whole("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
+TOTALS_LIMIT_WEIGHTS = env.whole("HEADLIGHT_TOTALS_LIMIT_WEIGHTS", default=1 << 26)
+COMPARISON_LIMIT_WEIGHTS = env.whole("HEADLIGHT_COMPARISON_LIMIT_WEIGHTS", default=1 << 27)
+LENS_LIMIT_SCORES = env.whole("HEADLIGHT_LENS_LIMIT_SCORES", default=1 << 27)
+TILE_WAIT_S = env.real("HEADLIGHT_TILE_WAIT_S", default=30.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 
 # How long a running job may go without a heartbeat before another worker gets it, and how often it may be tried.
 # What a machine draws while it trains, for estimates of energy: that of a laptop, or of a small server's share.
-TRAINER_WATTS = env.float("HEADLIGHT_TRAINER_WATTS", default=45.0)
-LEASE_S = env.float("HEADLIGHT_LEASE_S", default=20.0)
+TRAINER_WATTS = env.real("HEADLIGHT_TRAINER_WATTS", default=45.0)
+LEASE_S = env.real("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
 
 ZOO = BASE_DIR / "modelcore" / "zoo"
 PLAN_PRESETS = BASE_DIR / "modelcore" / "training" / "presets.json"
 FEATURED_MODEL = "prose"
+
+env.refuse_mistakes()

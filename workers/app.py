@@ -13,7 +13,9 @@ from workers.protocol.jobs import QUEUE
 # wherever something else runs too: with a busy browser beside it a text of 128 tokens took 2.2 s instead of 0.4.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+# With a password in it, it may stand in a file (README.md, Settings).
+_FILE = os.environ.get("REDIS_URL_FILE")
+REDIS_URL = Path(_FILE).read_text().strip() if _FILE else os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 DATA = Path(os.environ.get("HEADLIGHT_DATA", Path(__file__).resolve().parents[1] / "data"))
 
 VERBS = (
