@@ -11,6 +11,8 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+from webapp.deploy.secrets import make_secrets
+
 HOUSE = Path(__file__).resolve().parents[2]
 DOCKERFILE = (HOUSE / "Dockerfile").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((HOUSE / "docker-compose.yml").read_text())["services"]
@@ -26,7 +28,7 @@ def test_service_has_an_image_or_a_target_to_build(name: str) -> None:
 def test_every_manage_command_exists() -> None:
     words = [word for service in SERVICES.values() for word in service.get("command", [])]
     named = re.findall(r"manage\.py (\w+)", " ".join(words))
-    assert set(named) == {"migrate", "register_zoo", "record"}
+    assert {"migrate", "register_zoo", "record"} <= set(named)
     assert set(named) <= set(get_commands())
 
 
@@ -48,10 +50,66 @@ def test_web_image_has_no_torch() -> None:
     assert "torch" not in (HOUSE / "requirements-web.in").read_text().split("\n", 2)[2]
 
 
-def test_worker_knows_no_database() -> None:
-    assert set(SERVICES["worker-interactive"]["environment"]) == {"REDIS_URL"}
+WORKERS = [name for name in SERVICES if name.startswith("worker-")]
 
 
-def test_only_the_web_is_published_and_on_loopback_only() -> None:
+@pytest.mark.parametrize("name", WORKERS)
+def test_worker_knows_no_database(name: str) -> None:
+    assert set(SERVICES[name]["environment"]) == {"REDIS_URL_FILE", "HEADLIGHT_DATA"}
+    assert SERVICES[name]["secrets"] == ["broker_url"]
+
+
+def test_only_the_proxy_is_published() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published == {"web": ["127.0.0.1:8000:8000"]}
+    assert published == {"proxy": ["80:80", "443:443"]}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_is_limited_read_only_and_keeps_no_secret_in_its_environment(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["restart"] in ("unless-stopped", "no")
+    assert service["deploy"]["resources"]["limits"]["memory"]
+    given = service.get("environment", {})
+    secret = [key for key in given if re.search("PASSWORD|SECRET|_URL", key)]
+    assert all(key.endswith("_FILE") for key in secret), secret
+    named = {path.rpartition("/")[2] for path in given.values() if path.startswith("/run/secrets/")}
+    assert named <= set(service.get("secrets", []))
+
+
+@pytest.mark.parametrize("name", ["proxy", "web", "broker", "database"])
+def test_service_that_others_wait_for_says_whether_it_is_well(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_secrets_are_made_once_and_fit_one_another(tmp_path: Path) -> None:
+    names = make_secrets(tmp_path / "secrets")
+    assert set(names) == set(yaml.safe_load((HOUSE / "docker-compose.yml").read_text())["secrets"])
+    told = {name: (tmp_path / "secrets" / name).read_text() for name in names}
+    assert told["broker_password"] in told["broker_url"] and told["database_password"] in told["database_url"]
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert make_secrets(tmp_path / "secrets") == []
+    assert {name: (tmp_path / "secrets" / name).read_text() for name in names} == told
+
+
+def test_variables_of_services_are_in_the_readmes_table() -> None:
+    table = (HOUSE / "README.md").read_text(encoding="utf-8").split("## Settings")[1].split("\n## ")[0]
+    files = [path.read_text() for path in (HOUSE / "webapp" / "deploy" / "systemd").glob("*.conf")]
+    given = {name for service in SERVICES.values() for name in service.get("environment", {})}
+    given |= {name for text in files for name in re.findall(r"^([A-Z_]+)=", text, re.M)}
+    ours = {name.removesuffix("_FILE") for name in given if name.startswith(("HEADLIGHT_", "REDIS_", "DATABASE_"))}
+    assert all(f"`{name}`" in table for name in ours - {"HEADLIGHT_HOST", "HEADLIGHT_UPSTREAM"})
+
+
+UNITS = sorted((HOUSE / "webapp" / "deploy" / "systemd").glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_unit_of_systemd_starts_what_its_container_starts(unit: Path) -> None:
+    """Options that name places differ, the program and its other options do not."""
+    (started,) = re.findall(r"^ExecStart=/opt/headlight/\.venv/bin/python (.*)$", unit.read_text(), re.M)
+    name = {"headlight-web": "web", "headlight-recorder": "recorder"}.get(unit.stem, "worker-interactive")
+    words = SERVICES[name]["command"]
+    program = " ".join(words[1:3] if words[0] == "python" else words[:2])
+    assert program in started.removeprefix("-m ")
+    options = {word for word in words if word.startswith("--")} - {"--forwarded-allow-ips"}
+    assert options <= set(started.split())

@@ -83,9 +83,7 @@ def test_restore_refuses_a_site_that_has_something(site: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("harm", ["cut", "other", "newer", "climbs"])
-def test_bad_backup_is_refused_and_no_row_is_left(
-    harm: str, site: Path, settings: Any, tmp_path: Path
-) -> None:
+def test_bad_backup_is_refused_and_no_row_is_left(harm: str, site: Path, settings: Any, tmp_path: Path) -> None:
     file = tmp_path / "site.tar"
     if harm == "newer":
         with pytest.MonkeyPatch.context() as patch:
