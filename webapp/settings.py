@@ -56,10 +56,12 @@ INSTALLED_APPS = [
     "webapp.checkpoints",
     "webapp.runs",
     "webapp.record",
+    "webapp.shares",
     "webapp.supervise",
 ]
 MIDDLEWARE = [
     "webapp.api.errors.ErrorShape",
+    "webapp.shares.privacy.SharePrivacy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -138,7 +140,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"slugs": {"()": "webapp.shares.privacy.HideSlugs"}},
+    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["slugs"]}},
     "root": {"handlers": ["stream"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},
@@ -156,6 +159,7 @@ MAP_LIMIT_VALUES = env.int("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
 TOTALS_LIMIT_WEIGHTS = env.int("HEADLIGHT_TOTALS_LIMIT_WEIGHTS", default=1 << 26)
 COMPARISON_LIMIT_WEIGHTS = env.int("HEADLIGHT_COMPARISON_LIMIT_WEIGHTS", default=1 << 27)
 LENS_LIMIT_SCORES = env.int("HEADLIGHT_LENS_LIMIT_SCORES", default=1 << 27)
+SHARE_LIMIT_BYTES = env.int("HEADLIGHT_SHARE_LIMIT_BYTES", default=4_000_000)
 TILE_WAIT_S = env.float("HEADLIGHT_TILE_WAIT_S", default=30.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 
