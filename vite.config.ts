@@ -12,7 +12,9 @@ export default defineConfig({
     // The Content-Security-Policy allows fonts from 'self' only, so nothing may become a data: address.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["static/src/pages/explore.ts", "static/src/pages/train.ts"] },
+    rolldownOptions: {
+      input: ["explore", "train", "embed", "plain"].map((page) => `static/src/pages/${page}.ts`),
+    },
   },
   test: {
     include: ["tests/browser-unit/**/*.test.ts"],

@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 django_application = cast(Any, get_asgi_application())
 
 # Models may be imported only after Django is set up.
+from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
@@ -139,6 +140,6 @@ application = ProtocolTypeRouter(
                 },
             )
         ),
-        "websocket": SameOrigin(URLRouter(socket_urlpatterns)),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(socket_urlpatterns))),
     }
 )

@@ -58,10 +58,12 @@ INSTALLED_APPS = [
     "webapp.checkpoints",
     "webapp.runs",
     "webapp.record",
+    "webapp.shares",
     "webapp.supervise",
 ]
 MIDDLEWARE = [
     "webapp.api.errors.ErrorShape",
+    "webapp.shares.privacy.SharePrivacy",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -143,7 +145,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"slugs": {"()": "webapp.shares.privacy.HideSlugs"}},
+    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["slugs"]}},
     "root": {"handlers": ["stream"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},
@@ -161,6 +164,7 @@ MAP_LIMIT_VALUES = env.whole("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
 TOTALS_LIMIT_WEIGHTS = env.whole("HEADLIGHT_TOTALS_LIMIT_WEIGHTS", default=1 << 26)
 COMPARISON_LIMIT_WEIGHTS = env.whole("HEADLIGHT_COMPARISON_LIMIT_WEIGHTS", default=1 << 27)
 LENS_LIMIT_SCORES = env.whole("HEADLIGHT_LENS_LIMIT_SCORES", default=1 << 27)
+SHARE_LIMIT_BYTES = env.whole("HEADLIGHT_SHARE_LIMIT_BYTES", default=4_000_000)
 TILE_WAIT_S = env.real("HEADLIGHT_TILE_WAIT_S", default=30.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 

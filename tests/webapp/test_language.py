@@ -23,7 +23,7 @@ OTHERS = sorted(set(language.languages()) - {language.ENGLISH})
 def english() -> set[str]:
     """Every text that the page's code and the templates say."""
     code = "".join(path.read_text() for path in sorted((HOUSE / "static" / "src").rglob("*.ts")))
-    templates = "".join(path.read_text() for path in sorted((HOUSE / "webapp" / "templates").glob("*.html")))
+    templates = "".join(path.read_text() for path in sorted((HOUSE / "webapp" / "templates").rglob("*.html")))
     said = [text.replace('\\"', '"') for text in SAID_BY_CODE.findall(code)] + SAID_BY_TEMPLATES.findall(templates)
     return set(said)
 

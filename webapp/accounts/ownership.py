@@ -1,12 +1,43 @@
-"""Who asks."""
+"""Who asks, and what belongs to whom. Nobody's is everybody's; a person's own is private until it is made visible."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from django.db.models import Q
 from django.http import HttpRequest
 
 from webapp.accounts.models import Person
 
 
+class Owned(Protocol):
+    """A row that may have an owner; `visible` where it can be shown to everybody."""
+
+    owner_id: int | None
+
+
 def person_of(request: HttpRequest) -> Person | None:
     """Who signed in; None of anybody who did not. Reads the session, where there is one."""
     return request.user if isinstance(request.user, Person) else None
+
+
+def person_of_socket(scope: Mapping[str, Any]) -> Person | None:
+    """The same of a socket, whose user was loaded when it connected."""
+    user = scope.get("user")
+    return user if isinstance(user, Person) else None
+
+
+def may_see(person: Person | None, thing: Owned) -> bool:
+    return may_change(person, thing) or bool(getattr(thing, "visible", False))
+
+
+def may_change(person: Person | None, thing: Owned) -> bool:
+    """Teachers and admins have no key to other people's things."""
+    return thing.owner_id is None or (person is not None and thing.owner_id == person.pk)
+
+
+def seen_by(person: Person | None, visible: bool = True) -> Q:
+    """The same as a filter. `visible`: whether these rows have that field."""
+    seen = Q(owner=None) | Q(owner=person) if person else Q(owner=None)
+    return seen | Q(visible=True) if visible else seen

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
+from django.http import HttpRequest
+
 from webapp import dispatch
+from webapp.accounts.ownership import may_see, person_of
 from webapp.api.errors import ApiError, ErrorAnswer
 from webapp.runs import replay
 from webapp.runs.models import Run
+from webapp.runs.replay import Replay
 from webapp.runs.writing import trace_of
 from workers.protocol.events import Failed
 from workers.protocol.frame import Frame
 from workers.protocol.jobs import TraceJob
 
 REFUSALS = {
+    400: ErrorAnswer,
+    401: ErrorAnswer,
+    403: ErrorAnswer,
     404: ErrorAnswer,
     409: ErrorAnswer,
     413: ErrorAnswer,
     415: ErrorAnswer,
     422: ErrorAnswer,
+    429: ErrorAnswer,
     503: ErrorAnswer,
 }
 
@@ -27,19 +35,28 @@ REFUSALS = {
 KEEP_FOR_EVER = "private, max-age=31536000, immutable"
 
 
-def find_run(run_id: str) -> Run:
+def find_run(request: HttpRequest, run_id: str) -> Run:
+    """Raises: ApiError, the same where there is no such run and where it is somebody else's."""
     run = Run.objects.select_related("checkpoint").filter(pk=run_id).first()
-    if run is None:
+    if run is None or not may_see(person_of(request), run):
         raise ApiError(404, "unknown_run", "There is no run with this id.", field="id")
     return run
 
 
-def find_head(run_id: str, site: str, head: int) -> tuple[TraceJob, dict[str, Any]]:
+def find_head(request: HttpRequest, run_id: str, site: str, head: int) -> tuple[TraceJob, dict[str, Any]]:
     """The trace that made the map, and what it told of the site: heads, queries, keys. Reads the database and the
     run's file.
     """
-    run = find_run(run_id)
+    run = find_run(request, run_id)
+    if run.checkpoint is None and run.plan is None:
+        raise ApiError(409, "model_missing", "The model of this run was deleted; its overviews stay.", field="id")
     told = replay.replay(run.id)
+    shape = find_shape(told, site, head)
+    return trace_of(run, told), shape
+
+
+def find_shape(told: Replay, site: str, head: int) -> dict[str, Any]:
+    """What was told of a site that has this head. Raises: ApiError where there is none."""
     shape = told.site(site)
     if shape is None:
         sites = ", ".join(found["site"] for found in told.sites[:8]) or "none yet"
@@ -52,7 +69,7 @@ def find_head(run_id: str, site: str, head: int) -> tuple[TraceJob, dict[str, An
             field="head",
             limit=shape["heads"] - 1,
         )
-    return trace_of(run, told), shape
+    return shape
 
 
 def span(name: str, given: str, length: int, cell: int = 1) -> range:

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router
 
+from webapp.accounts.ownership import person_of, seen_by
 from webapp.api.schemas import ModelsAnswer
 from webapp.checkpoints.models import Checkpoint
 from webapp.fleet import Fleet, fleet
@@ -17,11 +18,13 @@ router = Router(tags=["models"])
 @router.get("/models", response=ModelsAnswer, summary="The models that can be chosen")
 def models(request: HttpRequest) -> dict[str, Any]:
     living = fleet()
-    answers = [_answer(checkpoint, living) for checkpoint in Checkpoint.objects.all()]
+    seen = Checkpoint.objects.filter(seen_by(person_of(request), visible=False))
+    answers = [describe_model(checkpoint, living) for checkpoint in seen]
     return {"workers": living.workers, "models": answers}
 
 
-def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
+def describe_model(checkpoint: Checkpoint, living: Fleet | None = None) -> dict[str, Any]:
+    """As ModelAnswer has it; without a fleet the model is called cold. Reads the disk."""
     manifest = checkpoint.manifest
     sizes = ("layers", "encoder_layers", "heads", "width", "vocabulary", "positions", "parameters", "size_bytes")
     shape = ("family", "architecture", "output", *sizes)
@@ -31,7 +34,7 @@ def _answer(checkpoint: Checkpoint, living: Fleet) -> dict[str, Any]:
         **{name: manifest[name] for name in shape},
         "has_tokenizer": bool(manifest.get("has_tokenizer", False)),
         "pairs": checkpoint.takes_pairs,
-        "state": "missing" if checkpoint.is_missing else living.residence(checkpoint.id),
+        "state": "missing" if checkpoint.is_missing else living.residence(checkpoint.id) if living else "cold",
         "sentence": checkpoint.sentence,
         "folder": checkpoint.folder,
         "examples": checkpoint.examples,

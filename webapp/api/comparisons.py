@@ -44,7 +44,7 @@ async def compare(
     have, sinks left out, each scaled to sum to 1. A head's distance is the mean over the rows that both have. Rows that
     rest on sinks in both runs are not counted; long texts are read in part, and `rows_read` says so.
     """
-    both = await sync_to_async(_find_both)(a, b, alignment)
+    both = await sync_to_async(_find_both)(request, a, b, alignment)
     most_weights = settings.COMPARISON_LIMIT_WEIGHTS // len(both.sites)
     event, arrays = await answered(dispatch.ask_comparison(*both.traces, both.sequences, both.sites, most_weights))
     told = {name: np.asarray(array).tolist() for name, array in arrays.items()}
@@ -91,7 +91,7 @@ async def read_difference(
     """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. NaN, in JSON null, stands where a row or
     a column of the first run has no partner in the second.
     """
-    both = await sync_to_async(_find_both)(a, b, alignment)
+    both = await sync_to_async(_find_both)(request, a, b, alignment)
     shape = both.shape(site, head)
     check_cell(cell)
     row_range, col_range = span("rows", rows, shape["queries"], cell), span("cols", cols, shape["keys"], cell)
@@ -139,9 +139,9 @@ class _Both:
         return shape
 
 
-def _find_both(a: str, b: str, alignment: str) -> _Both:
+def _find_both(request: HttpRequest, a: str, b: str, alignment: str) -> _Both:
     """Reads the database and both runs' files. Raises: ApiError that says why they cannot be compared."""
-    runs = (find_run(a), find_run(b))
+    runs = (find_run(request, a), find_run(request, b))
     told = (replay.replay(a), replay.replay(b))
     for name, run, replayed in zip(("first", "second"), runs, told, strict=True):
         _check_finished(name, run, replayed)

@@ -36,10 +36,18 @@ class ApiError(Exception):
     """A refusal with its status."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, field: str | None = None, limit: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        limit: int | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.field, self.limit = status, code, message, field, limit
+        self.retry_after_s = retry_after_s
 
 
 def install(api: NinjaAPI) -> None:
@@ -47,7 +55,10 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(ApiError)
     def refused(request: HttpRequest, error: ApiError) -> HttpResponse:
-        return _answer(error.status, error.code, error.message, error.field, error.limit)
+        answer = _answer(error.status, error.code, error.message, error.field, error.limit)
+        if error.retry_after_s is not None:
+            answer["Retry-After"] = str(error.retry_after_s)
+        return answer
 
     @api.exception_handler(InvalidRequestError)
     def invalid(request: HttpRequest, error: InvalidRequestError) -> HttpResponse:

@@ -46,7 +46,7 @@ async def read_lens(
 
     Source: nostalgebraist 2020 (the logit lens); Belrose et al. 2023, arXiv 2303.08112 (the tuned lens).
     """
-    trace, asked = await sync_to_async(_asked)(run_id, positions)
+    trace, asked = await sync_to_async(_asked)(request, run_id, positions)
     lens, arrays = await answered(dispatch.ask_lens(trace, asked, top, tuned))
     answer = _answer(lens, {name: np.asarray(array) for name, array in arrays.items()})
     response = HttpResponse(answer.model_dump_json(), content_type="application/json")
@@ -54,12 +54,12 @@ async def read_lens(
     return response
 
 
-def _asked(run_id: str, positions: str) -> tuple[TraceJob, range]:
+def _asked(request: HttpRequest, run_id: str, positions: str) -> tuple[TraceJob, range]:
     """The trace that made the run, and the positions that are named. Reads the database and the run's file.
 
     Raises: ApiError where the run has no such positions, or its model no head to look through.
     """
-    run = find_run(run_id)
+    run = find_run(request, run_id)
     told = replay.replay(run.id)
     if told.ending is None or told.ending["type"] != Finished.type:
         raise ApiError(409, "not_finished", "The lens reads finished runs; this one is not, or ended early.")

@@ -34,7 +34,7 @@ async def read_pair(
 ) -> HttpResponse:
     """weight = exp(score - log_sum_exp) * factor, score = softcap * tanh(scaled / softcap) + biases, and
     scaled = scale * (product + relative). What plays no part is null."""
-    trace, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(request, run_id, site, head)
     for name, given, length in (("row", row, shape["queries"]), ("col", col, shape["keys"])):
         if not 0 <= given < length:
             raise ApiError(422, f"bad_{name}", f"{name} goes from 0 to {length - 1}.", field=name, limit=length - 1)
@@ -61,7 +61,7 @@ async def read_totals(
 
     Every weight of the rows is computed for it, which takes as long as to read them all as tiles.
     """
-    trace, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(request, run_id, site, head)
     row_range = _span_of_rows(rows, shape)
     totals, arrays = await answered(dispatch.ask_totals(trace, site, head, row_range))
     lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
@@ -86,7 +86,7 @@ async def read_floors(
 
     Every weight of the rows is computed and sorted for it, which takes about as long as to read them all as tiles.
     """
-    trace, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(request, run_id, site, head)
     row_range = _span_of_rows(rows, shape)
     floors, arrays = await answered(dispatch.ask_floors(trace, site, head, row_range, mass))
     return _kept(FloorsAnswer(**asdict(floors), floors=np.asarray(arrays["floors"]).tolist()))

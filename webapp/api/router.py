@@ -19,6 +19,7 @@ from webapp.api import (
     pictures,
     readings,
     runs,
+    shares,
     sweeps,
     trainings,
     tuning,
@@ -63,3 +64,4 @@ api.add_router("", sweeps.router)
 api.add_router("", trainings.router)
 api.add_router("", archives.router)
 api.add_router("", comparisons.router)
+api.add_router("", shares.router)

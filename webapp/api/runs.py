@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
+from webapp.accounts.ownership import may_see, person_of
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
@@ -21,16 +22,19 @@ from webapp.runs import replay
 from webapp.runs.cancel import cancel
 from webapp.runs.models import Run
 from webapp.runs.queue import place_of
+from webapp.runs.replay import Replay
 from webapp.runs.submit import submit_trace
 from webapp.runs.writing import tree_of
+from workers.protocol.frame import Frame
 
 router = Router(tags=["runs"])
 
 
 @router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text or a picture")
 def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
+    person = person_of(request)
     checkpoint = Checkpoint.objects.filter(pk=payload.model).first()
-    if checkpoint is None:
+    if checkpoint is None or not may_see(person, checkpoint):
         raise ApiError(
             404,
             "unknown_model",
@@ -52,6 +56,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
         target_ids=payload.target_ids,
         text_pair=payload.text_pair,
         picture=payload.picture,
+        owner=person,
         **writing_fields(payload, checkpoint),
     )
     return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
@@ -59,8 +64,12 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
 
 @router.get("/runs/{run_id}", response={200: RunAnswer, **REFUSALS}, summary="How far a run is, its tokens and sites")
 def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    run = find_run(run_id)
-    told = replay.replay(run.id)
+    run = find_run(request, run_id)
+    return describe(run, replay.replay(run.id))
+
+
+def describe(run: Run, told: Replay) -> dict[str, Any]:
+    """A run as RunAnswer has it. Reads Redis."""
     # The last frame is stored before anybody hears of it; the row follows when the recorder has read it.
     state, timings, implementation, error = run.state, run.timings, run.implementation, run.error
     if told.ending and run.state not in Run.ENDED:
@@ -97,13 +106,13 @@ def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
 @router.get("/runs/{run_id}/tree", response={200: TreeAnswer, **REFUSALS}, summary="A run's branches")
 def read_tree(request: HttpRequest, run_id: str) -> dict[str, Any]:
     """The whole tree that the run stands in, whichever of its runs is asked about."""
-    runs = tree_of(find_run(run_id))
+    runs = tree_of(find_run(request, run_id))
     return {"text": runs[0].run.text, "target": runs[0].run.target, "runs": [branch.told for branch in runs]}
 
 
 @router.post("/runs/{run_id}/cancel", response={200: SubmittedAnswer, **REFUSALS}, summary="Stop a run")
 def stop(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    run = find_run(run_id)
+    run = find_run(request, run_id)
     if not cancel(run):
         raise ApiError(409, "already_ended", "This run has ended; what it found is kept.")
     return {"id": run.id, "socket": run.socket, "page": run.page}
@@ -138,7 +147,7 @@ async def read_map(
     same for each of its heads (Abnar and Zuidema 2020). Self-attention alone; so many rows at once as the refusal says.
     `flow`: of one row the largest flow through the same layers to each token (the same authors); short texts alone.
     """
-    trace, shape = await sync_to_async(find_head)(run_id, site, head)
+    trace, shape = await sync_to_async(find_head)(request, run_id, site, head)
     check_cell(cell)
     row_range = span("rows", rows, shape["queries"], cell)
     col_range = span("cols", cols, shape["keys"], cell)
@@ -146,7 +155,7 @@ async def read_map(
     question = Question(reading, position, token)
     await sync_to_async(check_question)(run_id, question, shape, row_range)
     tile, arrays = await answered(ask(trace, site, head, question, row_range, col_range, cell))
-    return _map(request, tile, np.asarray(arrays["weights" if reading == "attention" else "values"]))
+    return map_answer(request, tile, np.asarray(arrays["weights" if reading == "attention" else "values"]))
 
 
 @router.get(
@@ -156,8 +165,12 @@ async def read_map(
 )
 def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, top: int = 10) -> dict[str, Any]:
     """`position` counts from 0; negative counts from the end. The worker keeps the first 50 of each position."""
-    run = find_run(run_id)
-    found = replay.probabilities(run.id)
+    run = find_run(request, run_id)
+    return next_tokens(replay.probabilities(run.id), position, top)
+
+
+def next_tokens(found: Frame | None, position: int, top: int) -> dict[str, Any]:
+    """As ProbabilitiesAnswer has it. Raises: ApiError where there is no such position."""
     if found is None:
         raise ApiError(409, "not_yet", "This run has no probabilities yet. Read them when it is finished.")
     event, arrays = found
@@ -184,7 +197,7 @@ def read_probabilities(request: HttpRequest, run_id: str, position: int = -1, to
     }
 
 
-def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> HttpResponse:
+def map_answer(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> HttpResponse:
     if wants_npy(request):
         response = npy(weights)
     else:
@@ -204,6 +217,6 @@ def _map(request: HttpRequest, tile: Any, weights: np.ndarray[Any, Any]) -> Http
         )
         response = HttpResponse(answer.model_dump_json(), content_type="application/json")
     response["Cache-Control"] = KEEP_FOR_EVER
-    response["Vary"] = "Accept"
+    response["Vary"] = "Accept, Cookie, Authorization"
     response["X-Implementation"] = tile.implementation
     return response

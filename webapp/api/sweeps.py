@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from modelcore.training.sweeps.power_law import FEWEST, FLOPS, PowerLaw, fit
 from modelcore.training.sweeps.variants import BASE, Variant, variants
+from webapp.accounts.ownership import may_see, person_of, seen_by
 from webapp.api.asking import REFUSALS
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
@@ -111,6 +112,7 @@ class VariantsAnswer(Schema):
 @router.post("/sweeps", response={201: SweepAnswer, **REFUSALS}, summary="Train one plan in several variants")
 def start(request: HttpRequest, payload: SweepRequest) -> Status[dict[str, Any]]:
     """All or none: a variant that cannot be trained is refused by its row's name, and then no row is begun."""
+    person = person_of(request)
     rows, plan = _rows(payload), payload.plan.model_dump()
     machine = best_machine()
     plans = {variant.name: {**plan, **variant.changes} for variant in rows}
@@ -121,9 +123,9 @@ def start(request: HttpRequest, payload: SweepRequest) -> Status[dict[str, Any]]
             raise ApiError(422, error.code, f"{name}: {error.message}", field=error.field) from None
         refuse_misfit(varied, machine)
     with transaction.atomic():
-        sweep = Sweep.objects.create(kind=payload.kind, plan=plan)
+        sweep = Sweep.objects.create(kind=payload.kind, plan=plan, owner=person)
         runs = [
-            Run.objects.create(kind="train", plan=plans[variant.name], sweep=sweep, row=asdict(variant))
+            Run.objects.create(kind="train", plan=plans[variant.name], sweep=sweep, row=asdict(variant), owner=person)
             for variant in rows
         ]
     for run in runs:
@@ -139,18 +141,19 @@ def told(request: HttpRequest, payload: SweepRequest) -> dict[str, Any]:
 
 @router.get("/sweeps", response={200: SweepsAnswer, **REFUSALS}, summary="The newest sweeps")
 def listed(request: HttpRequest) -> dict[str, Any]:
-    return {"sweeps": [_summary(sweep) for sweep in Sweep.objects.prefetch_related("runs")[:LISTED]]}
+    seen = Sweep.objects.filter(seen_by(person_of(request))).prefetch_related("runs")
+    return {"sweeps": [_summary(sweep) for sweep in seen[:LISTED]]}
 
 
 @router.get("/sweeps/{sweep_id}", response={200: SweepAnswer, **REFUSALS}, summary="A sweep's table")
 def read(request: HttpRequest, sweep_id: str) -> dict[str, Any]:
-    return _answer(_find(sweep_id))
+    return _answer(_find(request, sweep_id))
 
 
 @router.post("/sweeps/{sweep_id}/cancel", response={200: SweepAnswer, **REFUSALS}, summary="Stop all rows of a sweep")
 def stop(request: HttpRequest, sweep_id: str) -> dict[str, Any]:
     """Rows that have ended stay as they are. The last ones first, so that none of them begins meanwhile."""
-    sweep = _find(sweep_id)
+    sweep = _find(request, sweep_id)
     going = [run for run in _runs(sweep) if run.state not in Run.ENDED]
     if not going:
         raise ApiError(409, "already_ended", "All rows of this sweep have ended; they stay as they are.")
@@ -173,9 +176,9 @@ def _rows(payload: SweepRequest) -> list[Variant]:
     return [variant for variant in rows if variant.name in payload.rows]
 
 
-def _find(sweep_id: str) -> Sweep:
+def _find(request: HttpRequest, sweep_id: str) -> Sweep:
     sweep = Sweep.objects.filter(pk=sweep_id).first()
-    if sweep is None:
+    if sweep is None or not may_see(person_of(request), sweep):
         raise ApiError(404, "unknown_sweep", "There is no sweep with this id. GET /api/v1/sweeps lists them.")
     return sweep
 

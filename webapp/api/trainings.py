@@ -13,6 +13,7 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from webapp import dispatch, stream
+from webapp.accounts.ownership import person_of, seen_by
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
@@ -169,14 +170,14 @@ class PresetsAnswer(Schema):
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
     plan = checked_plan(payload.model_dump())
     refuse_misfit(plan)
-    run = Run.objects.create(kind="train", plan=plan)
+    run = Run.objects.create(kind="train", plan=plan, owner=person_of(request))
     transaction.on_commit(lambda: send(run))
     return Status(201, _answer(run))
 
 
 @router.get("/trainings", response={200: TrainingsAnswer, **REFUSALS}, summary="The newest trainings")
 def listed(request: HttpRequest) -> dict[str, Any]:
-    runs = Run.objects.filter(plan__isnull=False)[:LISTED]
+    runs = Run.objects.filter(seen_by(person_of(request)), plan__isnull=False)[:LISTED]
     trainers = len(stream.living(TRAIN_QUEUE))
     return {"trainings": [_answer(run, trainers) for run in runs]}
 
@@ -191,13 +192,13 @@ def presets(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/trainings/{run_id}", response={200: TrainingAnswer, **REFUSALS}, summary="How far a training is")
 def read(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    return _answer(_find(run_id))
+    return _answer(_find(request, run_id))
 
 
 @router.get("/trainings/{run_id}/text", response={200: TextAnswer, **REFUSALS}, summary="The text that is learned")
 def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
     """Apart from the plan, as it may be long."""
-    text = (_find(run_id).plan or {}).get("text")
+    text = (_find(request, run_id).plan or {}).get("text")
     if text is None:
         raise ApiError(404, "no_text", "This training makes its own examples. Only those of a text of yours have one.")
     return {"text": text}
@@ -210,7 +211,7 @@ def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
 )
 def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[dict[str, Any]]:
     """Done before its next step; the socket tells when. To end it: POST /api/v1/runs/{id}/cancel."""
-    run = _find(run_id)
+    run = _find(request, run_id)
     if run.state in Run.ENDED:
         raise ApiError(409, "already_ended", "This training has ended; its model stays as it is.")
     if (payload.action == "learning_rate") != (payload.factor is not None):
@@ -228,7 +229,7 @@ def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[di
 )
 def go_on_with(request: HttpRequest, run_id: str, payload: GoOnRequest) -> Status[dict[str, Any]]:
     """As a training of its own, whose curve begins where the checkpoint was saved."""
-    run = _find(run_id)
+    run = _find(request, run_id)
     if run.state not in Run.ENDED:
         raise ApiError(409, "not_ended", "This training has not ended. An order go_on ends its pause.")
     checkpoint = kept_checkpoint(run)
@@ -242,8 +243,8 @@ def go_on_with(request: HttpRequest, run_id: str, payload: GoOnRequest) -> Statu
     return Status(201, _answer(go_on(run, checkpoint, payload.rate_factor)))
 
 
-def _find(run_id: str) -> Run:
-    run = find_run(run_id)
+def _find(request: HttpRequest, run_id: str) -> Run:
+    run = find_run(request, run_id)
     if run.plan is None:
         raise ApiError(404, "unknown_training", "This run trains nothing. GET /api/v1/trainings lists those that do.")
     return run

@@ -52,7 +52,7 @@ def train(request: HttpRequest, model_id: str, payload: TrainingRequest) -> Stat
         raise ApiError(
             409, "not_tunable", "A tuned lens is trained for native models that read one text and score tokens."
         )
-    text, ids = _lesson(payload, checkpoint)
+    text, ids = _lesson(request, payload, checkpoint)
     try:
         began = tuning.begin(checkpoint.source, text=text, ids=ids)
     except dispatch.WorkersAwayError:
@@ -81,7 +81,9 @@ def cancel(request: HttpRequest, model_id: str) -> dict[str, Any]:
     return _state(checkpoint)
 
 
-def _lesson(payload: TrainingRequest, checkpoint: Checkpoint) -> tuple[str | None, list[int] | None]:
+def _lesson(
+    request: HttpRequest, payload: TrainingRequest, checkpoint: Checkpoint
+) -> tuple[str | None, list[int] | None]:
     """The text or the ids to learn from. Raises: ApiError where there are none, too many, or too few."""
     if (payload.text is None) == (payload.run is None):
         raise ApiError(422, "text_or_run", "Give either a text, or a run whose text is to be taken.", field="text")
@@ -98,7 +100,7 @@ def _lesson(payload: TrainingRequest, checkpoint: Checkpoint) -> tuple[str | Non
         if not text.strip():
             raise _too_short(0, "text")
         return text, None
-    run = find_run(payload.run)
+    run = find_run(request, payload.run)
     told = replay.replay(run.id)
     if run.checkpoint_id != checkpoint.id:
         raise ApiError(422, "other_model", "This run was read by another model.", field="run")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from webapp import stream
+from webapp.accounts.ownership import may_see, person_of_socket
 from webapp.runs.models import Run
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ BAD_AFTER = 4400
 UNKNOWN_RUN = 4404
 TOO_SLOW = 4408
 
+LOOK_AGAIN_S = 3.0
+"""How long a socket may outlive the right to it."""
+
 STALL_S = 30.0
 """A viewer who takes nothing for this long is let go; it comes back with its last seq and misses nothing."""
 
@@ -25,24 +29,37 @@ STALL_S = 30.0
 class RunConsumer(AsyncWebsocketConsumer):
     """`/ws/runs/ID?after=SEQ`. One way: what a viewer sends is not read."""
 
-    _forwarding: asyncio.Task[None] | None = None
+    _tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def connect(self) -> None:
         # Accepted first in every case: a close code reaches a browser only on an open socket.
         await self.accept()
-        after = _after(self.scope["query_string"])
+        after = after_of(self.scope["query_string"])
         if after is None:
             await self.close(BAD_AFTER, reason="after is the number of the last frame you have, 0 or more")
             return
         run = self.scope["url_route"]["kwargs"]["run_id"]
-        if not await Run.objects.filter(pk=run).aexists():
+        if not await self._may_see(run):
             await self.close(UNKNOWN_RUN, reason="There is no run with this id")
             return
-        self._forwarding = asyncio.create_task(self._forward(run, after))
+        self._tasks = (asyncio.create_task(self._forward(run, after)), asyncio.create_task(self._guard(run)))
 
     async def disconnect(self, code: int) -> None:
-        if self._forwarding:
-            self._forwarding.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _guard(self, run: str) -> None:
+        """Rights change while a socket is open: a run is deleted, or is no longer shown to others."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            if not await self._may_see(run):
+                self._tasks[0].cancel()
+                await self.close(UNKNOWN_RUN, reason="There is no run with this id")
+                return
+
+    async def _may_see(self, run: str) -> bool:
+        found = await Run.objects.only("owner", "visible").filter(pk=run).afirst()
+        return found is not None and may_see(person_of_socket(self.scope), found)
 
     async def _forward(self, run: str, after: int) -> None:
         try:
@@ -58,6 +75,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             await self.close(1011)
 
 
-def _after(query: bytes) -> int | None:
+def after_of(query: bytes) -> int | None:
+    """The seq that a viewer has; None where it is no number."""
     given = parse_qs(query.decode("latin-1")).get("after", ["0"])[-1]
     return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else None

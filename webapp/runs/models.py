@@ -25,6 +25,7 @@ class Sweep(models.Model):
     kind = models.CharField(max_length=16)
     plan = models.JSONField()
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="sweeps")
+    visible = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -66,6 +67,13 @@ class Run(models.Model):
     picture = models.CharField(max_length=64, null=True)
     featured = models.BooleanField(default=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="runs")
+    # Whether others may see what has an owner; what has none, everybody sees.
+    visible = models.BooleanField(default=False)
+    # Whoever asked without signing in, as webapp.accounts.limits tells visitors apart.
+    visitor = models.CharField(max_length=16, blank=True)
+    title = models.CharField(max_length=120, blank=True)
+    tags = models.JSONField(default=list)
+    pinned = models.BooleanField(default=False)
     # Of a run that writes: how it chooses tokens, and the run that it goes on from with another token at a place.
     choices = models.JSONField(null=True)
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="branches")

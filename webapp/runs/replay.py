@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from webapp import stream
 from workers.protocol import frame
+from workers.protocol.archive import StoredFrame
 from workers.protocol.events import ENDINGS
 from workers.protocol.frame import Frame
 
@@ -27,8 +29,12 @@ class Replay:
 
 def replay(run: str) -> Replay:
     """Tokens, sites and ending of a run. Reads its stored file."""
+    return replay_of(stream.stored_frames(run))
+
+
+def replay_of(frames: Iterable[StoredFrame]) -> Replay:
     told = Replay()
-    for stored in stream.stored_frames(run):
+    for stored in frames:
         header, _ = frame.read_header(stored.frame)
         match header["type"]:
             case "started":
@@ -49,8 +55,12 @@ def replay(run: str) -> Replay:
 
 def probabilities(run: str) -> Frame | None:
     """The run's `probabilities` frame, None where it has not come yet. Reads its stored file."""
+    return probabilities_of(stream.stored_frames(run))
+
+
+def probabilities_of(frames: Iterable[StoredFrame]) -> Frame | None:
     found = None
-    for stored in stream.stored_frames(run):
+    for stored in frames:
         if frame.read_header(stored.frame)[0]["type"] == "probabilities":
             found = frame.decode(stored.frame)
     return found

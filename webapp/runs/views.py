@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from webapp.accounts.ownership import may_see, person_of
 from webapp.runs.models import Run, Sweep
 
 
@@ -20,7 +21,8 @@ def explore(request: HttpRequest) -> HttpResponse:
 @require_safe
 def explore_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """A run's own page."""
-    if not Run.objects.filter(pk=run_id).exists():
+    run = Run.objects.filter(pk=run_id).first()
+    if run is None or not may_see(person_of(request), run):
         return not_found(request)
     return _page(request, run_id)
 
@@ -34,7 +36,8 @@ def train(request: HttpRequest) -> HttpResponse:
 @require_safe
 def watch_training(request: HttpRequest, run_id: str) -> HttpResponse:
     """A training's own page."""
-    if not Run.objects.filter(pk=run_id, plan__isnull=False).exists():
+    run = Run.objects.filter(pk=run_id, plan__isnull=False).first()
+    if run is None or not may_see(person_of(request), run):
         return not_found(request)
     return _page(request, run_id, "train.html")
 
@@ -42,7 +45,8 @@ def watch_training(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_safe
 def watch_sweep(request: HttpRequest, sweep_id: str) -> HttpResponse:
     """A sweep's table."""
-    if not Sweep.objects.filter(pk=sweep_id).exists():
+    sweep = Sweep.objects.filter(pk=sweep_id).first()
+    if sweep is None or not may_see(person_of(request), sweep):
         return not_found(request)
     return _page(request, "", "train.html", sweep_id=sweep_id)
 

@@ -65,9 +65,13 @@ def encode(event: Event, arrays: Mapping[str, Any] | None = None) -> bytes:
         offset += padding
         described[name] = {"dtype": dtype, "shape": list(view.shape or ()), "offset": offset}
         offset += view.nbytes
-    text = json.dumps({**header, "arrays": described}, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-(PREFIX.size + len(text)) % ALIGNMENT)
-    return b"".join([PREFIX.pack(MAGIC, VERSION, len(text)), text, *chunks])
+    return b"".join([_packed({**header, "arrays": described}), *chunks])
+
+
+def retold(data: bytes, **fields: Any) -> bytes:
+    """The same frame with other values in its header. Arrays are counted from the header's end, so they stay."""
+    header, end = read_header(data)
+    return _packed({**header, **fields}) + data[end:]
 
 
 def read_header(data: bytes | memoryview) -> tuple[dict[str, Any], int]:
@@ -108,6 +112,12 @@ def decode(data: bytes | memoryview) -> Frame:
         raise FrameError(f"the frame's header describes no known event: {error}") from None
     body = memoryview(data)[start:]
     return Frame(event, {name: _view(body, name, array) for name, array in described.items()})
+
+
+def _packed(header: dict[str, Any]) -> bytes:
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-(PREFIX.size + len(text)) % ALIGNMENT)
+    return PREFIX.pack(MAGIC, VERSION, len(text)) + text
 
 
 def _view(body: memoryview, name: str, array: dict[str, Any]) -> memoryview[Any]:

@@ -11,6 +11,7 @@ import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
 import { nextTitle } from "../state/next";
 import { hasMapsToAskFor } from "../state/run";
+import { readNothing, type SharedPage } from "../state/sharing";
 import { Store, watch } from "../state/store";
 import { openTheme } from "../state/theme";
 import { Tuning } from "../state/tuning";
@@ -37,6 +38,7 @@ import { mountPicture } from "../views/picture/picture";
 import { mountNotice } from "../views/notice";
 import { mountProbabilities } from "../views/probabilities";
 import { mountPrompt } from "../views/prompt";
+import { mountShared } from "../views/share/shared";
 import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
@@ -45,9 +47,11 @@ import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
+import { shareButton } from "./people";
 import { languageMenu, linkButton, themeButton, trainLink } from "./tools";
 
 const LONGEST_TITLE = 48;
+const NOT_TAKEN_APART = say("A share keeps maps, and not what made them. Open a copy to take this weight apart.");
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
@@ -58,7 +62,8 @@ function openPage(app: HTMLElement): void {
     ramp.set(rampOf(name));
     diverging.set(divergingRampOf(name));
   });
-  const explorer = new Explorer(window, app.dataset.run || null);
+  const shared = app.dataset.shared ? (JSON.parse(app.dataset.shared) as SharedPage) : null;
+  const explorer = new Explorer(window, app.dataset.run || null, shared);
   const rectangles = new Rectangles(undefined, undefined, (map, area) => explorer.weightsOf(map, area));
   const floors = new Floors(rectangles);
   for (const readings of [rectangles, floors])
@@ -68,21 +73,23 @@ function openPage(app: HTMLElement): void {
 
   const places = layOutPage(app);
   mountTooltip(document.body);
-  mountModels(places.tools, explorer);
+  if (!shared) mountModels(places.tools, explorer);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    mountTour(document.body, explorer),
-    trainLink(),
+    ...(shared ? [] : [mountTour(document.body, explorer), trainLink(), shareButton(explorer, app)]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
     themeButton(theme),
   );
   const comparison = new Comparison(explorer, window);
-  const choice = element("div");
-  mountPrompt(places.prompt, explorer, mountCompareChoice(choice, explorer, comparison));
-  places.prompt.append(choice);
-  mountSampling(places.prompt, explorer);
+  if (shared) mountShared(places.prompt, shared);
+  else {
+    const choice = element("div");
+    mountPrompt(places.prompt, explorer, mountCompareChoice(choice, explorer, comparison));
+    places.prompt.append(choice);
+    mountSampling(places.prompt, explorer);
+  }
   mountWriting(places.writing, explorer);
   const { search } = mountGrid(places.heads, places.headsTools, explorer, ramp);
   mountMapFrame(places.mapHead, places.mapFoot, explorer, ramp, diverging, rectangles, floors, mapState);
@@ -93,8 +100,10 @@ function openPage(app: HTMLElement): void {
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   const lens = mountLens(places.lensPanel, places.lens, places.lensTools, explorer, new Lenses(), new Tuning(), ramp);
+  // A share has no worker to ask.
+  places.lensPanel.hidden = shared !== null;
   mountMeasures(places.measures, explorer);
-  const shownInside = mountInside(places.inside, explorer, new Pairs());
+  const shownInside = mountInside(places.inside, explorer, shared ? new Pairs(readNothing(NOT_TAKEN_APART)) : new Pairs());
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   const compared = mountComparison(places.comparison, explorer, comparison, { rectangles, floors }, ramp, diverging);
@@ -122,7 +131,7 @@ function openPage(app: HTMLElement): void {
   const sheets = mountSheets(places.tabs, [
     { label: say("Heads"), panel: places.headsPanel },
     { label: say("Next tokens"), panel: places.nextPanel },
-    { label: say("Lens"), panel: places.lensPanel },
+    ...(shared ? [] : [{ label: say("Lens"), panel: places.lensPanel }]),
     { label: say("This head"), panel: places.measuresPanel },
     { label: say("Inside"), panel: places.insidePanel },
   ]);

@@ -18,6 +18,7 @@ import {
   readComparison,
   readRun,
   type RunOrder,
+  socketOfRun,
 } from "../wire/http";
 import { openRunSocket, type RunSocket } from "../wire/socket";
 
@@ -164,7 +165,7 @@ export class Comparison {
     this.pointed.set(null);
     if (!id) return this.other.set(EMPTY_RUN);
     this.other.set(queuedRun({ id, kind: "trace", model: null, text: null, target: null, text_pair: null }));
-    const address = new URL(`/ws/runs/${encodeURIComponent(id)}`, this.window.location.href);
+    const address = new URL(socketOfRun(id), this.window.location.href);
     address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({
       address: address.href,

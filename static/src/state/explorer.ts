@@ -20,13 +20,16 @@ import {
   type Choices,
   createRun,
   type Example,
+  idOfShare,
   listModels,
   type Model,
   readRun,
   readTree,
   type RunOrder,
+  socketOfRun,
   storePicture,
 } from "../wire/http";
+import { readShared, type SharedPage } from "../wire/shares";
 import { ENDINGS, type RunEvent } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
@@ -80,8 +83,10 @@ export class Explorer {
   constructor(
     private readonly window: Window,
     featuredRun: string | null,
+    /** The page shows this share, and nothing can be asked of a worker. */
+    readonly shared: SharedPage | null = null,
   ) {
-    this.#address = openView(window);
+    this.#address = openView(window, shared?.view);
     this.#pace = new Pace(() => this.#show(), window);
     this.view = this.#address.view;
     this.player = new Player(this.view);
@@ -108,7 +113,7 @@ export class Explorer {
   /** Asks which models there are now, and in which state; the chosen one stays chosen. */
   async readModels(): Promise<void> {
     try {
-      const { models, workers } = await listModels();
+      const { models, workers } = this.shared ? await modelOfShare(this.shared) : await listModels();
       this.workers.set(workers);
       // What is told again as it was shall not redraw a list that somebody walks through.
       if (JSON.stringify(models) === JSON.stringify(this.models.value)) return;
@@ -283,7 +288,8 @@ export class Explorer {
   }
 
   #openAddress(): void {
-    const id = /^\/runs\/([^/]+)\/?$/.exec(this.window.location.pathname)?.[1] ?? this.#featuredRun;
+    const named = /^\/runs\/([^/]+)\/?$/.exec(this.window.location.pathname)?.[1] ?? this.#featuredRun;
+    const id = this.shared ? idOfShare(this.shared.slug) : named;
     if (id === this.told.value.id) return;
     this.problem.set(null);
     if (id) void this.#open(decodeURIComponent(id));
@@ -296,7 +302,7 @@ export class Explorer {
   async #open(id: string): Promise<void> {
     this.#expect({ id, kind: "trace", model: null, text: null, target: null, text_pair: null });
     this.#pace.now();
-    this.#follow(`/ws/runs/${encodeURIComponent(id)}`);
+    this.#follow(socketOfRun(id));
     try {
       const { kind, model, text, target, text_pair, picture = null, error, generate } = await readRun(id);
       if (this.told.value.id !== id) return;
@@ -336,7 +342,11 @@ export class Explorer {
         this.#receive(event);
         if (this.tree.value && (event.type === "tokens" || ENDINGS.has(event.type))) void this.#readTree();
       },
-      onConnection: (connection) => this.connection.set(connection),
+      onConnection: (connection) => {
+        this.connection.set(connection);
+        // What was withdrawn is no longer shown to whoever has it open.
+        if (this.shared && connection.state === "refused") this.#tell(EMPTY_RUN);
+      },
     });
   }
 
@@ -372,6 +382,7 @@ export class Explorer {
   }
 
   async #readTree(): Promise<void> {
+    if (this.shared) return;
     const { id } = this.told.value;
     try {
       const tree = id && (await readTree(id));
@@ -392,4 +403,10 @@ export class Explorer {
     if (!(error instanceof ApiError)) throw error;
     this.problem.set(error);
   }
+}
+
+/** The one model that a share knows of; no worker stands by. */
+async function modelOfShare({ slug }: SharedPage): Promise<{ models: Model[]; workers: number }> {
+  const { shown_model } = await readShared(slug);
+  return { models: shown_model ? [shown_model] : [], workers: 0 };
 }

@@ -149,9 +149,10 @@ export interface ViewAddress {
   enter(path: string, view: View): void;
 }
 
-export function openView(window: Window): ViewAddress {
+/** `first` is the query that an address without one stands for. */
+export function openView(window: Window, first = ""): ViewAddress {
   const { history } = window;
-  const view = new Store(readView(window.location.search));
+  const view = new Store(readView(window.location.search || first));
   let shown = view.value;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** The address says it already. */
@@ -164,7 +165,7 @@ export function openView(window: Window): ViewAddress {
     isSaid = false;
   }
 
-  window.addEventListener("popstate", () => say(readView(window.location.search)));
+  window.addEventListener("popstate", () => say(readView(window.location.search || first)));
   view.subscribe((next) => {
     const isStep = isChoice(shown, next);
     shown = next;

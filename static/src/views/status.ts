@@ -4,7 +4,7 @@ import { counted, duration } from "../dom/numbers";
 import { oncePerFrame } from "../dom/schedule";
 import { say } from "../language/say";
 import type { Connection, Explorer } from "../state/explorer";
-import type { Run } from "../state/run";
+import { isUnderWay, type Run } from "../state/run";
 
 const PHASES: Record<Run["phase"], string> = {
   empty: say("no run yet"),
@@ -48,7 +48,9 @@ export function mountStatus(host: HTMLElement, explorer: Explorer): void {
     stop.hidden = !stops;
     dot.className = `dot dot-${run.phase}`;
     facts.replaceChildren(...parts.map((part) => element("span", { class: "fact" }, part)));
-    setText(stream, connection && run.id ? CONNECTIONS[connection.state] : "");
+    // The socket of a share stays open, to tell when it is withdrawn; there is nothing to come.
+    const state = connection?.state === "live" && !isUnderWay(run) ? "done" : connection?.state;
+    setText(stream, state && run.id ? CONNECTIONS[state] : "");
   });
   explorer.run.subscribe(draw);
   explorer.connection.subscribe(draw);

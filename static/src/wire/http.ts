@@ -228,7 +228,26 @@ export class ApiError extends Error {
 /** The server's own limit by default. It ends a longer upload half-way, which a browser tells from nothing else. */
 const MOST_PICTURE_BYTES = 16 * 2 ** 20;
 
+const SHARE = "share:";
+
 const UNREACHABLE = say("The server does not answer. Check that Headlight is running, then try again.");
+
+/** Where a run is read; a share stands in a run's place, under "share:" and its slug. */
+export function addressOfRun(id: string): string {
+  return `/api/v1/${pathOf(id)}`;
+}
+
+export function socketOfRun(id: string): string {
+  return `/ws/${pathOf(id)}`;
+}
+
+export function idOfShare(slug: string): string {
+  return SHARE + slug;
+}
+
+function pathOf(id: string): string {
+  return id.startsWith(SHARE) ? `shares/${encodeURIComponent(id.slice(SHARE.length))}` : `runs/${encodeURIComponent(id)}`;
+}
 
 /** `workers` is how many live now. */
 export function listModels(): Promise<{ models: Model[]; workers: number }> {
@@ -257,28 +276,28 @@ export async function storePicture(file: Blob): Promise<string> {
 }
 
 export function readRun(id: string): Promise<RunRecord> {
-  return json<RunRecord>(`/api/v1/runs/${encodeURIComponent(id)}`);
+  return json<RunRecord>(addressOfRun(id));
 }
 
 export function readTree(id: string): Promise<BranchTree> {
-  return json<BranchTree>(`/api/v1/runs/${encodeURIComponent(id)}/tree`);
+  return json<BranchTree>(`${addressOfRun(id)}/tree`);
 }
 
 export function cancelRun(id: string): Promise<CreatedRun> {
-  return json<CreatedRun>(`/api/v1/runs/${encodeURIComponent(id)}/cancel`, { method: "POST" });
+  return json<CreatedRun>(`${addressOfRun(id)}/cancel`, { method: "POST" });
 }
 
 export async function readRectangle(run: string, area: Rectangle, signal?: AbortSignal): Promise<Matrix> {
   const query = new URLSearchParams({ rows: area.rows.join(":"), cols: area.cols.join(":") });
   if (area.cell > 1) query.set("cell", String(area.cell));
-  const address = `/api/v1/runs/${encodeURIComponent(run)}/maps/${area.site}/${area.head}?${query}${area.reading ? `&${area.reading}` : ""}`;
+  const address = `${addressOfRun(run)}/maps/${area.site}/${area.head}?${query}${area.reading ? `&${area.reading}` : ""}`;
   const response = await request(address, { headers: { Accept: "application/x-npy" }, signal: signal ?? null });
   return readNpy(await response.arrayBuffer());
 }
 
 export function readPair({ run, site, head, row, col }: PairPlace, signal?: AbortSignal): Promise<PairReading> {
   const query = new URLSearchParams({ row: String(row), col: String(col) });
-  const address = `/api/v1/runs/${encodeURIComponent(run)}/pairs/${site}/${head}?${query}`;
+  const address = `${addressOfRun(run)}/pairs/${site}/${head}?${query}`;
   return json<PairReading>(address, { signal: signal ?? null });
 }
 
@@ -287,7 +306,7 @@ export function readTotals(
   rows: readonly [number, number],
   signal?: AbortSignal,
 ): Promise<TotalsReading> {
-  const address = `/api/v1/runs/${encodeURIComponent(map.run)}/maps/${map.site}/${map.head}/totals`;
+  const address = `${addressOfRun(map.run)}/maps/${map.site}/${map.head}/totals`;
   return json<TotalsReading>(`${address}?${new URLSearchParams({ rows: rows.join(":") })}`, { signal: signal ?? null });
 }
 
@@ -297,7 +316,7 @@ export function readFloors(
   mass: number,
   signal?: AbortSignal,
 ): Promise<FloorsReading> {
-  const address = `/api/v1/runs/${encodeURIComponent(map.run)}/maps/${map.site}/${map.head}/floors`;
+  const address = `${addressOfRun(map.run)}/maps/${map.site}/${map.head}/floors`;
   const query = new URLSearchParams({ mass: String(mass), rows: rows.join(":") });
   return json<FloorsReading>(`${address}?${query}`, { signal: signal ?? null });
 }

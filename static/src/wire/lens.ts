@@ -1,5 +1,5 @@
 /** The lens: what each layer already says of a run, and the tuned lens of a model. */
-import { json } from "./http";
+import { addressOfRun, json } from "./http";
 
 /** Some positions of a run, half-open, through the model's own head or its tuned lens. */
 export interface LensPlace {
@@ -53,7 +53,7 @@ export interface TunedLens {
 
 export function readLens({ run, positions, tuned }: LensPlace, signal?: AbortSignal): Promise<LensReading> {
   const query = new URLSearchParams({ positions: positions.join(":"), ...(tuned ? { tuned: "true" } : {}) });
-  return json<LensReading>(`/api/v1/runs/${encodeURIComponent(run)}/lens?${query}`, { signal: signal ?? null });
+  return json<LensReading>(`${addressOfRun(run)}/lens?${query}`, { signal: signal ?? null });
 }
 
 const lensOf = (model: string) => `/api/v1/models/${encodeURIComponent(model)}/lens`;

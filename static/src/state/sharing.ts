@@ -1,0 +1,84 @@
+/** Shares: what is shared of the explorer as it stands, and one's own links. */
+import type { Explorer } from "./explorer";
+import { outputOf, readingOf } from "./reading";
+import { isUnderWay } from "./run";
+import { Store } from "./store";
+import { writeView } from "./view";
+import { ApiError } from "../wire/http";
+import { type Audience, copyShared, createShare, listShares, revokeShare, type ShareRecord } from "../wire/shares";
+
+export type { Audience, SharedPage, ShareRecord } from "../wire/shares";
+
+export interface ShareChoices {
+  title: string;
+  note: string;
+  audience: Audience;
+  password: string;
+  /** null: for ever. */
+  hours: number | null;
+}
+
+const HOUR_MS = 3_600_000;
+
+export class Sharing {
+  /** null until they were asked for. */
+  readonly own = new Store<ShareRecord[] | null>(null);
+  readonly problem = new Store<ApiError | null>(null);
+
+  constructor(private readonly explorer: Explorer) {}
+
+  /** Whether the run can be shared: it has ended, and has maps. */
+  get isReady(): boolean {
+    const { run } = this.explorer;
+    return run.value.id !== null && !isUnderWay(run.value) && run.value.sites.size > 0;
+  }
+
+  /** Shares the run as it is seen now. */
+  async share({ hours, ...choices }: ShareChoices): Promise<ShareRecord | null> {
+    const run = this.explorer.run.value;
+    const view = this.explorer.view.value;
+    const selected = this.explorer.selection.value;
+    // The page may have chosen the head; whoever opens the link shall see the same. A comparison is of two runs.
+    const seen = writeView({ ...view, site: selected?.site ?? null, head: selected?.head ?? 0, with: null, pairs: "" });
+    const output = readingOf(view).name === "gradient" ? outputOf(run, view) : null;
+    const of = output && { token: output.token, ...(output.position === null ? {} : { position: output.position }) };
+    const expires_at = hours === null ? null : new Date(Date.now() + hours * HOUR_MS).toISOString();
+    return this.#trying(async () => {
+      const made = await createShare({ run: run.id ?? "", view: seen, ...choices, expires_at, ...of });
+      this.own.update((own) => [made, ...(own ?? [])]);
+      return made;
+    });
+  }
+
+  async list(): Promise<void> {
+    await this.#trying(async () => this.own.set(await listShares()));
+  }
+
+  async revoke(slug: string): Promise<void> {
+    await this.#trying(async () => {
+      await revokeShare(slug);
+      this.own.update((own) => own?.filter((share) => share.slug !== slug) ?? null);
+    });
+  }
+
+  async #trying<T>(action: () => Promise<T>): Promise<T | null> {
+    this.problem.set(null);
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.problem.set(error);
+      return null;
+    }
+  }
+}
+
+/** The page of a run of one's own that begins as this share. Raises: ApiError. */
+export async function copyOf(slug: string): Promise<string> {
+  return (await copyShared(slug)).page;
+}
+
+/** For readings that only a worker could give: a share has none. */
+export function readNothing(message: string): () => Promise<never> {
+  return () => Promise.reject(new ApiError(message, "not_in_share", 409));
+}

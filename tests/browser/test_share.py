@@ -1,0 +1,87 @@
+"""A person shares what she sees; another opens it without signing in, changes nothing of hers, and then it is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import NARROW, WIDE
+from tests.running import RunningSite
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: RunningSite) -> Iterator[Page]:
+    """A second browser, which knows nothing of the first."""
+    context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", viewport=WIDE, color_scheme="dark")
+    yield context.new_page()
+    context.close()
+
+
+def share(page: Page, site: RunningSite, **more: str) -> str:
+    """Runs a text, looks at a head in another way, shares it; the link's path."""
+    told = site.traced("prose", "Mary gave the book to John, and John gave it to Mary.")
+    page.goto(f"{told['page']}?site=decoder.self.2&head=1&scale=log&token=decoder.5")
+    expect(page.locator(".status")).to_contain_text("recorded")
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_label("Title").fill("Who gets the book")
+    page.get_by_label("Note").fill("Look at the second name.")
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Link", exact=True)
+    expect(link).to_have_value(re.compile(r"/s/[\w-]{22}$"))
+    return "/s/" + link.input_value().rpartition("/s/")[2]
+
+
+def test_view_is_shared_opened_elsewhere_copied_and_withdrawn(page: Page, visitor: Page, site: RunningSite) -> None:
+    path = share(page, site)
+    visitor.goto(path)
+    expect(visitor.get_by_role("heading", name="Who gets the book")).to_be_visible()
+    expect(visitor.get_by_text("Look at the second name.")).to_be_visible()
+    expect(visitor.locator(".map-head")).to_contain_text("L2 · H1")
+    expect(visitor.locator(".map-head, .map-foot").filter(has_text="exact").first).to_be_visible()
+    expect(visitor.locator(".status")).to_contain_text("recorded")
+    expect(visitor.get_by_role("button", name="Run", exact=True)).to_have_count(0)
+    expect(visitor.locator(".token-active")).to_have_count(1)
+
+    visitor.get_by_role("button", name="Open a copy").click()
+    visitor.wait_for_url(re.compile(r"/runs/[a-z0-9]{26}"))
+    expect(visitor.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    expect(visitor.locator(".status")).to_contain_text("finished")
+    visitor.goto(path)
+    expect(visitor.locator(".status")).to_contain_text("recorded")
+
+    page.get_by_role("listitem").filter(has_text="Who gets the book").get_by_role(
+        "button", name="Withdraw"
+    ).first.click()
+    expect(visitor.get_by_text("This link leads nowhere any more.")).to_be_visible(timeout=6_000)
+    expect(visitor.locator(".token-active")).to_have_count(0)
+    visitor.goto(path)
+    expect(visitor.get_by_role("heading", name="This link leads nowhere")).to_be_visible()
+
+
+def test_share_is_embedded_with_chosen_panels(page: Page, visitor: Page, site: RunningSite) -> None:
+    slug = share(page, site).removeprefix("/s/")
+    visitor.route(
+        "http://blog.example/",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            body=f'<iframe src="http://127.0.0.1:{site.port}/embed/{slug}?panels=map,text" width="700" height="520">',
+        ),
+    )
+    visitor.goto("http://blog.example/")
+    frame = visitor.frame_locator("iframe")
+    expect(frame.locator(".embed-map canvas").first).to_be_visible()
+    expect(frame.locator(".embed-text")).to_contain_text("Mary")
+    expect(frame.locator(".panel")).to_have_count(2)
+
+
+def test_shared_page_fits_a_telephone(page: Page, visitor: Page, site: RunningSite) -> None:
+    path = share(page, site)
+    visitor.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    visitor.goto(path)
+    expect(visitor.get_by_role("button", name="Open a copy")).to_be_visible()
+    assert visitor.evaluate("document.documentElement.scrollWidth") <= 390

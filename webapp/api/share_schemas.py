@@ -1,0 +1,73 @@
+"""What the API takes and gives of shares."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from webapp.api.schemas import ModelAnswer, RunAnswer
+
+Audience = Literal["unlisted", "signed_in"]
+
+
+class ShareRequest(Schema):
+    """A view of an ended run, for others to open. `view` is the query of the page's address, which is all of its state.
+
+    `position` and `token` name the output of a gradient in view; leave them out for any other.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: str = Field(max_length=26)
+    view: str = Field("", max_length=2000)
+    title: str = Field("", max_length=120)
+    note: str = Field("", max_length=2000)
+    audience: Audience = "unlisted"
+    expires_at: datetime | None = Field(None, description="With a zone; null: it does not expire.")
+    password: str = Field("", max_length=200)
+    position: int | None = Field(None, ge=0)
+    token: int | None = Field(None, ge=0)
+
+
+class ShareAnswer(Schema):
+    """A share of one's own; `run` is null where the run was deleted, which the share survives."""
+
+    slug: str
+    page: str
+    embed: str
+    run: str | None
+    title: str
+    note: str
+    audience: Audience
+    has_password: bool
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    openings: int
+    opened_at: datetime | None
+    size_bytes: int
+    created_at: datetime
+
+
+class SharesAnswer(Schema):
+    shares: list[ShareAnswer]
+    next: str | None = Field(description="The cursor of the next page; null on the last.")
+
+
+class SharedAnswer(RunAnswer):
+    """What a visitor sees of a share: the run as it was, under the share's name, and how its maker looked at it."""
+
+    title: str
+    note: str
+    view: str
+    shown_model: ModelAnswer | None
+
+
+class CopyAnswer(Schema):
+    """A run of one's own that began as a share."""
+
+    id: str
+    socket: str
+    page: str

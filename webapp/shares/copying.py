@@ -1,0 +1,51 @@
+"""Open a copy: a run of one's own with the frames of a share, whose maps its model can compute again."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from webapp.accounts.models import Person
+from webapp.accounts.ownership import may_see
+from webapp.checkpoints.models import Checkpoint
+from webapp.runs.models import Run
+from webapp.shares.models import ShareLink
+from workers.protocol import archive, frame
+
+
+class ModelGoneError(Exception):
+    """Without its model a run cannot be read any further."""
+
+
+def copy_of(share: ShareLink, person: Person | None) -> Run:
+    """Raises: ModelGoneError; OSError where the disk is full."""
+    record = share.record
+    checkpoint = Checkpoint.objects.filter(pk=record["model"]).first()
+    if checkpoint is None or checkpoint.is_missing or not may_see(person, checkpoint):
+        raise ModelGoneError
+    with transaction.atomic():
+        run = Run.objects.create(
+            kind=record["kind"],
+            checkpoint=checkpoint,
+            text=record["text"],
+            ids=record["text_ids"],
+            target=record["target"],
+            target_ids=record["target_ids"],
+            text_pair=record["text_pair"],
+            picture=record["picture"],
+            choices=record["generate"],
+            title=share.title,
+            owner=person,
+            state=record["state"],
+            ended_at=timezone.now(),
+            implementation=record["implementation"],
+            timings=record["timings"],
+            error=record["error"],
+        )
+        writer = archive.ArchiveWriter(archive.folder(settings.DATA, run.id), 1)
+        for seq, data in archive.read(share.folder):
+            header, _ = frame.read_header(data)
+            writer.append(seq, frame.retold(data, run=run.id) if header["type"] == "started" else data)
+        writer.close()
+    return run
