@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "ninja",
     "webapp.accounts",
     "webapp.checkpoints",
+    "webapp.library",
     "webapp.runs",
     "webapp.record",
     "webapp.supervise",
@@ -164,6 +165,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 TRAINER_WATTS = env.float("HEADLIGHT_TRAINER_WATTS", default=45.0)
 LEASE_S = env.float("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
+
+# What people bring (webapp.library). Limits of an inspection hold beside what the size of the weights takes.
+ANONYMOUS_UPLOADS = env.bool("HEADLIGHT_ANONYMOUS_UPLOADS", default=True)
+MODEL_LIMIT_BYTES = env.int("HEADLIGHT_MODEL_LIMIT_BYTES", default=50 * 10**9)
+PERSON_QUOTA_BYTES = env.int("HEADLIGHT_PERSON_QUOTA_BYTES", default=200 * 10**9)
+SITE_QUOTA_BYTES = env.int("HEADLIGHT_SITE_QUOTA_BYTES", default=2 * 10**12)
+ARRIVAL_KEPT_S = env.float("HEADLIGHT_ARRIVAL_KEPT_S", default=24 * 3600.0)
+INSPECTION_S = env.float("HEADLIGHT_INSPECTION_S", default=60.0)
+INSPECTION_MEMORY_BYTES = env.int("HEADLIGHT_INSPECTION_MEMORY_BYTES", default=1 << 30)
 
 ZOO = BASE_DIR / "modelcore" / "zoo"
 PLAN_PRESETS = BASE_DIR / "modelcore" / "training" / "presets.json"

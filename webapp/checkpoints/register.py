@@ -18,7 +18,7 @@ from workers.protocol import pictures
 DESCRIBE_TIMEOUT_S = 300
 
 # Raised when `modelcore.manifest` tells more: every folder is then described again at the next start.
-MANIFEST_VERSION = 5
+MANIFEST_VERSION = 6
 
 
 class RefusedError(Exception):
