@@ -304,7 +304,7 @@ def _huge_id(parts: dict[str, Any]) -> dict[str, Any]:
 TOKENIZERS = [
     Bad("nested repetition", "bad_tokenizer", tokenizer(_split("(a+)+$")), "pre_tokenizer"),
     Bad("reference back", "bad_tokenizer", tokenizer(_split(r"(a*)b\1")), "pre_tokenizer"),
-    Bad("two ways for each letter", "bad_tokenizer", tokenizer(_split("(?:a|a)*![^!]")), says="10 s"),
+    Bad("two ways for each letter", "bad_tokenizer", tokenizer(_split("(?:a|a)*![^!]")), says="plain text"),
     Bad("rules that grow a text", "bad_tokenizer", tokenizer(_replaces), "normalizer", "64"),
     Bad("rules in rules in rules", "bad_tokenizer", tokenizer(_sequences), "normalizer"),
     Bad("id beyond the embedding", "bad_tokenizer", tokenizer(_far_id), "vocab_size"),

@@ -25,6 +25,7 @@ from tests.library.bad_files import (
     zipped,
 )
 from tests.library.models import Files, good
+from webapp.library import inspection
 from webapp.library.inspection import Ready, Refusal, inspect
 
 # As promised; a loaded machine is slow, not wrong.
@@ -120,6 +121,13 @@ def test_shards_without_an_index_get_one(tmp_path: Path) -> None:
     files |= {"model-1.safetensors": save(half), "model-2.safetensors": save(rest)}
     found = ready(tmp_path, files)
     assert "model.safetensors.index.json" in found.files
+
+
+def test_what_takes_too_long_is_stopped_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "TOKENIZER_S", 0.001)
+    found = look_through(tmp_path, good())
+    assert isinstance(found, Refusal) and found.code == "bad_tokenizer"
+    assert found.message.startswith("Trying the tokenizer took longer than")
 
 
 def test_inspection_can_open_neither_the_sites_files_nor_a_connection(tmp_path: Path) -> None:
