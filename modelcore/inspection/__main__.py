@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.inspection.confine import Limits, confine
+from modelcore.inspection.confine import Limits, confine, end_with_parent
 from modelcore.inspection.inspect import Asked, Brought, inspect
 
 
 def main() -> None:
+    end_with_parent()
     told = json.load(sys.stdin)
     folder = Path(told["folder"])
     os.environ["TMPDIR"] = str(folder)

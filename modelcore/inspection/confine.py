@@ -13,6 +13,7 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import site
 import struct
 import sys
@@ -52,6 +53,12 @@ def confine(limits: Limits, *, reads: Sequence[Path] = (), writes: Sequence[Path
     return walls
 
 
+def end_with_parent() -> None:
+    """So that whoever begins an inspection again finds the folder for itself. On Linux; elsewhere its clock ends it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def limit_memory(more_bytes: int) -> None:
     """At most so much address space above what is mapped now. Python's code and torch's libraries count as well, so
     this is set again, where they are loaded later.
@@ -75,7 +82,7 @@ def _no_sockets(event: str, _: tuple[Any, ...]) -> None:
 
 # --- Landlock: which files -------------------------------------------------------------------------------------------
 
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
 # Bits of `access_fs` that the first version of Landlock knows: all of them, and those that only read.

@@ -13,6 +13,7 @@ from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from webapp import dispatch, stream
+from webapp.accounts.ownership import person_of
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
@@ -149,7 +150,7 @@ class PresetsAnswer(Schema):
 
 @router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
-    plan = checked_plan(payload.model_dump())
+    plan = checked_plan(payload.model_dump(), person_of(request))
     refuse_misfit(plan)
     run = Run.objects.create(kind="train", plan=plan)
     transaction.on_commit(lambda: send(run))

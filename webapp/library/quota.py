@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from webapp.accounts.models import Person
 from webapp.library.error import LibraryError
@@ -104,5 +104,5 @@ def _not_there_yet() -> int:
     return sum(file.size_bytes - file.offset for file in coming.select_related("arrival"))
 
 
-def _sum(blobs: object) -> int:
-    return sum(blobs.values_list("size_bytes", flat=True))  # type: ignore[attr-defined]
+def _sum(blobs: QuerySet[Blob]) -> int:
+    return sum(blobs.values_list("size_bytes", flat=True))

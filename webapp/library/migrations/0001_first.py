@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import webapp.library.models
 from django.conf import settings
 from django.db import migrations, models
+
+import webapp.library.models
 
 
 class Migration(migrations.Migration):
