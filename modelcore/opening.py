@@ -10,6 +10,7 @@ import torch
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.families import FAMILIES
 from modelcore.checkpoints.reader import open_checkpoint, read_config_file
+from modelcore.checkpoints.weights import Weights
 from modelcore.config import ModelShape
 from modelcore.models.readable import Readable
 from modelcore.tokenizer import Tokenizer
@@ -20,6 +21,8 @@ class Openable(Protocol):
 
     @property
     def path(self) -> Path: ...
+    @property
+    def weights(self) -> Weights: ...
     @property
     def family(self) -> str: ...
     @property
@@ -39,6 +42,10 @@ class Openable(Protocol):
 
     def details(self) -> dict[str, Any]:
         """Sizes and choices beyond the common ones, for the manifest."""
+        ...
+
+    def refuse_disagreement(self) -> None:
+        """Reads what is stored twice. Raises: CheckpointError where it disagrees."""
         ...
 
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Readable: ...

@@ -20,6 +20,7 @@ from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.http.request import split_domain_port, validate_host  # noqa: E402
 
+from webapp.library.tus import Uploads  # noqa: E402
 from webapp.urls import socket_urlpatterns  # noqa: E402
 
 Scope = MutableMapping[str, Any]
@@ -131,13 +132,16 @@ async def refuse(send: Send, status: int, code: str, message: str, limit: int | 
 application = ProtocolTypeRouter(
     {
         "http": SameOrigin(
-            BodyLimit(
-                django_application,
-                settings.BODY_LIMIT_BYTES,
-                {
-                    "/api/v1/pictures": settings.PICTURE_LIMIT_BYTES,
-                    "/api/v1/archives": settings.ARCHIVE_LIMIT_BYTES,
-                },
+            # Counts bytes itself: its bodies are gigabytes.
+            Uploads(
+                BodyLimit(
+                    django_application,
+                    settings.BODY_LIMIT_BYTES,
+                    {
+                        "/api/v1/pictures": settings.PICTURE_LIMIT_BYTES,
+                        "/api/v1/archives": settings.ARCHIVE_LIMIT_BYTES,
+                    },
+                )
             )
         ),
         "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(socket_urlpatterns))),

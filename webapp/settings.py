@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "ninja",
     "webapp.accounts",
     "webapp.checkpoints",
+    "webapp.library",
     "webapp.runs",
     "webapp.record",
     "webapp.shares",
@@ -173,6 +174,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 TRAINER_WATTS = env.real("HEADLIGHT_TRAINER_WATTS", default=45.0)
 LEASE_S = env.real("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
+
+# What people bring (webapp.library). Limits of an inspection hold beside what the size of the weights takes.
+ANONYMOUS_UPLOADS = env.flag("HEADLIGHT_ANONYMOUS_UPLOADS", default=True)
+MODEL_LIMIT_BYTES = env.whole("HEADLIGHT_MODEL_LIMIT_BYTES", default=50 * 10**9)
+PERSON_QUOTA_BYTES = env.whole("HEADLIGHT_PERSON_QUOTA_BYTES", default=200 * 10**9)
+SITE_QUOTA_BYTES = env.whole("HEADLIGHT_SITE_QUOTA_BYTES", default=2 * 10**12)
+ARRIVAL_KEPT_S = env.real("HEADLIGHT_ARRIVAL_KEPT_S", default=24 * 3600.0)
+INSPECTION_S = env.real("HEADLIGHT_INSPECTION_S", default=60.0)
+INSPECTION_MEMORY_BYTES = env.whole("HEADLIGHT_INSPECTION_MEMORY_BYTES", default=1 << 30)
 
 ZOO = BASE_DIR / "modelcore" / "zoo"
 PLAN_PRESETS = BASE_DIR / "modelcore" / "training" / "presets.json"

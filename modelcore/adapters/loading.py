@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from modelcore.checkpoints.error import CheckpointError
-from modelcore.checkpoints.stored import DTYPES
+from modelcore.checkpoints.tensor_file import DTYPES
 from modelcore.checkpoints.weights import Weights
 
 # How many numbers more than are stored a model may ask for before it is built at all, and how many a model may

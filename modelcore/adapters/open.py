@@ -61,6 +61,9 @@ class AdaptedCheckpoint:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
         return read_tokenizer(self.path)
 
+    def refuse_disagreement(self) -> None:
+        """Transformers ties what it ties, whatever is stored."""
+
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> AdaptedModel:
         """The model with its weights, in eval mode. Reads the files, and reads something small to be sure.
 

@@ -36,7 +36,9 @@ class _DoubledKey(ValueError):
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise _DoubledKey(f"it declares {doubled[:80]} twice")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DoubledKey(f"it declares {ascii(key[:80])[1:-1]} twice")
+            seen.add(key)
     return made

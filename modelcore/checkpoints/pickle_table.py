@@ -121,7 +121,11 @@ class _Machine:
                 self.pop()  # what a state dict says of its versions
                 self.top(dict)
             case _:
-                raise CheckpointError(f"{self.file_name} holds the pickle opcode {opcode}, which no state dict needs.")
+                raise CheckpointError(
+                    f"{self.file_name} holds the pickle opcode {opcode}, which no state dict needs.",
+                    code="unsafe_pickle",
+                    field=opcode,
+                )
 
     def pop(self) -> Any:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
@@ -142,7 +146,9 @@ class _Machine:
         dtype = STORAGE_DTYPES.get(name.removeprefix("torch."))
         if dtype is None and name not in _CALLS:
             raise CheckpointError(
-                f"{self.file_name} is refused: its pickle calls {name[:80]!r}, which no state dict needs."
+                f"{self.file_name} is refused: its pickle calls {name[:80]!r}, which no state dict needs.",
+                code="unsafe_pickle",
+                field=name[:80],
             )
         return _Callable(name)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.pickle_table import Storage, View, read_table
-from modelcore.checkpoints.stored import DTYPES, RANK_LIMIT, TENSOR_LIMIT, StoredTensor, shown_name
+from modelcore.checkpoints.stored import ITEM_BYTES, RANK_LIMIT, TENSOR_LIMIT, StoredTensor, shown_name
 
 TABLE_LIMIT_BYTES = 16 * 1024 * 1024
 # How many names may share one run of numbers; T5 ties four.
@@ -72,7 +72,7 @@ def _tensor(file: Path, name: str, view: Any, locate: Locate) -> StoredTensor:
     if view.offset + math.prod(view.shape) > view.storage.count:
         raise CheckpointError(f"{file.name}: {shown} of shape {list(view.shape)} leaves its storage.")
     dtype = view.storage.dtype
-    return StoredTensor(file, name, dtype, view.shape, locate(view.storage) + view.offset * DTYPES[dtype].itemsize)
+    return StoredTensor(file, name, dtype, view.shape, locate(view.storage) + view.offset * ITEM_BYTES[dtype])
 
 
 def _dense_strides(shape: tuple[int, ...]) -> list[int]:
@@ -100,7 +100,11 @@ def _read_zip(file: Path, stream: io.BufferedReader) -> tuple[Any, Locate]:
         raise CheckpointError(f"{file.name} is cut short or damaged: it is no readable zip.") from error
     by_name = {entry.filename.partition("/")[2]: entry for entry in entries}
     if len(by_name) != len(entries) or "data.pkl" not in by_name or "constants.pkl" in by_name:
-        raise CheckpointError(f"{file.name} is no state dict that torch.save wrote; TorchScript programs are not read.")
+        raise CheckpointError(
+            f"{file.name} is no state dict that torch.save wrote; TorchScript programs are not read.",
+            code="unsafe_pickle",
+            field=file.name,
+        )
     places = {name: _place(file, stream, entry) for name, entry in by_name.items()}
 
     def content(name: str) -> bytes:
@@ -117,7 +121,7 @@ def _read_zip(file: Path, stream: io.BufferedReader) -> tuple[Any, Locate]:
 
     def locate(storage: Storage) -> int:
         start, size = places.get(f"data/{storage.key}", (0, None))
-        if size != storage.count * DTYPES[storage.dtype].itemsize:
+        if size != storage.count * ITEM_BYTES[storage.dtype]:
             raise _wrong_storage(file, storage)
         return start
 
@@ -161,7 +165,7 @@ def _read_legacy(file: Path, stream: io.BufferedReader) -> tuple[Any, Locate]:
         stream.seek(position)
         count = int.from_bytes(stream.read(COUNT_BYTES), "little")
         places[key] = position + COUNT_BYTES, count
-        position += COUNT_BYTES + count * DTYPES[dtypes[key]].itemsize
+        position += COUNT_BYTES + count * ITEM_BYTES[dtypes[key]]
         if position > size:
             raise CheckpointError(f"{file.name} is cut short: its storages do not fit into it.")
     if position != size:

@@ -93,7 +93,7 @@ class Checkpoint:
         with _collection_paused():
             with torch.device("meta"):
                 model = build(self.config)
-            self._refuse_disagreement()
+            self.refuse_disagreement()
             with one_thread():
                 parameters = assemble(self._stored_entries(), dtype, lambda name, value: laid_out(value))
             model.load_state_dict(parameters, strict=True, assign=True)
@@ -116,7 +116,8 @@ class Checkpoint:
 
         return stored.read(refuse_broken)
 
-    def _refuse_disagreement(self) -> None:
+    def refuse_disagreement(self) -> None:
+        """Reads what is stored twice. Raises: CheckpointError if two tied tensors or a repeated constant disagree."""
         family = FAMILIES[self.family]
         for alias, first in family.aliases(self.config).items():
             names = [self.stored_names[name] for name in (alias, first) if name in self.stored_names]

@@ -31,7 +31,9 @@ def read_header(file: Path) -> list[StoredTensor]:
                 f"{file.name} has a header of {length:,} bytes; at most {HEADER_LIMIT_BYTES:,} are read."
             )
         header = parse_object(file.name, stream.read(length))
-    header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise CheckpointError(f"{file.name}: its __metadata__ is not texts by name.")
     if len(header) > TENSOR_LIMIT:
         raise CheckpointError(f"{file.name} holds {len(header):,} tensors; at most {TENSOR_LIMIT:,} are read.")
     begin = LENGTH_BYTES + length

@@ -1,37 +1,28 @@
-"""Where a tensor lies in a file of weights, whatever the format that says so."""
+"""Where a tensor lies in a file of weights, whatever the format that says so. Imports no torch: headers are checked
+before anything large is loaded.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from modelcore.checkpoints.error import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TENSOR_LIMIT = 100_000
 NAME_LIMIT = 512
 RANK_LIMIT = 8
 
-# What is read at once: small enough to be in the cache still when it is looked at.
-PIECE_BYTES = 1 << 20
-
-# The dtypes that weights come in.
-WEIGHT_DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-# Those of stored masks and counters, which only tensors that nobody reads may have.
-OTHER_DTYPES = {
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-DTYPES = WEIGHT_DTYPES | OTHER_DTYPES
+# The dtypes that weights come in. The others are those of stored masks and counters, which only tensors that nobody
+# reads may have.
+WEIGHT_DTYPES = frozenset(["F64", "F32", "F16", "BF16"])
+ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ class StoredTensor:
 
     def __post_init__(self) -> None:
         shown = shown_name(self.file, self.name)
-        if self.dtype not in DTYPES:
+        if self.dtype not in ITEM_BYTES:
             raise CheckpointError(
                 f"{self.file.name}: {shown} has the dtype {self.dtype[:20]}; weights are F64, F32, F16 or BF16."
             )
@@ -60,7 +51,7 @@ class StoredTensor:
 
     @property
     def size_bytes(self) -> int:
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
     @property
     def end(self) -> int:
@@ -73,29 +64,10 @@ class StoredTensor:
         `see` is shown every piece of them, flat, while it is in the cache still; by two threads where there is much.
         Raises: CheckpointError if the file has become shorter; whatever `see` raises.
         """
-        tensor = torch.empty(self.shape, dtype=DTYPES[self.dtype])
-        flat = tensor.view(-1)
-        if self.size_bytes < 2 * PIECE_BYTES:
-            self._fill(flat, self.start, see)
-            return tensor
-        half = len(flat) // 2
-        with ThreadPoolExecutor(1) as thread:
-            first = thread.submit(self._fill, flat[:half], self.start, see)
-            self._fill(flat[half:], self.start + half * flat.itemsize, see)
-            first.result()
-        return tensor
+        # Imports torch, for which a check of headers need not wait.
+        from modelcore.checkpoints.tensor_file import read_tensor
 
-    def _fill(self, flat: Tensor, start: int, see: Callable[[Tensor], None]) -> None:
-        with self.file.open("rb", buffering=0) as stream:
-            stream.seek(start)
-            for piece in flat.split(PIECE_BYTES // flat.itemsize):
-                room = piece.view(torch.uint8).numpy().data
-                while room:
-                    count = stream.readinto(room)
-                    if not count:
-                        raise CheckpointError(f"{self.file.name} was cut short while {self.name[:80]} was read.")
-                    room = room[count:]
-                see(piece)
+        return read_tensor(self, see)
 
 
 def shown_name(file: Path, name: str) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from modelcore.checkpoints.error import CheckpointError
 from modelcore.checkpoints.json_object import read_json_object
 from modelcore.checkpoints.pickled import read_pickled
 from modelcore.checkpoints.safetensors_file import read_header
 from modelcore.checkpoints.stored import StoredTensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SINGLE_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"

@@ -28,7 +28,7 @@ def test_service_has_an_image_or_a_target_to_build(name: str) -> None:
 def test_every_manage_command_exists() -> None:
     words = [word for service in SERVICES.values() for word in service.get("command", [])]
     named = re.findall(r"manage\.py (\w+)", " ".join(words))
-    assert {"migrate", "register_zoo", "record"} <= set(named)
+    assert {"migrate", "register_zoo", "record", "keep_library"} <= set(named)
     assert set(named) <= set(get_commands())
 
 

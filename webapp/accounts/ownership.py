@@ -37,7 +37,7 @@ def may_change(person: Person | None, thing: Owned) -> bool:
     return thing.owner_id is None or (person is not None and thing.owner_id == person.pk)
 
 
-def seen_by(person: Person | None, visible: bool = True) -> Q:
-    """The same as a filter. `visible`: whether these rows have that field."""
-    seen = Q(owner=None) | Q(owner=person) if person else Q(owner=None)
-    return seen | Q(visible=True) if visible else seen
+def seen_by(person: Person | None) -> Q:
+    """The same as a filter of rows that have a field `visible`."""
+    seen = Q(owner=None) | Q(visible=True)
+    return seen | Q(owner=person) if person else seen

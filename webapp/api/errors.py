@@ -13,6 +13,7 @@ from django.utils.deprecation import MiddlewareMixin
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 
+from webapp.library.error import LibraryError
 from webapp.runs.submit import InvalidRequestError
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,10 @@ def install(api: NinjaAPI) -> None:
         if error.retry_after_s is not None:
             answer["Retry-After"] = str(error.retry_after_s)
         return answer
+
+    @api.exception_handler(LibraryError)
+    def not_brought(request: HttpRequest, error: LibraryError) -> HttpResponse:
+        return _answer(error.status, error.code, error.message, error.field, error.limit)
 
     @api.exception_handler(InvalidRequestError)
     def invalid(request: HttpRequest, error: InvalidRequestError) -> HttpResponse:
@@ -124,6 +129,6 @@ def _answer(
 ) -> HttpResponse:
     error: dict[str, Any] = {"code": code, "message": message, "field": field, "limit": limit, "id": id_}
     response = HttpResponse(json.dumps({"error": error}), status=status, content_type="application/json")
-    if status == 503:
-        response["Retry-After"] = "5"
+    if status in (503, 507):
+        response["Retry-After"] = "5" if status == 503 else "60"
     return response

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
+from webapp.accounts.ownership import person_of
 from webapp.api.asking import REFUSALS
 from webapp.api.plan_checks import checked_plan
 from webapp.api.trainings import PlanRequest
@@ -53,4 +54,4 @@ class EstimateAnswer(Schema):
 @router.post("/trainings/estimate", response={200: EstimateAnswer, **REFUSALS}, summary="What a training would take")
 def estimated(request: HttpRequest, payload: PlanRequest) -> dict[str, Any]:
     """Starts nothing. A text or pictures may be left out as long as they are not there yet."""
-    return estimate(checked_plan(payload.model_dump(), asks_for_material=False))
+    return estimate(checked_plan(payload.model_dump(), person_of(request), asks_for_material=False))

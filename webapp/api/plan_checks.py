@@ -6,7 +6,9 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 
+from webapp.accounts.models import Person
 from webapp.api.errors import ApiError
+from webapp.checkpoints.access import find_usable
 from webapp.checkpoints.models import Checkpoint
 from workers.protocol import archives
 
@@ -25,7 +27,7 @@ STARTED = {
 """Which models can be fine-tuned on a task: their architecture, and what they do."""
 
 
-def checked_plan(plan: dict[str, Any], *, asks_for_material: bool = True) -> dict[str, Any]:
+def checked_plan(plan: dict[str, Any], person: Person | None, *, asks_for_material: bool = True) -> dict[str, Any]:
     """The plan, with the sizes of the model that it starts from, if any. Raises: ApiError.
 
     Text and pictures may be missing where they are not asked for.
@@ -50,23 +52,23 @@ def checked_plan(plan: dict[str, Any], *, asks_for_material: bool = True) -> dic
     if plan["tokenizer_from"] is not None:
         if plan["start"] is not None:
             _refuse("tokenizer_from", "A model that is fine-tuned keeps its own tokenizer; choose none.")
-        if not _model(plan["tokenizer_from"], "tokenizer_from").manifest.get("has_tokenizer"):
+        if not _model(plan["tokenizer_from"], "tokenizer_from", person).manifest.get("has_tokenizer"):
             _refuse("tokenizer_from", "This model came without a tokenizer; choose another.")
     if plan["start"] is not None:
         for field, plain in PLAIN_ARCHITECTURE.items():
             if plan[field] != plain:
                 _refuse(field, f"A model that is fine-tuned keeps its own {field}; leave it out.")
-        return plan | _sizes_of_start(plan)
+        return plan | _sizes_of_start(plan, person)
     if plan["width"] % plan["heads"]:
         _refuse("heads", f"{plan['heads']} heads do not divide a width of {plan['width']}.")
     return plan
 
 
-def _sizes_of_start(plan: dict[str, Any]) -> dict[str, Any]:
+def _sizes_of_start(plan: dict[str, Any], person: Person | None) -> dict[str, Any]:
     assignment = plan["assignment"]
     if assignment not in STARTED:
         _refuse("start", f"{assignment} is learned from nothing. Fine-tune on {', '.join(STARTED)}.")
-    manifest = _model(plan["start"], "start").manifest
+    manifest = _model(plan["start"], "start", person).manifest
     architecture, does = STARTED[assignment]
     if manifest["architecture"] != architecture:
         _refuse("start", f"{assignment} is learned by models that {does}. Choose another model, or another task.")
@@ -77,8 +79,8 @@ def _sizes_of_start(plan: dict[str, Any]) -> dict[str, Any]:
     return {name: manifest[name] for name in ("layers", "heads", "width", "vocabulary")}
 
 
-def _model(id_: str, field: str) -> Checkpoint:
-    checkpoint = Checkpoint.objects.filter(pk=id_).first()
+def _model(id_: str, field: str, person: Person | None) -> Checkpoint:
+    checkpoint = find_usable(id_, person)
     if checkpoint is None:
         _refuse(field, f"There is no model {id_!r}. GET /api/v1/models lists those that there are.")
     if checkpoint.is_missing:

@@ -11,6 +11,7 @@ from ninja.parser import Parser
 
 from webapp.api import (
     archives,
+    arrivals,
     checkpoints,
     comparisons,
     errors,
@@ -53,6 +54,7 @@ api = NinjaAPI(
 )
 errors.install(api)
 api.add_router("", checkpoints.router)
+api.add_router("", arrivals.router)
 api.add_router("", runs.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)

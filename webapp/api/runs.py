@@ -9,14 +9,15 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from webapp.accounts.ownership import may_see, person_of
+from webapp.accounts.ownership import person_of
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
+from webapp.api.checkpoints import unknown_model
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
 from webapp.api.influence import Question, Reading, ask, check_question
 from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
-from webapp.checkpoints.models import Checkpoint
+from webapp.checkpoints.access import find_usable
 from webapp.fleet import fleet
 from webapp.runs import replay
 from webapp.runs.cancel import cancel
@@ -33,14 +34,9 @@ router = Router(tags=["runs"])
 @router.post("/runs", response={201: SubmittedAnswer, **REFUSALS}, summary="Run a model on a text or a picture")
 def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
     person = person_of(request)
-    checkpoint = Checkpoint.objects.filter(pk=payload.model).first()
-    if checkpoint is None or not may_see(person, checkpoint):
-        raise ApiError(
-            404,
-            "unknown_model",
-            "There is no model with this id. GET /api/v1/models lists them.",
-            field="model",
-        )
+    checkpoint = find_usable(payload.model, person)
+    if checkpoint is None:
+        raise unknown_model("model")
     if checkpoint.is_missing:
         raise ApiError(
             409,

@@ -54,6 +54,14 @@ class ModelAnswer(Schema):
     sentence: str
     folder: str = Field(description="Where its files lie within Headlight's own folder; else the last name alone.")
     examples: list[ExampleAnswer]
+    dtype: str = Field("F32", description="In which most of its weights are stored.")
+    memory_bytes: int = Field(0, description="What its weights take in a worker, about.")
+    owner: str | None = Field(None, description="Who brought it; null where it is everybody's.")
+    can_change: bool = False
+    visibility: Literal["private", "link", "site"] = "site"
+    licence: str = ""
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class ModelsAnswer(Schema):

@@ -28,6 +28,9 @@ from webapp.shares.making import Output, fill
 from webapp.shares.models import ShareLink
 from workers.protocol import archive
 
+# Of the model itself a share says nothing but what its maps are read by.
+UNTOLD = {"folder": "", "examples": [], "state": "cold", "owner": None, "last_used_at": None, "can_change": False}
+
 router = Router(tags=["shares"])
 
 IMPLEMENTATION = "kept"
@@ -229,7 +232,7 @@ def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Ru
         owner=person,
         run=run,
         record={**record, "branched_at": None, "attempt": 1},
-        model=model and {**model, "folder": "", "examples": [], "state": "cold"},
+        model=model and {**model, **UNTOLD, "created_at": run.created_at.isoformat()},
         view=payload.view,
         title=payload.title.strip(),
         note=payload.note.strip(),

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from modelcore.training.sweeps.power_law import FEWEST, FLOPS, PowerLaw, fit
 from modelcore.training.sweeps.variants import BASE, Variant, variants
+from webapp.accounts.models import Person
 from webapp.accounts.ownership import may_see, person_of, seen_by
 from webapp.api.asking import REFUSALS
 from webapp.api.errors import ApiError
@@ -113,12 +114,12 @@ class VariantsAnswer(Schema):
 def start(request: HttpRequest, payload: SweepRequest) -> Status[dict[str, Any]]:
     """All or none: a variant that cannot be trained is refused by its row's name, and then no row is begun."""
     person = person_of(request)
-    rows, plan = _rows(payload), payload.plan.model_dump()
+    rows, plan = _rows(payload, person), payload.plan.model_dump()
     machine = best_machine()
     plans = {variant.name: {**plan, **variant.changes} for variant in rows}
     for name, varied in plans.items():
         try:
-            checked_plan(varied)
+            checked_plan(varied, person)
         except ApiError as error:
             raise ApiError(422, error.code, f"{name}: {error.message}", field=error.field) from None
         refuse_misfit(varied, machine)
@@ -136,7 +137,7 @@ def start(request: HttpRequest, payload: SweepRequest) -> Status[dict[str, Any]]
 @router.post("/sweeps/variants", response={200: VariantsAnswer, **REFUSALS}, summary="The rows that a sweep would have")
 def told(request: HttpRequest, payload: SweepRequest) -> dict[str, Any]:
     """Starts nothing."""
-    return {"rows": [asdict(variant) for variant in _rows(payload)]}
+    return {"rows": [asdict(variant) for variant in _rows(payload, person_of(request))]}
 
 
 @router.get("/sweeps", response={200: SweepsAnswer, **REFUSALS}, summary="The newest sweeps")
@@ -162,8 +163,8 @@ def stop(request: HttpRequest, sweep_id: str) -> dict[str, Any]:
     return _answer(sweep)
 
 
-def _rows(payload: SweepRequest) -> list[Variant]:
-    plan = checked_plan(payload.plan.model_dump())
+def _rows(payload: SweepRequest, person: Person | None) -> list[Variant]:
+    plan = checked_plan(payload.plan.model_dump(), person)
     if plan["start"] is not None:
         raise ApiError(422, "plan_refused", "A sweep trains models from nothing; set start to null.", field="start")
     rows = variants(payload.kind, plan)

@@ -168,7 +168,7 @@ class PresetsAnswer(Schema):
 
 @router.post("/trainings", response={201: TrainingAnswer, **REFUSALS}, summary="Train a model")
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
-    plan = checked_plan(payload.model_dump())
+    plan = checked_plan(payload.model_dump(), person_of(request))
     refuse_misfit(plan)
     run = Run.objects.create(kind="train", plan=plan, owner=person_of(request))
     transaction.on_commit(lambda: send(run))

@@ -9,10 +9,13 @@ from django.http import HttpRequest
 from ninja import Router, Status
 
 from webapp import dispatch, tuning
+from webapp.accounts.ownership import person_of
 from webapp.api.asking import REFUSALS, find_run
+from webapp.api.checkpoints import unknown_model
 from webapp.api.errors import ApiError
 from webapp.api.lens import has_lens
 from webapp.api.lens_schemas import LensStateAnswer, TrainingRequest
+from webapp.checkpoints.access import find_usable
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs import replay
 from webapp.runs.writing import trace_of
@@ -27,7 +30,7 @@ router = Router(tags=["lens"])
     summary="The tuned lens of a model, and its training",
 )
 def read_state(request: HttpRequest, model_id: str) -> dict[str, Any]:
-    return _state(_find(model_id))
+    return _state(_find(request, model_id))
 
 
 @router.post(
@@ -41,7 +44,7 @@ def train(request: HttpRequest, model_id: str, payload: TrainingRequest) -> Stat
 
     Source: Belrose et al. 2023, arXiv 2303.08112.
     """
-    checkpoint = _find(model_id)
+    checkpoint = _find(request, model_id)
     if checkpoint.is_missing:
         raise ApiError(
             409, "model_missing", f"The files of {checkpoint.name} are gone. Put them back, or add them again."
@@ -71,7 +74,7 @@ def train(request: HttpRequest, model_id: str, payload: TrainingRequest) -> Stat
 )
 def cancel(request: HttpRequest, model_id: str) -> dict[str, Any]:
     """A lens that was trained before stays."""
-    checkpoint = _find(model_id)
+    checkpoint = _find(request, model_id)
     try:
         stopped = tuning.stop(checkpoint.id)
     except dispatch.WorkersAwayError:
@@ -120,12 +123,10 @@ def _too_short(tokens: int, field: str) -> ApiError:
     )
 
 
-def _find(model_id: str) -> Checkpoint:
-    checkpoint = Checkpoint.objects.filter(pk=model_id).first()
+def _find(request: HttpRequest, model_id: str) -> Checkpoint:
+    checkpoint = find_usable(model_id, person_of(request))
     if checkpoint is None:
-        raise ApiError(
-            404, "unknown_model", "There is no model with this id. GET /api/v1/models lists them.", field="id"
-        )
+        raise unknown_model()
     return checkpoint
 
 

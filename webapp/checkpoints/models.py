@@ -11,6 +11,14 @@ from django.db import models
 from workers.protocol.jobs import Source
 
 
+class Visibility(models.TextChoices):
+    """Who may use a model: its owner; whoever has its id; everybody, who sees it listed."""
+
+    PRIVATE = "private"
+    LINK = "link"
+    SITE = "site"
+
+
 class Checkpoint(models.Model):
     """One checkpoint folder. `manifest` is what `python -m modelcore describe` said of it."""
 
@@ -25,7 +33,14 @@ class Checkpoint(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="checkpoints"
     )
+    visibility = models.CharField(max_length=7, choices=Visibility, default=Visibility.SITE)
+    licence = models.TextField(blank=True)
+    # Whether somebody sent it here: its files are the library's, and what they hold is a stranger's.
+    is_brought = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True)
+    # Taken out of the library, but runs still read its files.
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering: ClassVar = ["created_at", "id"]

@@ -12,13 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.utils.text import slugify
 
-from webapp.checkpoints.models import Checkpoint
+from webapp.accounts.models import Person
+from webapp.checkpoints.models import Checkpoint, Visibility
 from workers.protocol import pictures
 
 DESCRIBE_TIMEOUT_S = 300
 
 # Raised when `modelcore.manifest` tells more: every folder is then described again at the next start.
-MANIFEST_VERSION = 5
+MANIFEST_VERSION = 6
 
 
 class RefusedError(Exception):
@@ -26,11 +27,15 @@ class RefusedError(Exception):
 
 
 def register(
-    folder: Path, card: dict[str, Any] | None = None, manifest: dict[str, Any] | None = None
+    folder: Path,
+    card: dict[str, Any] | None = None,
+    manifest: dict[str, Any] | None = None,
+    owner: Person | None = None,
 ) -> tuple[Checkpoint, bool]:
     """The library's row for a folder, and whether it was read anew; a folder that has not changed is not.
 
-    A worker that made the folder itself tells its `manifest`; any other is described first.
+    A worker that made the folder itself tells its `manifest`; any other is described first. What somebody owns is
+    theirs alone until they say otherwise.
 
     Raises: RefusedError with modelcore's reason.
     """
@@ -43,7 +48,12 @@ def register(
     if known and known.fingerprint == fingerprint:
         return known, False
     manifest = manifest or describe(folder)
-    checkpoint = known or Checkpoint(id=card.get("id") or _free_id(folder.name), path=str(folder))
+    checkpoint = known or Checkpoint(
+        id=card.get("id") or _free_id(folder.name),
+        path=str(folder),
+        owner=owner,
+        visibility=Visibility.PRIVATE if owner else Visibility.SITE,
+    )
     checkpoint.name = card.get("name") or folder.name
     checkpoint.sentence = card.get("sentence", "")
     checkpoint.examples = [_with_picture(example, folder) for example in card.get("examples", [])]

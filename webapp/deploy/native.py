@@ -105,7 +105,7 @@ def programs(place: Place) -> list[Program]:
                 grace_s=4.0,
                 remedy="Its last lines above say why.",
             )
-            for name in ("recorder", "worker-interactive", "worker-train")
+            for name in ("recorder", "librarian", "worker-interactive", "worker-train")
         ),
     ]
 

@@ -21,7 +21,7 @@ def take_trained(run_id: str) -> None:
     if run is None or not (folder / trainings.MANIFEST).exists():
         return
     card, manifest = (json.loads((folder / name).read_text()) for name in (trainings.CARD, trainings.MANIFEST))
-    checkpoint, _ = register(folder, card, manifest)
+    checkpoint, _ = register(folder, card, manifest, run.owner)
     result = folder / trainings.RESULT
     # A training of an older release wrote none.
     told = json.loads(result.read_text()) if result.exists() else None

@@ -72,6 +72,7 @@ def submit_trace(
         picture=picture,
         **more,
     )
+    Checkpoint.objects.filter(pk=checkpoint.pk).update(last_used_at=timezone.now())
     transaction.on_commit(lambda: send(run))
     return run
 

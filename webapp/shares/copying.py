@@ -7,8 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from webapp.accounts.models import Person
-from webapp.accounts.ownership import may_see
-from webapp.checkpoints.models import Checkpoint
+from webapp.checkpoints.access import find_usable
 from webapp.runs.models import Run
 from webapp.shares.models import ShareLink
 from workers.protocol import archive, frame
@@ -21,8 +20,8 @@ class ModelGoneError(Exception):
 def copy_of(share: ShareLink, person: Person | None) -> Run:
     """Raises: ModelGoneError; OSError where the disk is full."""
     record = share.record
-    checkpoint = Checkpoint.objects.filter(pk=record["model"]).first()
-    if checkpoint is None or checkpoint.is_missing or not may_see(person, checkpoint):
+    checkpoint = find_usable(record["model"] or "", person)
+    if checkpoint is None or checkpoint.is_missing:
         raise ModelGoneError
     with transaction.atomic():
         run = Run.objects.create(

@@ -103,8 +103,8 @@ def _refs(query: dict[str, str], shapes: dict[str, Any]) -> Iterator[tuple[str, 
             yield site, int(head)
     first = query.get("site", "")
     for site in sorted(shapes, key=lambda site: site != first):
-        for head in range(shapes[site]["heads"]):
-            yield site, head
+        for place in range(shapes[site]["heads"]):
+            yield site, place
 
 
 async def _keep_maps(maps: kept.MapsWriter, trace: TraceJob, wants: list[Wanted]) -> None:

@@ -61,6 +61,19 @@ def recorder(environment: Mapping[str, str]) -> Program:
     )
 
 
+def librarian(environment: Mapping[str, str]) -> Program:
+    """Inspects what people bring; it gives way to those who wait for an answer."""
+    return Program(
+        name="librarian",
+        command=["nice", "-n", "5", sys.executable, str(HOUSE / "manage.py"), "keep_library"],
+        environment=environment,
+        needed=False,
+        stop_rank=1,
+        grace_s=1.5,
+        remedy="Its last lines above say why. What people bring waits for it; all else goes on.",
+    )
+
+
 def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
     """Celery's own graceful end waits for the running job however long it is, so the grace is short:
     jobs are leased, and one that was cut runs again.

@@ -21,7 +21,7 @@ from webapp.supervise.site import live
 
 
 class Command(BaseCommand):
-    help = "Start broker, web, recorder and workers as one group. The data folder is HEADLIGHT_DATA."
+    help = "Start broker, web, recorder, librarian and workers as one group. The data folder is HEADLIGHT_DATA."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,7 +30,8 @@ class Command(BaseCommand):
         parser.add_argument("--trainers", type=_count, default=1, help="workers that train models (default: 1)")
 
     def handle(self, *args: Any, port: int | None, workers: int, trainers: int, **options: Any) -> None:
-        names = ["broker", "web", "recorder", *_numbered("worker", workers), *_numbered("trainer", trainers)]
+        always = ("broker", "web", "recorder", "librarian")
+        names = [*always, *_numbered("worker", workers), *_numbered("trainer", trainers)]
         console = Console(sys.stdout, names)
         try:
             code = _run(console, port, workers, trainers)
@@ -67,6 +68,7 @@ def _programs(port: int, descriptor: int, workers: int, trainers: int) -> list[P
         *([roster.broker_program(socket)] if socket else []),
         roster.web(port, descriptor, environment),
         roster.recorder(environment),
+        roster.librarian(environment),
         *(roster.worker(n + 1, port, environment) for n in range(workers)),
         *(roster.trainer(n + 1, environment) for n in range(trainers)),
     ]

@@ -1,0 +1,60 @@
+"""The process beside the web that inspects, imports and tidies up: its rounds, one small step each."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from django.db import DatabaseError, connection
+
+from webapp.library.adoption import adopt
+from webapp.library.models import Arrival
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""One slow inspection does not hold up the next person's."""
+REST_S = 20.0
+
+
+class Librarian:
+    """Exactly one lives: what it finds in the middle of an inspection, one before it has left."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="inspection")
+        self._busy: dict[str, Future[bool]] = {}
+        self._resting: dict[str, float] = {}
+
+    def round(self) -> int:
+        """Begins what waits, as far as there is a hand free. Returns how many are being looked through."""
+        for id_, future in list(self._busy.items()):
+            if future.done():
+                del self._busy[id_]
+                if not future.result():
+                    self._resting[id_] = time.monotonic() + REST_S
+        self._resting = {id_: until for id_, until in self._resting.items() if until > time.monotonic()}
+        waiting = Arrival.objects.filter(
+            state__in=[Arrival.State.IMPORTING, Arrival.State.UPLOADED, Arrival.State.INSPECTING]
+        )
+        for arrival in waiting.exclude(pk__in=[*self._busy, *self._resting]).order_by("created_at")[:AT_ONCE]:
+            if len(self._busy) < AT_ONCE:
+                self._busy[arrival.id] = self._threads.submit(_work_on, arrival)
+        return len(self._busy)
+
+    def stop(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _work_on(arrival: Arrival) -> bool:
+    """False where the fault is the site's, and it is to be tried again after a while."""
+    try:
+        adopt(arrival)
+        return True
+    except (DatabaseError, OSError) as error:  # A full disk, a storage that is away: the next round tries again.
+        log.warning("arrival %s waits: %s", arrival.id, error)
+    except Exception:
+        log.exception("arrival %s", arrival.id)
+    finally:
+        connection.close()
+    return False
