@@ -12,7 +12,7 @@ export default defineConfig({
     // The Content-Security-Policy allows fonts from 'self' only, so nothing may become a data: address.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["static/src/pages/explore.ts", "static/src/pages/train.ts"] },
+    rolldownOptions: { input: ["static/src/pages/explore.ts", "static/src/pages/train.ts", "static/src/pages/library.ts"] },
   },
   test: {
     include: ["tests/browser-unit/**/*.test.ts"],

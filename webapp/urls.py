@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("train", views.train, name="train"),
     path("trainings/<str:run_id>", views.watch_training, name="watch-training"),
     path("sweeps/<str:sweep_id>", views.watch_sweep, name="watch-sweep"),
+    path("library", views.library, name="library"),
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

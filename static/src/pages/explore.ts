@@ -45,7 +45,7 @@ import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
-import { languageMenu, linkButton, themeButton, trainLink } from "./tools";
+import { languageMenu, libraryLink, linkButton, themeButton, trainLink } from "./tools";
 
 const LONGEST_TITLE = 48;
 
@@ -73,6 +73,7 @@ function openPage(app: HTMLElement): void {
   places.tools.append(
     mountTour(document.body, explorer),
     trainLink(),
+    libraryLink(),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
