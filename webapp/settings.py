@@ -172,6 +172,10 @@ MODEL_LIMIT_BYTES = env.int("HEADLIGHT_MODEL_LIMIT_BYTES", default=50 * 10**9)
 PERSON_QUOTA_BYTES = env.int("HEADLIGHT_PERSON_QUOTA_BYTES", default=200 * 10**9)
 SITE_QUOTA_BYTES = env.int("HEADLIGHT_SITE_QUOTA_BYTES", default=2 * 10**12)
 ARRIVAL_KEPT_S = env.float("HEADLIGHT_ARRIVAL_KEPT_S", default=24 * 3600.0)
+# Where models are imported from, such as https://huggingface.co; imports are off without. No other host is asked but
+# those that the hub keeps its files on.
+HUB_ENDPOINT = env.str("HEADLIGHT_HUB_ENDPOINT", default="").rstrip("/")
+HUB_FILE_HOSTS = env.list("HEADLIGHT_HUB_FILE_HOSTS", default=[])
 INSPECTION_S = env.float("HEADLIGHT_INSPECTION_S", default=60.0)
 INSPECTION_MEMORY_BYTES = env.int("HEADLIGHT_INSPECTION_MEMORY_BYTES", default=1 << 30)
 
