@@ -181,6 +181,10 @@ MODEL_LIMIT_BYTES = env.whole("HEADLIGHT_MODEL_LIMIT_BYTES", default=50 * 10**9)
 PERSON_QUOTA_BYTES = env.whole("HEADLIGHT_PERSON_QUOTA_BYTES", default=200 * 10**9)
 SITE_QUOTA_BYTES = env.whole("HEADLIGHT_SITE_QUOTA_BYTES", default=2 * 10**12)
 ARRIVAL_KEPT_S = env.real("HEADLIGHT_ARRIVAL_KEPT_S", default=24 * 3600.0)
+# Where models are imported from, such as https://huggingface.co; imports are off without. No other host is asked but
+# those that the hub keeps its files on.
+HUB_ENDPOINT = env.text("HEADLIGHT_HUB_ENDPOINT", default="").rstrip("/")
+HUB_FILE_HOSTS = env.words("HEADLIGHT_HUB_FILE_HOSTS", default=[])
 INSPECTION_S = env.real("HEADLIGHT_INSPECTION_S", default=60.0)
 INSPECTION_MEMORY_BYTES = env.whole("HEADLIGHT_INSPECTION_MEMORY_BYTES", default=1 << 30)
 

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sweeps/<str:sweep_id>", views.watch_sweep, name="watch-sweep"),
     path("s/<str:slug>", share_views.share, name="share"),
     path("embed/<str:slug>", share_views.embed, name="embed"),
+    path("library", views.library, name="library"),
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router, Status
 
 from webapp.accounts.ownership import person_of
 from webapp.api.asking import REFUSALS
 from webapp.api.errors import ErrorAnswer
-from webapp.api.library_schemas import ArrivalAnswer, ArrivalRequest, LibraryAnswer
+from webapp.api.library_schemas import ArrivalAnswer, ArrivalRequest, ImportRequest, LibraryAnswer
 from webapp.library.arriving import Declared, declare, find_arrival, give_up
+from webapp.library.importing import begin_import
 from webapp.library.models import Arrival
 from webapp.library.quota import quota_of
 from webapp.library.tus import ROOT
@@ -29,8 +31,8 @@ def library(request: HttpRequest) -> dict[str, Any]:
     return {
         "arrivals": [_answer(arrival) for arrival in arrivals],
         "quota": quota_of(person),
-        "hub": None,
-        "may_upload": True,
+        "hub": settings.HUB_ENDPOINT or None,
+        "may_upload": person is not None or settings.ANONYMOUS_UPLOADS,
     }
 
 
@@ -42,6 +44,13 @@ def begin(request: HttpRequest, payload: ArrivalRequest) -> Status[dict[str, Any
     files = [Declared(file.name, file.size_bytes, file.sha256) for file in payload.files]
     told = payload.dict(include={"visibility", "licence", "sentence"}, exclude_none=True)
     return Status(201, _answer(declare(person_of(request), payload.name, files, **told)))
+
+
+@router.post("/imports", response={201: ArrivalAnswer, **REFUSALS, **OF_ROOM}, summary="Import a model from the hub")
+def import_(request: HttpRequest, payload: ImportRequest) -> Status[dict[str, Any]]:
+    """Weights as safetensors, config and tokenizer, and nothing else; then they are inspected as an upload is."""
+    more = {} if payload.visibility is None else {"visibility": payload.visibility}
+    return Status(201, _answer(begin_import(person_of(request), payload.source, payload.token, **more)))
 
 
 @router.get("/arrivals/{arrival_id}", response={200: ArrivalAnswer, **REFUSALS}, summary="How far it is")
@@ -58,10 +67,11 @@ def cancel(request: HttpRequest, arrival_id: str) -> Status[None]:
 
 def _answer(arrival: Arrival) -> dict[str, Any]:
     """Reads the disk for every file that is not whole."""
-    files = []
+    files: list[dict[str, Any]] = []
     for file in arrival.files.all():
         file.arrival = arrival
-        arrived = file.offset if arrival.state == Arrival.State.UPLOADING else file.size_bytes
+        coming = arrival.state in (Arrival.State.UPLOADING, Arrival.State.IMPORTING)
+        arrived = file.offset if coming else file.size_bytes
         files.append(
             {
                 "id": file.id,
@@ -77,7 +87,7 @@ def _answer(arrival: Arrival) -> dict[str, Any]:
         "state": arrival.state,
         "source": arrival.source,
         "size_bytes": sum(file["size_bytes"] for file in files),
-        "arrived_bytes": sum(file["arrived_bytes"] for file in files),
+        "arrived_bytes": max(arrival.fetched_bytes, sum(file["arrived_bytes"] for file in files)),
         "files": files,
         "error": arrival.error,
         "notes": arrival.notes,

@@ -29,7 +29,10 @@ from webapp.shares.models import ShareLink
 from workers.protocol import archive
 
 # Of the model itself a share says nothing but what its maps are read by.
-UNTOLD = {"folder": "", "examples": [], "state": "cold", "owner": None, "last_used_at": None, "can_change": False}
+UNTOLD: dict[str, Any] = {
+    **{"folder": "", "examples": [], "state": "cold"},
+    **{"owner": None, "last_used_at": None, "can_change": False},
+}
 
 router = Router(tags=["shares"])
 

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.db import DatabaseError, connection
 
 from webapp.library.adoption import adopt
+from webapp.library.importing import fetch
 from webapp.library.models import Arrival
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,10 @@ class Librarian:
 def _work_on(arrival: Arrival) -> bool:
     """False where the fault is the site's, and it is to be tried again after a while."""
     try:
-        adopt(arrival)
+        if arrival.state == Arrival.State.IMPORTING:
+            fetch(arrival)
+        else:
+            adopt(arrival)
         return True
     except (DatabaseError, OSError) as error:  # A full disk, a storage that is away: the next round tries again.
         log.warning("arrival %s waits: %s", arrival.id, error)

@@ -49,6 +49,7 @@ class Arrival(models.Model):
     # Of an import: "owner/name@revision", and the token for it, encrypted, until it is over.
     source = models.CharField(max_length=300, blank=True)
     token = models.BinaryField(null=True)
+    fetched_bytes = models.BigIntegerField(default=0)
     # How many inspections began; the process of each may be lost.
     attempts = models.PositiveIntegerField(default=0)
     error = models.JSONField(null=True)

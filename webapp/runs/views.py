@@ -34,6 +34,12 @@ def train(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def library(request: HttpRequest) -> HttpResponse:
+    """Where models are brought, described, shared and taken out."""
+    return _page(request, "", "library.html")
+
+
+@require_safe
 def watch_training(request: HttpRequest, run_id: str) -> HttpResponse:
     """A training's own page."""
     run = Run.objects.filter(pk=run_id, plan__isnull=False).first()

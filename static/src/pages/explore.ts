@@ -48,7 +48,7 @@ import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
 import { shareButton } from "./people";
-import { languageMenu, linkButton, themeButton, trainLink } from "./tools";
+import { languageMenu, libraryLink, linkButton, themeButton, trainLink } from "./tools";
 
 const LONGEST_TITLE = 48;
 const NOT_TAKEN_APART = say("A share keeps maps, and not what made them. Open a copy to take this weight apart.");
@@ -76,7 +76,7 @@ function openPage(app: HTMLElement): void {
   if (!shared) mountModels(places.tools, explorer);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    ...(shared ? [] : [mountTour(document.body, explorer), trainLink(), shareButton(explorer, app)]),
+    ...(shared ? [] : [mountTour(document.body, explorer), trainLink(), libraryLink(), shareButton(explorer, app)]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),

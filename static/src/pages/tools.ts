@@ -1,4 +1,4 @@
-/** What stands at the top right: the way to the trainings, copy the link to this very view, the language, light or dark. */
+/** What stands at the top: the way to the other pages, copy the link to this very view, the language, light or dark. */
 import { button, element } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import { announce } from "../dom/tooltip";
@@ -12,6 +12,21 @@ const YEAR_S = 365 * 24 * 3600;
 
 export function trainLink(): HTMLElement {
   return element("a", { class: "quiet train-link", href: "/train", title: say("Train a model, and watch its heads form") }, say("Train"));
+}
+
+export function libraryLink(): HTMLElement {
+  return element("a", { class: "quiet library-link", href: "/library", title: say("Bring a model of your own, or choose one") }, say("Library"));
+}
+
+/** Of pages that are not the explorer. `current` is the address of the one that is open. */
+export function pageLinks(current: string): HTMLElement {
+  const pages = [
+    ["/", say("Explore")],
+    ["/train", say("Train")],
+    ["/library", say("Library")],
+  ] as const;
+  const links = pages.map(([href, name]) => element("a", { class: "quiet", href, "aria-current": href === current ? "page" : null }, name));
+  return element("nav", { "aria-label": say("Pages") }, ...links);
 }
 
 export function linkButton(): HTMLElement {

@@ -31,7 +31,7 @@ import { mountSlider } from "../views/training/slider";
 import { mountTrainingStatus } from "../views/training/status";
 import { mountSweepChoice } from "../views/training/sweep_choice";
 import { mountSweepTable } from "../views/training/sweep_table";
-import { languageMenu, linkButton, themeButton } from "./tools";
+import { languageMenu, linkButton, pageLinks, themeButton } from "./tools";
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
@@ -60,7 +60,7 @@ function header(app: HTMLElement, theme: Store<Theme>, isWatching: boolean): HTM
     "header",
     { class: "top" },
     brand,
-    element("nav", { "aria-label": say("Pages") }, element("a", { class: "quiet", href: "/" }, say("Explore")), element("a", { class: "quiet", href: "/train", "aria-current": isWatching ? null : "page" }, say("Train"))),
+    pageLinks(isWatching ? "" : "/train"),
     element("span", { class: "spring" }),
     element("div", { class: "tools" }, isWatching && linkButton(), languages ?? false, themeButton(theme)),
   );

@@ -27,7 +27,19 @@ export interface Model {
   /** Where its files lie within the project's folder; of others the folder's name alone. */
   folder?: string;
   examples: Example[];
+  /** In which most of its weights are stored, as safetensors calls it. */
+  dtype?: string;
+  /** Who brought it; null where it is everybody's. */
+  owner?: string | null;
+  can_change?: boolean;
+  visibility?: Visibility;
+  licence?: string;
+  created_at?: string | null;
+  last_used_at?: string | null;
 }
+
+/** Who may use a model: its owner, whoever has its id, or everybody. */
+export type Visibility = "private" | "link" | "site";
 
 /** A text or a picture worth reading with a model, the head to look at, and what is to be seen there. */
 export interface Example {
@@ -343,7 +355,8 @@ function comparisonOf(a: string, b: string): string {
 
 export async function json<T>(address: string, init: RequestInit = {}): Promise<T> {
   const headers = { Accept: "application/json", ...init.headers };
-  return (await request(address, { ...init, headers })).json() as Promise<T>;
+  const response = await request(address, { ...init, headers });
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 async function request(address: string, init: RequestInit): Promise<Response> {
