@@ -14,9 +14,11 @@ from pydantic import ConfigDict, Field
 
 from webapp import dispatch, stream
 from webapp.accounts.ownership import person_of, seen_by
-from webapp.api.asking import REFUSALS, find_run
+from webapp.accounts.visitors import visitor_of
+from webapp.api.asking import REFUSALS, find_own_run, find_run
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
+from webapp.people.limits import allow
 from webapp.runs.models import Run
 from webapp.runs.planning import refuse_misfit
 from webapp.runs.queue import place_of
@@ -152,7 +154,8 @@ class PresetsAnswer(Schema):
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
     plan = checked_plan(payload.model_dump())
     refuse_misfit(plan)
-    run = Run.objects.create(kind="train", plan=plan, owner=person_of(request))
+    allow(request, trains=True)
+    run = Run.objects.create(kind="train", plan=plan, owner=person_of(request), visitor=visitor_of(request))
     transaction.on_commit(lambda: send(run))
     return Status(201, _answer(run))
 
@@ -194,6 +197,7 @@ def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
 def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[dict[str, Any]]:
     """Done before its next step; the socket tells when. To end it: POST /api/v1/runs/{id}/cancel."""
     run = _find(request, run_id)
+    find_own_run(request, run_id)
     if run.state in Run.ENDED:
         raise ApiError(409, "already_ended", "This training has ended; its model stays as it is.")
     if (payload.action == "learning_rate") != (payload.factor is not None):

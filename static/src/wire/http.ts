@@ -343,7 +343,8 @@ function comparisonOf(a: string, b: string): string {
 
 export async function json<T>(address: string, init: RequestInit = {}): Promise<T> {
   const headers = { Accept: "application/json", ...init.headers };
-  return (await request(address, { ...init, headers })).json() as Promise<T>;
+  const response = await request(address, { ...init, headers });
+  return (response.status === 204 ? undefined : response.json()) as Promise<T>;
 }
 
 async function request(address: string, init: RequestInit): Promise<Response> {
