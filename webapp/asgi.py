@@ -20,6 +20,7 @@ from channels.security.websocket import WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.http.request import split_domain_port, validate_host  # noqa: E402
 
+from webapp.api.errors import PROBLEM, problem  # noqa: E402
 from webapp.library.tus import Uploads  # noqa: E402
 from webapp.urls import socket_urlpatterns  # noqa: E402
 
@@ -62,7 +63,8 @@ class SameOrigin:
             return False
         origin = headers.get(b"origin", b"").decode("latin-1")
         if not origin:
-            return not socket or b"cookie" not in headers
+            # A browser tells where a request comes from. One that sends cookies and does not is none of today's.
+            return b"cookie" not in headers or (not socket and headers.get(b"sec-fetch-site") == b"same-origin")
         return urlsplit(origin).netloc == host
 
 
@@ -122,9 +124,8 @@ class _BodyTooLongError(Exception):
 
 async def refuse(send: Send, status: int, code: str, message: str, limit: int | None = None) -> None:
     """Answer with the API's error shape, without Django."""
-    error = {"code": code, "message": message, "field": None, "limit": limit, "id": None}
-    body = json.dumps({"error": error}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    body = json.dumps(problem(status, code, message, limit=limit)).encode()
+    headers = [(b"content-type", PROBLEM.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})
 

@@ -45,18 +45,24 @@ DEBUG = env.flag("HEADLIGHT_DEBUG", default=False)
 ALLOWED_HOSTS = env.words("HEADLIGHT_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 REDIS_URL = env.address("REDIS_URL", ("redis", "rediss", "unix"), default="redis://127.0.0.1:6379/0")
 
+# Nobody else reaches this site as long as it answers to these names alone.
+OWN_MACHINE = set(ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]", "testserver"}
+
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
     "channels",
     "django_vite",
     "ninja",
     "webapp.accounts",
     "webapp.checkpoints",
     "webapp.library",
+    "webapp.people",
     "webapp.runs",
     "webapp.record",
     "webapp.shares",
@@ -72,10 +78,53 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "webapp.accounts.tokens.TokenSignIn",
+    "webapp.accounts.wall.SignInWall",
+    "webapp.people.limits.RateHeaders",
+    "webapp.api.idempotency.OncePerKey",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 AUTH_USER_MODEL = "accounts.Person"
+
+# Who must sign in: `off`, nobody can; `optional`, whoever wants; `required`, everybody but guests of shared links.
+SIGN_IN = env.choice("HEADLIGHT_SIGN_IN", ("off", "optional", "required"), default="optional")
+SIGN_UP = env.flag("HEADLIGHT_SIGN_UP", default=True)
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+ACCOUNT_ADAPTER = "webapp.accounts.adapter.Adapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip,5/5m/key", "signup": "10/m/ip"}
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+# Letters for a forgotten password: smtp://user:password@host:587. Without it an admin sets a new one.
+EMAIL_URL = env.address("HEADLIGHT_EMAIL_URL", ("smtp", "smtps", "smtp+tls", "smtp+ssl"), default="")
+if EMAIL_URL:
+    globals().update(environ.Env.email_url_config(EMAIL_URL))
+DEFAULT_FROM_EMAIL = env.text("HEADLIGHT_EMAIL_FROM", default="headlight@localhost")
+
+# Where others reach the site a proxy speaks TLS before it, and cookies travel on nothing else.
+TLS = env.flag("HEADLIGHT_TLS", default=not OWN_MACHINE)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+if TLS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 ROOT_URLCONF = "webapp.urls"
 ASGI_APPLICATION = "webapp.asgi.application"
 TEMPLATES = [
@@ -84,7 +133,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "webapp" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "context_processors": ["django.template.context_processors.request"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "webapp.accounts.wall.people",
+            ],
             "builtins": ["webapp.language"],
         },
     }
@@ -140,7 +193,8 @@ X_FRAME_OPTIONS = "DENY"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
-USE_I18N = False
+# For the sentences of forms that Django and allauth bring; our own are webapp.language's.
+USE_I18N = True
 
 LOGGING = {
     "version": 1,
@@ -165,6 +219,13 @@ MAP_LIMIT_VALUES = env.whole("HEADLIGHT_MAP_LIMIT_VALUES", default=1 << 22)
 TOTALS_LIMIT_WEIGHTS = env.whole("HEADLIGHT_TOTALS_LIMIT_WEIGHTS", default=1 << 26)
 COMPARISON_LIMIT_WEIGHTS = env.whole("HEADLIGHT_COMPARISON_LIMIT_WEIGHTS", default=1 << 27)
 LENS_LIMIT_SCORES = env.whole("HEADLIGHT_LENS_LIMIT_SCORES", default=1 << 27)
+# What each may use, by role; `visitor` is whoever does not sign in, and counts only where others reach the site.
+LIMITS: dict[str, dict[str, int | None]] = {
+    "visitor": {"runs_a_minute": 10, "running": 1, "queued": 3, "storage_bytes": None, "training_minutes": 10},
+    "member": {"runs_a_minute": 30, "running": 2, "queued": 10, "storage_bytes": 2 << 30, "training_minutes": 120},
+    "teacher": {"runs_a_minute": 60, "running": 8, "queued": 100, "storage_bytes": 20 << 30, "training_minutes": 1200},
+    "admin": {},
+}
 SHARE_LIMIT_BYTES = env.whole("HEADLIGHT_SHARE_LIMIT_BYTES", default=4_000_000)
 TILE_WAIT_S = env.real("HEADLIGHT_TILE_WAIT_S", default=30.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from allauth.account import views as accounts
+from django.conf import settings
+from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from webapp.api.router import api
+from webapp.people import views as people
 from webapp.record.views import healthz, readyz
 from webapp.runs import views
 from webapp.runs.consumers import RunConsumer
 from webapp.shares import views as share_views
 from webapp.shares.consumers import ShareConsumer
+
+sign_in: list[URLPattern | URLResolver] = [
+    path("login/", accounts.login, name="account_login"),
+    path("logout/", accounts.logout, name="account_logout"),
+    path("signup/", accounts.signup, name="account_signup"),
+    path("inactive/", accounts.account_inactive, name="account_inactive"),
+    path("password/change/", accounts.password_change, name="account_change_password"),
+]
+if settings.EMAIL_URL:
+    sign_in += [
+        path("password/reset/", accounts.password_reset, name="account_reset_password"),
+        path("password/reset/done/", accounts.password_reset_done, name="account_reset_password_done"),
+        path(
+            "password/reset/key/<str:uidb36>-<str:key>/",
+            accounts.password_reset_from_key,
+            name="account_reset_password_from_key",
+        ),
+        path(
+            "password/reset/key/done/",
+            accounts.password_reset_from_key_done,
+            name="account_reset_password_from_key_done",
+        ),
+    ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.explore, name="explore"),
@@ -18,6 +44,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("train", views.train, name="train"),
     path("trainings/<str:run_id>", views.watch_training, name="watch-training"),
     path("sweeps/<str:sweep_id>", views.watch_sweep, name="watch-sweep"),
+    path("runs", people.runs, name="runs"),
+    path("account", people.account, name="account"),
+    path("account/tokens", people.make_token, name="make-token"),
+    path("account/tokens/<int:token_id>/revoke", people.revoke_token, name="revoke-token"),
+    path("account/export", people.export, name="export-account"),
+    path("account/delete", people.delete, name="delete-account"),
+    path("accounts/", include(sign_in)),
     path("s/<str:slug>", share_views.share, name="share"),
     path("embed/<str:slug>", share_views.embed, name="embed"),
     path("library", views.library, name="library"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -20,6 +22,33 @@ def visitor(browser: Browser, site: RunningSite) -> Iterator[Page]:
     context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", viewport=WIDE, color_scheme="dark")
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def blog() -> Iterator[Callable[[str], str]]:
+    """Another site, with one page; gives its address."""
+    body = b""
+
+    class OnePage(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), OnePage)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def publish(page: str) -> str:
+        nonlocal body
+        body = page.encode()
+        return f"http://localhost:{server.server_port}/"
+
+    yield publish
+    server.shutdown()
 
 
 def share(page: Page, site: RunningSite, **more: str) -> str:
@@ -63,16 +92,12 @@ def test_view_is_shared_opened_elsewhere_copied_and_withdrawn(page: Page, visito
     expect(visitor.get_by_role("heading", name="This link leads nowhere")).to_be_visible()
 
 
-def test_share_is_embedded_with_chosen_panels(page: Page, visitor: Page, site: RunningSite) -> None:
+def test_share_is_embedded_with_chosen_panels(
+    page: Page, visitor: Page, site: RunningSite, blog: Callable[[str], str]
+) -> None:
     slug = share(page, site).removeprefix("/s/")
-    visitor.route(
-        "http://blog.example/",
-        lambda route: route.fulfill(
-            content_type="text/html",
-            body=f'<iframe src="http://127.0.0.1:{site.port}/embed/{slug}?panels=map,text" width="700" height="520">',
-        ),
-    )
-    visitor.goto("http://blog.example/")
+    frame_of = f'<iframe src="http://127.0.0.1:{site.port}/embed/{slug}?panels=map,text" width="700" height="520">'
+    visitor.goto(blog(frame_of))
     frame = visitor.frame_locator("iframe")
     expect(frame.locator(".embed-map canvas").first).to_be_visible()
     expect(frame.locator(".embed-text")).to_contain_text("Mary")

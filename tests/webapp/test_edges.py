@@ -82,8 +82,8 @@ async def test_api_says_in_its_own_shape_that_nothing_is_there(site: httpx.Async
 
 async def test_api_says_in_its_own_shape_which_methods_it_takes(site: httpx.AsyncClient) -> None:
     answer = await site.put("/api/v1/runs", json=BODY)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
-    assert "POST, not PUT" in answer.json()["error"]["message"]
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, POST")
+    assert "GET, POST, not PUT" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("address", ["/", "/runs/nobody"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest
 
@@ -26,6 +27,11 @@ def person_of_socket(scope: Mapping[str, Any]) -> Person | None:
     """The same of a socket, whose user was loaded when it connected."""
     user = scope.get("user")
     return user if isinstance(user, Person) else None
+
+
+def may_enter(person: Person | None) -> bool:
+    """Whether this site shows anything to whoever asks, beside shares."""
+    return person is not None or settings.SIGN_IN != "required"
 
 
 def may_see(person: Person | None, thing: Owned) -> bool:

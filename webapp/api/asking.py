@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from webapp import dispatch
-from webapp.accounts.ownership import may_see, person_of
+from webapp.accounts.ownership import may_change, may_see, person_of
 from webapp.api.errors import ApiError, ErrorAnswer
 from webapp.runs import replay
 from webapp.runs.models import Run
@@ -40,6 +40,14 @@ def find_run(request: HttpRequest, run_id: str) -> Run:
     run = Run.objects.select_related("checkpoint").filter(pk=run_id).first()
     if run is None or not may_see(person_of(request), run):
         raise ApiError(404, "unknown_run", "There is no run with this id.", field="id")
+    return run
+
+
+def find_own_run(request: HttpRequest, run_id: str) -> Run:
+    """One that whoever asks may change. Raises: ApiError."""
+    run = find_run(request, run_id)
+    if not may_change(person_of(request), run):
+        raise ApiError(403, "not_yours", "This run is somebody else's: it can be read, not changed.", field="id")
     return run
 
 

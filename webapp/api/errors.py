@@ -1,10 +1,11 @@
-"""Every refusal in one shape: {"error": {"code", "message", "field", "limit", "id"}}."""
+"""Every refusal in one shape: problem details (RFC 9457), and in them "error": code, message, field, limit, id."""
 
 from __future__ import annotations
 
 import json
 import logging
 import secrets
+from http import HTTPStatus
 from typing import Any
 
 from django.db import DatabaseError
@@ -14,6 +15,7 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 
 from webapp.library.error import LibraryError
+from webapp.people.limits import LimitError
 from webapp.runs.submit import InvalidRequestError
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,16 @@ class ErrorDetail(Schema):
 
 
 class ErrorAnswer(Schema):
+    """`type` names the kind, `title` is the status in words; `detail` and `error.message` are one sentence."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
     error: ErrorDetail
+
+
+PROBLEM = "application/problem+json"
 
 
 class ApiError(Exception):
@@ -56,34 +67,41 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(ApiError)
     def refused(request: HttpRequest, error: ApiError) -> HttpResponse:
-        answer = _answer(error.status, error.code, error.message, error.field, error.limit)
+        answer = refusal(error.status, error.code, error.message, error.field, error.limit)
+        if error.retry_after_s is not None:
+            answer["Retry-After"] = str(error.retry_after_s)
+        return answer
+
+    @api.exception_handler(LimitError)
+    def limited(request: HttpRequest, error: LimitError) -> HttpResponse:
+        answer = refusal(429, error.code, error.message, limit=error.limit)
         if error.retry_after_s is not None:
             answer["Retry-After"] = str(error.retry_after_s)
         return answer
 
     @api.exception_handler(LibraryError)
     def not_brought(request: HttpRequest, error: LibraryError) -> HttpResponse:
-        return _answer(error.status, error.code, error.message, error.field, error.limit)
+        return refusal(error.status, error.code, error.message, error.field, error.limit)
 
     @api.exception_handler(InvalidRequestError)
     def invalid(request: HttpRequest, error: InvalidRequestError) -> HttpResponse:
-        return _answer(422, error.code, error.message, error.field, error.limit)
+        return refusal(422, error.code, error.message, error.field, error.limit)
 
     @api.exception_handler(ValidationError)
     def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first = error.errors[0]
         field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", "payload"))
-        return _answer(422, "bad_field", f"{field or 'The body'}: {first['msg']}."[:300], field[:80] or None)
+        return refusal(422, "bad_field", f"{field or 'The body'}: {first['msg']}."[:300], field[:80] or None)
 
     @api.exception_handler(HttpError)
     def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
         if isinstance(error.__cause__, ApiError):  # Ninja wraps what the parser of the body raises.
             return refused(request, error.__cause__)
-        return _answer(error.status_code, "bad_request", str(error))
+        return refusal(error.status_code, "bad_request", str(error))
 
     @api.exception_handler(Http404)
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
-        return _answer(404, "not_found", "There is nothing at this address.")
+        return refusal(404, "not_found", "There is nothing at this address.")
 
     @api.exception_handler(DatabaseError)
     @api.exception_handler(OSError)
@@ -91,13 +109,13 @@ def install(api: NinjaAPI) -> None:
         id_ = secrets.token_hex(8)
         log.error("request %s: %s %s: %s", id_, request.method, request.path, error)
         message = "The site cannot write or read what it keeps: its disk may be full. Try again in a moment."
-        return _answer(503, "storage_away", message, id_=id_)
+        return refusal(503, "storage_away", message, id_=id_)
 
     @api.exception_handler(Exception)
     def broken(request: HttpRequest, error: Exception) -> HttpResponse:
         id_ = secrets.token_hex(8)
         log.exception("request %s: %s %s", id_, request.method, request.path, exc_info=error)
-        return _answer(500, "internal", "The site failed on this request. Its log says why, under this id.", id_=id_)
+        return refusal(500, "internal", "The site failed on this request. Its log says why, under this id.", id_=id_)
 
 
 class ErrorShape(MiddlewareMixin):
@@ -105,30 +123,49 @@ class ErrorShape(MiddlewareMixin):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         typed = response.headers.get("Content-Type", "")
-        if not request.path.startswith("/api/") or response.status_code < 400 or typed.startswith("application/json"):
+        if not request.path.startswith("/api/") or response.status_code < 400 or typed.startswith(PROBLEM):
             return response
         match response.status_code:
+            case 401 if response.headers.get("X-Refusal") == "bad_token":
+                answer = refusal(401, "bad_token", "This token is unknown or was revoked. Make one at /account.")
+                answer["WWW-Authenticate"] = "Bearer"
+            case 401:
+                answer = refusal(401, "sign_in_needed", "Sign in first, or send a token: Authorization: Bearer …")
+                answer["WWW-Authenticate"] = "Bearer"
+            case 403 if response.headers.get("X-Refusal") == "scope":
+                answer = refusal(403, "token_scope", "This token may not do that. Make one with the scope for it.")
             case 404:
-                answer = _answer(404, "not_found", "There is nothing at this address. See /api/v1/openapi.json.")
+                answer = refusal(404, "not_found", "There is nothing at this address. See /api/v1/openapi.json.")
             case 405:
                 allowed = response.headers["Allow"]
-                answer = _answer(405, "wrong_method", f"This address takes {allowed}, not {request.method}.")
+                answer = refusal(405, "wrong_method", f"This address takes {allowed}, not {request.method}.")
                 answer["Allow"] = allowed
             case status:
-                answer = _answer(status, "bad_request", "This request cannot be read. Check its headers.")
+                answer = refusal(status, "bad_request", "This request cannot be read. Check its headers.")
         return answer
 
 
-def _answer(
+def problem(
     status: int,
     code: str,
     message: str,
     field: str | None = None,
     limit: int | None = None,
     id_: str | None = None,
-) -> HttpResponse:
-    error: dict[str, Any] = {"code": code, "message": message, "field": field, "limit": limit, "id": id_}
-    response = HttpResponse(json.dumps({"error": error}), status=status, content_type="application/json")
+) -> dict[str, Any]:
+    return {
+        "type": f"urn:headlight:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "error": {"code": code, "message": message, "field": field, "limit": limit, "id": id_},
+    }
+
+
+def refusal(status: int, code: str, message: str, *more: Any, **named: Any) -> HttpResponse:
+    """`more` and `named` as in `problem`."""
+    body = json.dumps(problem(status, code, message, *more, **named))
+    response = HttpResponse(body, status=status, content_type=PROBLEM)
     if status in (503, 507):
         response["Retry-After"] = "5" if status == 503 else "60"
     return response

@@ -16,10 +16,10 @@ from webapp.api import (
     comparisons,
     errors,
     estimates,
+    history,
     lens,
     pictures,
     readings,
-    runs,
     shares,
     sweeps,
     trainings,
@@ -47,7 +47,11 @@ class JsonParser(Parser):
 api = NinjaAPI(
     title="Headlight",
     version="1",
-    description="Run a Transformer on a text, and read what every attention head does.",
+    description=(
+        "Run a Transformer on a text, and read what every attention head does. A script signs in by "
+        "`Authorization: Bearer TOKEN` (made at /account), where the site asks for it. A creation with an "
+        "`Idempotency-Key` can be sent again. Refusals are problem details (RFC 9457)."
+    ),
     parser=JsonParser(),
     openapi_url="openapi.json",
     docs_url=None,
@@ -55,7 +59,7 @@ api = NinjaAPI(
 errors.install(api)
 api.add_router("", checkpoints.router)
 api.add_router("", arrivals.router)
-api.add_router("", runs.router)
+api.add_router("", history.router)  # And with it those of webapp.api.runs: an address has one router.
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)

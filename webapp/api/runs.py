@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from webapp.accounts.ownership import person_of
-from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_run, span
+from webapp.accounts.visitors import visitor_of
+from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_own_run, find_run, span
 from webapp.api.checkpoints import unknown_model
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
@@ -19,6 +20,7 @@ from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_n
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
 from webapp.checkpoints.access import find_usable
 from webapp.fleet import fleet
+from webapp.people.limits import allow
 from webapp.runs import replay
 from webapp.runs.cancel import cancel
 from webapp.runs.models import Run
@@ -44,6 +46,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
             f"The files of {checkpoint.name} are gone. Put them back, or add them again.",
             field="model",
         )
+    allow(request)
     run = submit_trace(
         checkpoint,
         text=payload.text,
@@ -53,6 +56,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
         text_pair=payload.text_pair,
         picture=payload.picture,
         owner=person,
+        visitor=visitor_of(request),
         **writing_fields(payload, checkpoint),
     )
     return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
@@ -108,7 +112,7 @@ def read_tree(request: HttpRequest, run_id: str) -> dict[str, Any]:
 
 @router.post("/runs/{run_id}/cancel", response={200: SubmittedAnswer, **REFUSALS}, summary="Stop a run")
 def stop(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    run = find_run(request, run_id)
+    run = find_own_run(request, run_id)
     if not cancel(run):
         raise ApiError(409, "already_ended", "This run has ended; what it found is kept.")
     return {"id": run.id, "socket": run.socket, "page": run.page}

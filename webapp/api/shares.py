@@ -10,7 +10,7 @@ from django.utils import timezone
 from ninja import Query, Router, Status
 
 from webapp.accounts.ownership import may_change, person_of
-from webapp.api.asking import REFUSALS, find_run, find_shape, span
+from webapp.api.asking import REFUSALS, find_own_run, find_shape, span
 from webapp.api.checkpoints import describe_model
 from webapp.api.errors import ApiError
 from webapp.api.influence import Reading
@@ -19,6 +19,7 @@ from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_n
 from webapp.api.runs import describe, next_tokens
 from webapp.api.schemas import FloorsAnswer, MapAnswer, ProbabilitiesAnswer, TotalsAnswer
 from webapp.api.share_schemas import CopyAnswer, ShareAnswer, SharedAnswer, ShareRequest, SharesAnswer
+from webapp.people.limits import allow, allow_storage, forget_storage
 from webapp.runs import replay
 from webapp.runs.models import Run
 from webapp.shares import kept
@@ -71,6 +72,7 @@ def revoke(request: HttpRequest, slug: str) -> dict[str, Any]:
     share.revoked_at, share.size_bytes = timezone.now(), 0
     share.save(update_fields=["revoked_at", "size_bytes"])
     kept.forget(share.folder)
+    forget_storage(share.owner)
     return _own(share)
 
 
@@ -199,6 +201,7 @@ def read_probabilities(request: HttpRequest, slug: str, position: int = -1, top:
 def copy(request: HttpRequest, slug: str) -> Status[dict[str, Any]]:
     """It needs the model to be here still, as it can then be read and changed in every way."""
     share = _entered(request, slug)
+    allow(request)
     try:
         run = copy_of(share, person_of(request))
     except ModelGoneError:
@@ -210,7 +213,7 @@ def copy(request: HttpRequest, slug: str) -> Status[dict[str, Any]]:
 
 def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Run, replay.Replay]:
     """A share that has nothing in it yet. Raises: ApiError where there is nothing to share."""
-    run = find_run(request, payload.run)
+    run = find_own_run(request, payload.run)
     if run.plan is not None:
         raise ApiError(409, "not_shared", "Trainings cannot be shared, but runs of their models can.", field="run")
     told = replay.replay(run.id)
@@ -224,6 +227,7 @@ def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Ru
         if payload.expires_at <= timezone.now():
             raise ApiError(422, "bad_expiry", "expires_at has passed already.", field="expires_at")
     person = person_of(request)
+    allow_storage(person)
     if payload.audience == ShareLink.Audience.SIGNED_IN and person is None:
         raise ApiError(422, "bad_audience", "Sign in to share with people who sign in.", field="audience")
     record = {**describe(run, told), "text_ids": run.ids, "target_ids": run.target_ids, "parent": None}

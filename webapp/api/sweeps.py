@@ -14,11 +14,13 @@ from pydantic import ConfigDict, Field
 from modelcore.training.sweeps.power_law import FEWEST, FLOPS, PowerLaw, fit
 from modelcore.training.sweeps.variants import BASE, Variant, variants
 from webapp.accounts.models import Person
-from webapp.accounts.ownership import may_see, person_of, seen_by
+from webapp.accounts.ownership import may_change, may_see, person_of, seen_by
+from webapp.accounts.visitors import visitor_of
 from webapp.api.asking import REFUSALS
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
 from webapp.api.trainings import PlanRequest
+from webapp.people.limits import allow
 from webapp.runs.cancel import cancel
 from webapp.runs.models import Run, Sweep
 from webapp.runs.planning import best_machine, refuse_misfit
@@ -113,7 +115,7 @@ class VariantsAnswer(Schema):
 @router.post("/sweeps", response={201: SweepAnswer, **REFUSALS}, summary="Train one plan in several variants")
 def start(request: HttpRequest, payload: SweepRequest) -> Status[dict[str, Any]]:
     """All or none: a variant that cannot be trained is refused by its row's name, and then no row is begun."""
-    person = person_of(request)
+    person, visitor = person_of(request), visitor_of(request)
     rows, plan = _rows(payload, person), payload.plan.model_dump()
     machine = best_machine()
     plans = {variant.name: {**plan, **variant.changes} for variant in rows}
@@ -123,10 +125,18 @@ def start(request: HttpRequest, payload: SweepRequest) -> Status[dict[str, Any]]
         except ApiError as error:
             raise ApiError(422, error.code, f"{name}: {error.message}", field=error.field) from None
         refuse_misfit(varied, machine)
+    allow(request, jobs=len(plans), trains=True)
     with transaction.atomic():
         sweep = Sweep.objects.create(kind=payload.kind, plan=plan, owner=person)
         runs = [
-            Run.objects.create(kind="train", plan=plans[variant.name], sweep=sweep, row=asdict(variant), owner=person)
+            Run.objects.create(
+                kind="train",
+                plan=plans[variant.name],
+                sweep=sweep,
+                row=asdict(variant),
+                owner=person,
+                visitor=visitor,
+            )
             for variant in rows
         ]
     for run in runs:
@@ -155,6 +165,8 @@ def read(request: HttpRequest, sweep_id: str) -> dict[str, Any]:
 def stop(request: HttpRequest, sweep_id: str) -> dict[str, Any]:
     """Rows that have ended stay as they are. The last ones first, so that none of them begins meanwhile."""
     sweep = _find(request, sweep_id)
+    if not may_change(person_of(request), sweep):
+        raise ApiError(403, "not_yours", "This sweep is somebody else's: it can be read, not stopped.", field="id")
     going = [run for run in _runs(sweep) if run.state not in Run.ENDED]
     if not going:
         raise ApiError(409, "already_ended", "All rows of this sweep have ended; they stay as they are.")

@@ -14,9 +14,11 @@ from pydantic import ConfigDict, Field
 
 from webapp import dispatch, stream
 from webapp.accounts.ownership import person_of, seen_by
-from webapp.api.asking import REFUSALS, find_run
+from webapp.accounts.visitors import visitor_of
+from webapp.api.asking import REFUSALS, find_own_run, find_run
 from webapp.api.errors import ApiError
 from webapp.api.plan_checks import checked_plan
+from webapp.people.limits import allow
 from webapp.runs.going_on import go_on, kept_checkpoint
 from webapp.runs.models import Run
 from webapp.runs.planning import refuse_misfit
@@ -170,7 +172,8 @@ class PresetsAnswer(Schema):
 def start(request: HttpRequest, payload: PlanRequest) -> Status[dict[str, Any]]:
     plan = checked_plan(payload.model_dump(), person_of(request))
     refuse_misfit(plan)
-    run = Run.objects.create(kind="train", plan=plan, owner=person_of(request))
+    allow(request, trains=True)
+    run = Run.objects.create(kind="train", plan=plan, owner=person_of(request), visitor=visitor_of(request))
     transaction.on_commit(lambda: send(run))
     return Status(201, _answer(run))
 
@@ -212,6 +215,7 @@ def read_text(request: HttpRequest, run_id: str) -> dict[str, str]:
 def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[dict[str, Any]]:
     """Done before its next step; the socket tells when. To end it: POST /api/v1/runs/{id}/cancel."""
     run = _find(request, run_id)
+    find_own_run(request, run_id)
     if run.state in Run.ENDED:
         raise ApiError(409, "already_ended", "This training has ended; its model stays as it is.")
     if (payload.action == "learning_rate") != (payload.factor is not None):
@@ -230,6 +234,7 @@ def steer(request: HttpRequest, run_id: str, payload: OrderRequest) -> Status[di
 def go_on_with(request: HttpRequest, run_id: str, payload: GoOnRequest) -> Status[dict[str, Any]]:
     """As a training of its own, whose curve begins where the checkpoint was saved."""
     run = _find(request, run_id)
+    find_own_run(request, run_id)
     if run.state not in Run.ENDED:
         raise ApiError(409, "not_ended", "This training has not ended. An order go_on ends its pause.")
     checkpoint = kept_checkpoint(run)
@@ -240,6 +245,7 @@ def go_on_with(request: HttpRequest, run_id: str, payload: GoOnRequest) -> Statu
             "Nothing is kept of this training to go on from: it is done, had saved no checkpoint, or ended more than a "
             "week ago. POST its plan to /api/v1/trainings to begin it again.",
         )
+    allow(request, trains=True)
     return Status(201, _answer(go_on(run, checkpoint, payload.rate_factor)))
 
 

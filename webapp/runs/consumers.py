@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from webapp import stream
-from webapp.accounts.ownership import may_see, person_of_socket
+from webapp.accounts.ownership import may_enter, may_see, person_of_socket
 from webapp.runs.models import Run
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,8 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def _may_see(self, run: str) -> bool:
         found = await Run.objects.only("owner", "visible").filter(pk=run).afirst()
-        return found is not None and may_see(person_of_socket(self.scope), found)
+        person = person_of_socket(self.scope)
+        return found is not None and may_enter(person) and may_see(person, found)
 
     async def _forward(self, run: str, after: int) -> None:
         try:

@@ -25,7 +25,7 @@ def kept_checkpoint(run: Run) -> Path | None:
 def go_on(run: Run, checkpoint: Path, rate_factor: float | None) -> Run:
     """The new run. `rate_factor` multiplies its planned learning rate. Raises: OSError."""
     with transaction.atomic():
-        following = Run.objects.create(kind="train", plan=run.plan, parent=run, owner=run.owner)
+        following = Run.objects.create(kind="train", plan=run.plan, parent=run, owner=run.owner, visitor=run.visitor)
         begun = trainings.checkpoint(settings.DATA, following.id)
         begun.parent.mkdir(parents=True)
         # Nothing changes a checkpoint: the next one is written aside and takes its name.

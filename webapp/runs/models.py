@@ -72,7 +72,8 @@ class Run(models.Model):
     # Whoever asked without signing in, as webapp.accounts.limits tells visitors apart.
     visitor = models.CharField(max_length=16, blank=True)
     title = models.CharField(max_length=120, blank=True)
-    tags = models.JSONField(default=list)
+    # ",syntax,week 3,", so that a whole tag can be searched for.
+    tagged = models.CharField(max_length=500, blank=True)
     pinned = models.BooleanField(default=False)
     # Of a run that writes: how it chooses tokens, and the run that it goes on from with another token at a place.
     choices = models.JSONField(null=True)
@@ -113,6 +114,14 @@ class Run(models.Model):
     @property
     def socket(self) -> str:
         return f"/ws/runs/{self.id}"
+
+    @property
+    def tags(self) -> list[str]:
+        return [tag for tag in self.tagged.split(",") if tag]
+
+    @tags.setter
+    def tags(self, tags: list[str]) -> None:
+        self.tagged = f",{','.join(tags)}," if tags else ""
 
     def job(self) -> TraceJob | GenerateJob | TrainJob:
         """This run's job as Celery carries it, under its present attempt."""

@@ -50,6 +50,7 @@ def keep_frames(folder: Path, frames: Iterator[StoredFrame]) -> int:
 
     A run's id opens the run itself, so it is not told: what can be revoked is the share alone.
     """
+    forget(folder)  # Of a share that was begun and not finished.
     told: list[bytes] = []
     for stored in frames:
         if frame.read_header(stored.frame)[0]["type"] == "started":

@@ -47,7 +47,7 @@ import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
-import { shareButton } from "./people";
+import { accountLink, runsLink, shareButton } from "./people";
 import { languageMenu, libraryLink, linkButton, themeButton, trainLink } from "./tools";
 
 const LONGEST_TITLE = 48;
@@ -74,12 +74,14 @@ function openPage(app: HTMLElement): void {
   const places = layOutPage(app);
   mountTooltip(document.body);
   if (!shared) mountModels(places.tools, explorer);
+  const account = accountLink(app);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    ...(shared ? [] : [mountTour(document.body, explorer), trainLink(), libraryLink(), shareButton(explorer, app)]),
+    ...(shared ? [] : [mountTour(document.body, explorer), trainLink(), libraryLink(), runsLink(), shareButton(explorer, app)]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
+    ...(account ? [account] : []),
     themeButton(theme),
   );
   const comparison = new Comparison(explorer, window);

@@ -16,8 +16,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="run",
-            name="tags",
-            field=models.JSONField(default=list),
+            name="tagged",
+            field=models.CharField(blank=True, max_length=500),
         ),
         migrations.AddField(
             model_name="run",

@@ -1,0 +1,25 @@
+"""People of tests: whom a site knows, and what belongs to one of them."""
+
+from __future__ import annotations
+
+from django.test import Client
+
+from webapp.accounts.models import ApiToken, Person
+
+PASSWORD = "a lamp in the fog"
+
+
+def person(name: str, role: str = "member") -> Person:
+    return Person.objects.create_user(name, f"{name}@example.org", PASSWORD, role=role)
+
+
+def client_of(somebody: Person | None) -> Client:
+    client = Client()
+    if somebody:
+        client.force_login(somebody)
+    return client
+
+
+def bearer(somebody: Person, *scopes: str) -> dict[str, str]:
+    """The header of a token of hers."""
+    return {"authorization": f"Bearer {ApiToken.make(somebody, 'test', list(scopes))[1]}"}
