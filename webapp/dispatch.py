@@ -1,12 +1,18 @@
-"""The one door to Celery: hand a job to the workers, ask one for a reading of a run, see how much is waiting."""
+"""The one door to Celery: hand a job to the workers, ask one for a reading of a run, see how much is waiting.
+
+Jobs that run a model go to the queue of the worker that could begin them soonest (webapp.fleet.routing); readings to
+whoever comes first. What waits for a worker that is gone or late is taken back from here.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import secrets
+import time
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import redis
 from asgiref.sync import sync_to_async
@@ -14,8 +20,11 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from webapp import stream
+from webapp.fleet import routing
+from webapp.fleet.routing import Place
 from workers.app import app
 from workers.protocol import jobs, keys
+from workers.protocol.fleet import Order, Standing
 from workers.protocol.frame import Frame, decode
 from workers.protocol.influence import InfluenceReading
 from workers.protocol.jobs import (
@@ -47,11 +56,16 @@ def _server() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
 
 
-def send(job: TraceJob | GenerateJob | TrainJob) -> bool:
-    """Put a job on its queue. False where the broker is away: the recorder sends it when it is back."""
+def send(job: TraceJob | GenerateJob | TrainJob, size_bytes: int = 0) -> bool:
+    """Put a job on its queue. False where the broker is away: the recorder sends it when it is back.
+
+    `size_bytes` are those of its model, by which is reckoned who can have it soonest.
+    """
     if isinstance(job, TrainJob):
         return _send(jobs.TRAIN, job, jobs.TRAIN_QUEUE)
-    return _send(jobs.GENERATE if isinstance(job, GenerateJob) else jobs.TRACE, job)
+    source = job.trace.source if isinstance(job, GenerateJob) else job.source
+    task = jobs.GENERATE if isinstance(job, GenerateJob) else jobs.TRACE
+    return _send(task, job, _queue_for(source.model, size_bytes))
 
 
 def order(run: str, order: dict[str, Any]) -> None:
@@ -173,13 +187,146 @@ async def ask_lens(trace: TraceJob, positions: range, top: int, tuned: bool) -> 
 
 
 def queue_length(queue: str) -> int:
-    """How many jobs wait for a worker of this queue. Raises: redis.RedisError where the broker is away."""
-    return int(_server().llen(queue))
+    """How many jobs wait for a worker of this queue, or for one in particular. Raises: redis.RedisError where the
+    broker is away.
+    """
+    return sum(_lengths(_lists(queue)).values())
+
+
+def withdraw(queue: str) -> list[str]:
+    """Take back what waits in the broker for a queue's workers: the runs whose jobs nobody holds now.
+
+    Readings stay, as somebody waits for their answer. Raises: redis.RedisError.
+    """
+    server, taken = _server(), []
+    for name in _lists(queue):
+        for message in cast("list[bytes]", server.lrange(name, 0, -1)):
+            run = _told(message).run
+            # One that a worker took meanwhile is not there any more, and is its.
+            if run and server.lrem(name, 1, message.decode()):
+                taken.append(run)
+    return taken
+
+
+def take_back_from(worker: str) -> int:
+    """Give to whoever comes first what waits for a worker that takes nothing. Raises: redis.RedisError."""
+    server, moved = _server(), 0
+    # Newest first onto the end that is taken from, so that the oldest is the next.
+    while server.lmove(keys.direct(worker), jobs.QUEUE, "LEFT", "RIGHT"):
+        moved += 1
+    return moved
+
+
+def balance() -> int:
+    """Take back from workers that are gone or rest, and let one that is idle take from one that is late.
+
+    Returns how many jobs moved. Raises: redis.RedisError.
+    """
+    beats = stream.workers(jobs.QUEUE)
+    candidates = _places(beats)
+    here = {place.name for place in candidates}
+    prefix = keys.direct("")
+    held = [name.decode().removeprefix(prefix) for name in _server().scan_iter(keys.DIRECT, count=1000)]
+    moved = sum(take_back_from(worker) for worker in held if worker not in here)
+    waiting = [place.name for place in candidates if place.waiting]
+    oldest = {name: cast("bytes | None", _server().lindex(keys.direct(name), -1)) for name in waiting}
+    asked = {name: _told(message).model for name, message in oldest.items() if message}
+    stolen = routing.steal(candidates, asked)
+    if stolen:
+        taker, late = stolen
+        if _server().lmove(keys.direct(late.name), keys.direct(taker.name), "RIGHT", "LEFT"):
+            _promise(taker.name, asked.get(late.name, ""))
+            moved += 1
+    return moved
+
+
+def command(worker: str, standing: Standing | None = None, order: Order | None = None) -> None:
+    """Tell a worker what is wanted of it from now on, and what to do once. Raises: redis.RedisError."""
+    with _server().pipeline(transaction=True) as pipe:
+        if standing is not None:
+            pipe.set(keys.standing(worker), json.dumps(standing.to_json()))
+        pipe.rpush(keys.worker_orders(worker), json.dumps((order or Order("look")).to_json()))
+        pipe.expire(keys.worker_orders(worker), keys.HEARTBEAT_TTL_S)
+        pipe.execute()
+
+
+def keep_standing(worker: str, standing: Standing) -> None:
+    """Say again what is wanted of a worker, where the broker forgot it. Raises: redis.RedisError."""
+    _server().set(keys.standing(worker), json.dumps(standing.to_json()))
 
 
 def broker_came_back_empty() -> bool:
     """Whether Redis has forgotten us since it was last asked: then every waiting job must be sent again."""
     return bool(_server().set(keys.EPOCH, secrets.token_hex(8), nx=True))
+
+
+class _Told(NamedTuple):
+    """What a message in the broker is about; empty where it is about no run, or names no model."""
+
+    run: str
+    model: str
+
+
+def _told(message: bytes) -> _Told:
+    """Reads a message as Celery left it. Source: Celery's message protocol 2: a body of [args, kwargs, embed]."""
+    try:
+        envelope = json.loads(message)
+        job = json.loads(base64.b64decode(envelope["body"]))[0][0]
+    except (ValueError, LookupError, TypeError):
+        return _Told("", "")
+    trace = job.get("trace") or job
+    is_run = envelope.get("headers", {}).get("task") in (jobs.TRACE, jobs.GENERATE, jobs.TRAIN)
+    return _Told(trace.get("run", "") if is_run else "", (trace.get("source") or {}).get("model", ""))
+
+
+def _queue_for(model: str, size_bytes: int) -> str:
+    """The worker's own queue where one takes jobs; else that of whoever comes first."""
+    if settings.ROUTING == "shared":
+        return jobs.QUEUE
+    try:
+        chosen = routing.choose(model, size_bytes, _places(stream.workers(jobs.QUEUE)))
+        if chosen is None:
+            return jobs.QUEUE
+        _promise(chosen.name, model)
+    except redis.RedisError:
+        return jobs.QUEUE
+    return keys.direct(chosen.name)
+
+
+def _places(beats: list[dict[str, Any]]) -> list[Place]:
+    names = [beat["name"] for beat in beats]
+    lengths = _lengths([keys.direct(name) for name in names])
+    since = time.time() - keys.PROMISED_S
+    with _server().pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hgetall(keys.promised(name))
+        told = pipe.execute() if names else []
+    promised = {
+        name: {model.decode() for model, at in models.items() if float(at) > since}
+        for name, models in zip(names, told, strict=True)
+    }
+    return routing.places(beats, {name: lengths[keys.direct(name)] for name in names}, promised)
+
+
+def _promise(worker: str, model: str) -> None:
+    with _server().pipeline(transaction=False) as pipe:
+        pipe.hset(keys.promised(worker), model, str(time.time()))
+        pipe.expire(keys.promised(worker), keys.PROMISED_S)
+        pipe.execute()
+
+
+def _lists(queue: str) -> list[str]:
+    """The queue itself and, of the interactive one, those of single workers. Looks through the broker's keys."""
+    if queue != jobs.QUEUE:
+        return [queue]
+    return [queue, *(name.decode() for name in _server().scan_iter(keys.DIRECT, count=1000))]
+
+
+def _lengths(names: list[str]) -> dict[str, int]:
+    with _server().pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.llen(name)
+        return dict(zip(names, pipe.execute() if names else [], strict=True))
 
 
 def _reply() -> str:

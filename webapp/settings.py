@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "django_vite",
     "ninja",
     "webapp.accounts",
+    "webapp.fleet",
     "webapp.checkpoints",
     "webapp.library",
     "webapp.people",
@@ -233,6 +234,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 # How long a running job may go without a heartbeat before another worker gets it, and how often it may be tried.
 # What a machine draws while it trains, for estimates of energy: that of a laptop, or of a small server's share.
 TRAINER_WATTS = env.real("HEADLIGHT_TRAINER_WATTS", default=45.0)
+# Where a job goes: to the worker that could begin it soonest, or to whoever comes first.
+ROUTING = env.choice("HEADLIGHT_ROUTING", ("soonest", "shared"), default="soonest")
 LEASE_S = env.real("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
 

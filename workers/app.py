@@ -16,6 +16,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # With a password in it, it may stand in a file (README.md, Settings).
 _FILE = os.environ.get("REDIS_URL_FILE")
 REDIS_URL = Path(_FILE).read_text().strip() if _FILE else os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+# How much memory models may stay in: a number of bytes, or a share of the device's as in "60%".
+MODEL_BYTES = os.environ.get("HEADLIGHT_MODEL_BYTES", "")
+DTYPE = os.environ.get("HEADLIGHT_DTYPE", "float32")
 DATA = Path(os.environ.get("HEADLIGHT_DATA", Path(__file__).resolve().parents[1] / "data"))
 
 VERBS = (
@@ -31,6 +34,7 @@ VERBS = (
     "lens",
     "tune",
     "train",
+    "load",
 )
 
 app = Celery("headlight", include=[f"workers.tasks.{verb}" for verb in VERBS])
@@ -49,6 +53,8 @@ app.conf.update(
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     worker_prefetch_multiplier=1,
+    # A job that lies in one worker's memory while it works on another could be done by nobody else.
+    worker_disable_prefetch=True,
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",

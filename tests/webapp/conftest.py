@@ -70,7 +70,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[TraceJob | TileJob]:
     """Every job that would have gone to the workers."""
     jobs: list[TraceJob | TileJob] = []
 
-    def catch(task: str, job: TraceJob | TileJob) -> bool:
+    def catch(task: str, job: TraceJob | TileJob, queue: str = QUEUE) -> bool:
         jobs.append(job)
         return True
 

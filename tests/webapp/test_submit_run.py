@@ -134,7 +134,7 @@ def test_body_that_is_not_the_expected_json_is_refused(
 def test_run_waits_in_the_database_while_the_broker_is_away(
     client: Client, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    monkeypatch.setattr("webapp.dispatch._send", lambda task, job: False)
+    monkeypatch.setattr("webapp.dispatch._send", lambda *_: False)
     with django_capture_on_commit_callbacks(execute=True):
         answer = post(client, text="a")
     assert answer.status_code == 201

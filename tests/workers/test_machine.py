@@ -19,5 +19,5 @@ def test_machine_is_measured_and_told_with_the_pulse(broker: redis.Redis, tmp_pa
     assert 1e8 < machine["memory_bytes"] < 1e14 and machine["disk_free_bytes"] > 0
     for name, queue, told in (("trainer", TRAIN_QUEUE, machine), ("worker", QUEUE, None)):
         pulse = Heartbeat(broker, name, "cpu", "cpu", dict, (queue,), told)
-        pulse._beat()
+        pulse.beat()
         assert json.loads(broker.get(keys.worker(name)) or b"{}").get("machine") == told  # type: ignore[arg-type]

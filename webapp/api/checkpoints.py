@@ -17,7 +17,7 @@ from webapp.api.library_schemas import ModelChange, RemovalAnswer
 from webapp.api.schemas import ModelAnswer, ModelsAnswer
 from webapp.checkpoints.access import find_usable, listed_for, may_change
 from webapp.checkpoints.models import Checkpoint, Visibility
-from webapp.fleet import Fleet, fleet
+from webapp.fleet.living import Fleet, fleet
 from webapp.library.arriving import named
 from webapp.library.download import length_of, tar_of
 from webapp.library.removal import removal_of, remove

@@ -19,7 +19,7 @@ from webapp.api.influence import Question, Reading, ask, check_question
 from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
 from webapp.checkpoints.access import find_usable
-from webapp.fleet import fleet
+from webapp.fleet.living import fleet
 from webapp.people.limits import allow
 from webapp.runs import replay
 from webapp.runs.cancel import cancel
@@ -77,6 +77,7 @@ def describe(run: Run, told: Replay) -> dict[str, Any]:
         timings = told.ending.get("timings", {})
         implementation = told.ending.get("implementation", implementation)
         error = {name: told.ending[name] for name in ("code", "message")} if state == "failed" else None
+    place = place_of(run) if state == Run.State.QUEUED else None
     return {
         "id": run.id,
         "kind": run.kind,
@@ -95,7 +96,8 @@ def describe(run: Run, told: Replay) -> dict[str, Any]:
         "implementation": implementation,
         "error": error,
         "attempt": run.attempt,
-        "place": place_of(run) if state == Run.State.QUEUED else None,
+        "place": place.before if place else None,
+        "wait_s": place.wait_s if place else None,
         "workers": fleet().workers,
         "created_at": run.created_at,
         "socket": run.socket,

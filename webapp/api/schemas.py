@@ -174,6 +174,9 @@ class RunAnswer(Schema):
     error: RunErrorAnswer | None
     attempt: int
     place: int | None = Field(description="How many queued runs come before this one; null where it does not wait.")
+    wait_s: float | None = Field(
+        None, description="About how long it still waits, in seconds; null where that cannot be told."
+    )
     workers: int = Field(description="How many workers live now.")
     created_at: datetime
     socket: str

@@ -258,6 +258,7 @@ def _find(request: HttpRequest, run_id: str) -> Run:
 
 def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
     plan = run.plan or {}
+    place = place_of(run)
     return {
         "id": run.id,
         "state": run.state,
@@ -265,7 +266,7 @@ def _answer(run: Run, trainers: int | None = None) -> dict[str, Any]:
         "plan": {name: value for name, value in plan.items() if name != "text"},
         "model": run.checkpoint_id,
         "error": run.error,
-        "place": place_of(run),
+        "place": place.before if place else None,
         "trainers": len(stream.living(TRAIN_QUEUE)) if trainers is None else trainers,
         "can_go_on": kept_checkpoint(run) is not None,
         "goes_on_from": run.parent_id,

@@ -16,7 +16,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from webapp import dispatch, stream
+from webapp.record.fleet_rows import record_obeyed
 from webapp.record.trained import take_trained
+from webapp.runs.handing_out import hand_out, of
 from webapp.runs.models import Run
 from webapp.runs.replay import replay
 from webapp.runs.submit import send
@@ -35,11 +37,18 @@ def record_lifecycle(block_s: float) -> int:
     for entry, told in entries:
         record(told)
         stream.lifecycle_read(entry)
+    if entries:
+        # A run that began left room for the next.
+        for queue in (QUEUE, TRAIN_QUEUE):
+            hand_out(queue)
     return len(entries)
 
 
 def record(told: dict[str, Any]) -> None:
     """One event of a run's life. About an attempt that is no longer in force it changes nothing."""
+    if told["event"] == "obeyed":
+        record_obeyed(told)
+        return
     now = timezone.now()
     row = Run.objects.filter(pk=told["run"], attempt=told["attempt"]).exclude(state__in=Run.ENDED)
     match told["event"]:
@@ -65,6 +74,9 @@ def record(told: dict[str, Any]) -> None:
             row.update(state=Run.State.FAILED, ended_at=now, lease_until=None, error=error)
         case "cancelled":
             row.update(state=Run.State.CANCELLED, ended_at=now, lease_until=None)
+        case "handed_back":
+            for run in row:
+                queue_again(run)
 
 
 def renew_leases() -> None:
@@ -84,7 +96,7 @@ def requeue_lost() -> None:
             _give_up(run)
         else:
             log.warning("run %s: its worker %s is gone, attempt %d follows", run.id, run.worker, run.attempt + 1)
-            _queue_again(run, losses=F("losses") + 1)
+            queue_again(run, losses=F("losses") + 1)
 
 
 def send_waiting() -> None:
@@ -92,14 +104,13 @@ def send_waiting() -> None:
     forgotten = dispatch.broker_came_back_empty()
     waiting = Run.objects.filter(state=Run.State.QUEUED)
     late = Q() if forgotten else Q(dispatched_at__lt=timezone.now() - timedelta(seconds=RESEND_AFTER_S))
-    for queue, theirs in ((QUEUE, Q(plan__isnull=True)), (TRAIN_QUEUE, Q(plan__isnull=False))):
-        lost = waiting.filter(late, theirs, dispatched_at__isnull=False)
+    for queue in (QUEUE, TRAIN_QUEUE):
+        lost = waiting.filter(late, of(queue), dispatched_at__isnull=False)
         if lost.exists() and (forgotten or dispatch.queue_length(queue) == 0):
             for run in lost:
                 if not _ended_unheard(run):
-                    _queue_again(run)
-    for run in waiting.filter(dispatched_at=None, created_at__lt=timezone.now() - timedelta(seconds=1)):
-        send(run)
+                    queue_again(run)
+        hand_out(queue)
     if forgotten:
         # Whoever was running when Redis went has lost its place there; its lease decides.
         log.info("the broker came back empty and was filled again")
@@ -114,7 +125,8 @@ def _ended_unheard(run: Run) -> bool:
     return True
 
 
-def _queue_again(run: Run, **changes: Any) -> None:
+def queue_again(run: Run, **changes: Any) -> None:
+    """Under the next attempt: whoever is on it is refused its next frame."""
     taken_over = Run.objects.filter(pk=run.pk, attempt=run.attempt).exclude(state__in=Run.ENDED)
     if taken_over.update(
         state=Run.State.QUEUED, attempt=F("attempt") + 1, lease_until=None, dispatched_at=None, **changes

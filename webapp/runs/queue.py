@@ -1,13 +1,46 @@
-"""Where a run stands among those that wait for a worker."""
+"""Where a run stands among those that wait for a worker, and for how long it will."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from webapp import stream
+from webapp.fleet.living import takes_jobs
+from webapp.fleet.routing import RUN_S
+from webapp.runs.handing_out import line, of, queue_of
 from webapp.runs.models import Run
 
 
-def place_of(run: Run) -> int | None:
-    """How many runs will be taken before this one, 0 for the next; None where it does not wait. Counts rows."""
+class Place(NamedTuple):
+    """`before` runs will be taken first, 0 for the next; `wait_s` is an estimate, None where nobody works."""
+
+    before: int
+    wait_s: float | None
+
+
+def place_of(run: Run) -> Place | None:
+    """None where it does not wait. Counts rows; reads Redis."""
     if run.state != Run.State.QUEUED:
         return None
-    waiting = Run.objects.filter(state=Run.State.QUEUED, created_at__lt=run.created_at)
-    return waiting.filter(plan__isnull=run.plan is None).count()
+    queue = queue_of(run)
+    sent = Run.objects.filter(of(queue), state=Run.State.QUEUED, dispatched_at__isnull=False)
+    if run.dispatched_at is not None:
+        before = sent.filter(dispatched_at__lt=run.dispatched_at).count()
+    else:
+        waiting = [each.run for each in line(queue)]
+        # Behind all that were put in order, where there are very many.
+        before = sent.count() + (waiting.index(run.id) if run.id in waiting else len(waiting))
+    return Place(before, wait_s(queue, before))
+
+
+def wait_s(queue: str, before: int) -> float | None:
+    """Until a run with so many before it begins, by what workers have taken for theirs lately. Reads Redis."""
+    there = [beat for beat in stream.living(queue) if takes_jobs(beat)]
+    if not there:
+        return None
+    typical_s = sum(beat.get("run_s") or RUN_S for beat in there) / len(there)
+    busy = [beat["busy_s"] for beat in there if beat.get("busy_s") is not None]
+    rest_s = 0.0
+    if len(busy) == len(there):  # Until the first of them is free; one that takes long will take longer.
+        rest_s = min(max(typical_s - seconds, seconds / 2) for seconds in busy)
+    return rest_s + before * typical_s / len(there)

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from webapp import dispatch
 from webapp.checkpoints.models import Checkpoint
+from webapp.fleet.living import most_memory_bytes
+from webapp.runs.handing_out import hand_out
 from webapp.runs.models import Run
 from workers.protocol import pictures
+from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
 
 
 class InvalidRequestError(ValueError):
@@ -62,6 +63,7 @@ def submit_trace(
     for field, numbers in (("ids", ids), ("target_ids", target_ids)):
         if numbers is not None:
             _check_ids(field, numbers, checkpoint)
+    _check_memory(checkpoint)
     run = Run.objects.create(
         checkpoint=checkpoint,
         text=text,
@@ -78,9 +80,8 @@ def submit_trace(
 
 
 def send(run: Run) -> None:
-    """Hand a queued run to the workers, or leave it to the recorder where the broker is away."""
-    if dispatch.send(run.job()):
-        Run.objects.filter(pk=run.pk, attempt=run.attempt).update(dispatched_at=timezone.now())
+    """Hand a queued run to the workers when its turn comes: at once, if few wait."""
+    hand_out(TRAIN_QUEUE if run.plan is not None else QUEUE)
 
 
 def feature(model: str) -> Run | None:
@@ -115,6 +116,19 @@ def _check_picture(picture: str | None, checkpoint: Checkpoint, alone: bool) -> 
     if not pictures.place(settings.DATA, picture).is_file():
         raise InvalidRequestError(
             "unknown_picture", "There is no picture with this id. Send it to POST /api/v1/pictures first.", "picture"
+        )
+
+
+def _check_memory(checkpoint: Checkpoint) -> None:
+    """Refuses what no living worker could ever hold; where nobody lives, it may wait for one that can."""
+    needed, most = int(checkpoint.manifest.get("size_bytes", 0)), most_memory_bytes()
+    if most is not None and needed > most:
+        raise InvalidRequestError(
+            "model_too_large",
+            f"{checkpoint.name} needs {needed / 1e9:,.1f} GB of memory; the largest worker has {most / 1e9:,.1f} GB. "
+            "Choose a smaller model, or start a worker on a larger machine.",
+            "model",
+            most,
         )
 
 

@@ -21,6 +21,7 @@ COMPARE = "compare"
 DIFFERENCE = "difference"
 LENS = "lens"
 TUNE = "tune"
+LOAD = "load"
 
 
 @dataclass(frozen=True, kw_only=True)

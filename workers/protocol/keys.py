@@ -21,6 +21,9 @@ LIFECYCLE_READ = "lifecycle:read"
 EPOCH = "epoch"
 """Set once by the recorder. When it is missing, Redis came back empty and the queue is filled again."""
 WORKERS = "worker:*"
+DIRECT = "direct.*"
+PROMISED_S = 30
+"""For so long a model that was sent to a worker counts as on its way there, though no heartbeat tells of it yet."""
 
 
 def frames(run: str) -> str:
@@ -56,3 +59,23 @@ def reply(token: str) -> str:
 def orders(run: str) -> str:
     """What people ask of a training on its way: JSON, pushed on the right, taken from the left."""
     return f"run:{run}:orders"
+
+
+def direct(name: str) -> str:
+    """The queue of one worker: jobs for whose model it is the best place. Taken back when it is gone."""
+    return f"direct.{name}"
+
+
+def promised(name: str) -> str:
+    """The models that were sent to a worker lately: a hash of Unix times."""
+    return f"promised:{name}"
+
+
+def standing(name: str) -> str:
+    """What is wanted of a worker, as JSON: whether it takes jobs, which models it must keep. It looks at each beat."""
+    return f"standing:{name}"
+
+
+def worker_orders(name: str) -> str:
+    """What a worker is to do once: JSON, pushed on the right, taken from the left, answered by lifecycle."""
+    return f"orders:{name}"

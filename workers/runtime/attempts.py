@@ -18,7 +18,8 @@ from modelcore.training.session import DivergedError
 from workers import app as celery_app
 from workers.protocol.events import Failed
 from workers.protocol.jobs import TraceJob, TrainJob
-from workers.runtime.feed import Feed, SupersededError
+from workers.runtime.engine import DoesNotFitError
+from workers.runtime.feed import Feed, HandedBackError, SupersededError
 from workers.runtime.process import Process
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[F
         except SupersededError as void:
             log.info("%s", void)
             return
+        except HandedBackError:
+            log.info("run %s: this worker ends, another one goes on with it", job.run)
+            feed.hand_back()
+            return
         except (RequestError, GenerationError) as refused:
             feed.publish(Failed(code=refused.code, message=refused.message))
             return
@@ -57,8 +62,13 @@ def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[F
         except CheckpointError as refused:
             feed.publish(Failed(code="checkpoint_refused", message=str(refused)))
             return
+        except DoesNotFitError as large:
+            feed.publish(Failed(code="out_of_memory", message=_too_large(large)))
+            return
         except (MemoryError, torch.OutOfMemoryError):
             log.exception("run %s", job.run)
+            if process.engine.device == "cuda":
+                torch.cuda.empty_cache()  # The next run finds what this one held.
             feed.publish(
                 Failed(
                     code="out_of_memory",
@@ -95,4 +105,11 @@ def _diverged(diverged: DivergedError) -> str:
     return (
         f"The loss of step {diverged.step:,} is no number any more; the checkpoint before it is kept. "
         "Train again with a smaller learning rate or a longer warm-up."
+    )
+
+
+def _too_large(large: DoesNotFitError) -> str:
+    return (
+        f"The model needs {large.needed:,} bytes of memory, and the worker has {large.allowed:,} free. "
+        "Choose a smaller model, or a worker with more memory."
     )

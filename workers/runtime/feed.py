@@ -59,6 +59,10 @@ def answer(server: Server, token: str, reply: bytes) -> None:
         pipe.execute()
 
 
+class HandedBackError(Exception):
+    """This worker was told to end between two steps of a long run, and has saved what is needed to go on."""
+
+
 class Feed:
     """One attempt of one run, as its task sees it: `publish` events in order, until one is refused."""
 
@@ -119,6 +123,14 @@ class Feed:
         if not accepted:
             raise SupersededError(f"run {self.run}: attempt {self.attempt} is void")
 
+    def hand_back(self) -> None:
+        """Tells the recorder that the run is free for the next worker, at once and not when its lease is over."""
+        told = {"run": self.run, "attempt": self.attempt, "event": "handed_back"}
+        try:
+            _add_lifecycle(self._server, told)
+        except redis.RedisError as error:
+            log.warning("run %s: that it was handed back could not be told, its lease will: %s", self.run, error)
+
     def check(self) -> None:
         """Nothing is sent; for whoever rests for long between two events.
 
@@ -145,4 +157,8 @@ def _tell_recorder(server: Server, run: str, attempt: int, event: Event) -> None
             told |= {"implementation": event.implementation, "timings": event.timings}
         case Failed():
             told |= {"code": event.code, "message": event.message}
+    _add_lifecycle(server, told)
+
+
+def _add_lifecycle(server: Server, told: dict[str, Any]) -> None:
     server.xadd(keys.LIFECYCLE, {"told": json.dumps(told)}, maxlen=keys.LIFECYCLE_LENGTH, approximate=True)

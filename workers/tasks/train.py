@@ -29,7 +29,7 @@ from workers.protocol.jobs import TrainJob
 from workers.protocol.training_events import Evaluated, Progress, Sample, Saved, Steered, Trained, Training
 from workers.runtime import encoding
 from workers.runtime.attempts import run_attempt
-from workers.runtime.feed import Feed
+from workers.runtime.feed import Feed, HandedBackError
 from workers.runtime.process import Process, current
 
 TELL_EVERY_S = 0.5
@@ -181,6 +181,9 @@ class _Course:
         """Does what people asked for since the last step; while it pauses it waits here, and still hears."""
         paused = False
         while True:
+            if self._process.heartbeat.leaving.is_set():
+                self._save()
+                raise HandedBackError
             order = _next_order(self._process, self._job.run)
             match order:
                 case {"action": "pause"}:

@@ -11,7 +11,8 @@ import redis
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from webapp.record import keeper
+from webapp import dispatch
+from webapp.record import fleet_rows, keeper
 from webapp.record.leftovers import remove_leftover_progress
 from webapp.record.unused import remove_unused_archives, remove_unused_pictures
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
             signal.signal(number, self._stop)
         self._running = True
         looked = cleared = -CLEAR_EVERY_S
+        rows = fleet_rows.FleetRows()
         while self._running:
             try:
                 keeper.record_lifecycle(BLOCK_S)
@@ -39,11 +41,14 @@ class Command(BaseCommand):
                     keeper.send_waiting()
                     keeper.renew_leases()
                     keeper.requeue_lost()
+                    dispatch.balance()
+                    rows.write()
                 if time.monotonic() - cleared >= CLEAR_EVERY_S:
                     cleared = time.monotonic()
                     remove_unused_pictures()
                     remove_unused_archives()
                     remove_leftover_progress()
+                    fleet_rows.thin()
             except (redis.RedisError, DatabaseError, OSError) as error:  # OSError: a full disk, a file that is away.
                 log.warning("the recorder waits: %s", error)
                 connection.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from webapp import stream
 from workers.protocol.jobs import QUEUE
@@ -31,3 +31,14 @@ def fleet() -> Fleet:
             if models.get(model) != "ready":
                 models[model] = state
     return Fleet(len(beats), models)
+
+
+def takes_jobs(beat: dict[str, Any]) -> bool:
+    """Whether a worker is there for new jobs, by what it told last."""
+    return beat.get("standing", {}).get("wanted", "working") == "working" and not beat.get("leaving", False)
+
+
+def most_memory_bytes() -> int | None:
+    """Of the living interactive workers the largest one's; None where none of them told. Reads Redis."""
+    told = [beat["gauges"]["memory_total_bytes"] for beat in stream.living(QUEUE) if "gauges" in beat]
+    return max(told, default=None)
