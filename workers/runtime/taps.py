@@ -8,7 +8,6 @@ each job turns it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,8 @@ from workers.app import app
 from workers.protocol import keys
 from workers.protocol.fleet import Standing
 from workers.protocol.jobs import QUEUE
+
+MOMENT_S = 0.002
 
 
 class CeleryTaps:
@@ -45,35 +46,24 @@ class Turn(bootsteps.StartStopStep):  # type: ignore[misc]
     """Turns the worker's loop when a job has ended, so that it looks for the next at once."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
-    _ends: tuple[int, int] | None = None
+    _hub: Any = None
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
 
     def start(self, consumer: Any) -> None:
-        if getattr(consumer, "hub", None) is None:
-            return
-        if Turn._ends is None:
-            Turn._ends = os.pipe()
-            for end in Turn._ends:
-                os.set_blocking(end, False)
-        consumer.hub.add_reader(Turn._ends[0], self._heard)
+        Turn._hub = consumer.hub
 
     @staticmethod
     def turn() -> None:
-        if Turn._ends is not None:
-            try:
-                os.write(Turn._ends[1], b"!")
-            except BlockingIOError:
-                pass  # It is full: the loop is turning anyway.
+        """For the thread that ran the job."""
+        if Turn._hub is not None:
+            # The job counts as held for a moment still after it has told of its end.
+            Turn._hub.call_soon(Turn._hub.call_later, MOMENT_S, _nothing)
 
-    @staticmethod
-    def _heard() -> None:
-        assert Turn._ends is not None
-        try:
-            os.read(Turn._ends[0], 4096)
-        except BlockingIOError:
-            pass
+
+def _nothing() -> None:
+    """What a turn of the loop is asked for, so that it comes to look for messages."""
 
 
 app.steps["consumer"].add(Turn)
