@@ -103,8 +103,10 @@ def steal(candidates: Sequence[Place], next_models: Mapping[str, str]) -> tuple[
         for place in idle:
             gain_s = late.free_in_s - late.run_s - PUSHING_OUT * place.load_s(model, size_bytes)
             found.append((gain_s, place, late))
-    gain_s, place, late = max(found, key=lambda each: each[0], default=(0.0, None, None))
-    return (place, late) if gain_s > 0 and place and late else None
+    if not found:
+        return None
+    gain_s, place, late = max(found, key=lambda each: each[0])
+    return (place, late) if gain_s > 0 else None
 
 
 def _draw(model: str, worker: str) -> str:

@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,9 +33,9 @@ class Meter:
 
     def read(self) -> Gauges:
         disk = shutil.disk_usage(self._data)
-        space = {"disk_free_bytes": disk.free, "disk_total_bytes": disk.total}
+        space: dict[str, Any] = {"disk_free_bytes": disk.free, "disk_total_bytes": disk.total}
         if self._device == "cuda":
-            told = self._nvml.read() if self._nvml else {}
+            told: dict[str, Any] = self._nvml.read() if self._nvml else {}
             return Gauges(self._total_bytes, free_bytes(self._device), **told, **space)
         now, used_s = time.monotonic(), _cpu_s()
         share = (used_s - self._used_s) / max(1e-6, now - self._read_at) / (os.cpu_count() or 1)

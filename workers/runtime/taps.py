@@ -42,7 +42,7 @@ class CeleryTaps:
         app.send_task(task, args=[job], queue=keys.direct(self._name), retry=False)
 
 
-class Turn(bootsteps.StartStopStep):  # type: ignore[misc]
+class Turn(bootsteps.StartStopStep):
     """Turns the worker's loop when a job has ended, so that it looks for the next at once."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
