@@ -25,10 +25,11 @@ TUNE = "tune"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a model's checkpoint lies, as the worker sees it."""
+    """Where a model's checkpoint lies, as the worker sees it. A `limited` one was brought by a stranger."""
 
     model: str
     path: str
+    limited: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ class Engine:
         began = time.perf_counter()
         self._loading = source
         try:
-            checkpoint = open_any(Path(source.path))
+            checkpoint = open_any(Path(source.path), limited=source.limited)
             model = checkpoint.load(device=self.device, dtype=self.dtype)
         finally:
             self._loading = None
