@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -236,7 +237,7 @@ TRAINER_WATTS = env.real("HEADLIGHT_TRAINER_WATTS", default=45.0)
 LEASE_S = env.real("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
 
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
