@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,9 +52,10 @@ class Openable(Protocol):
     def load(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Readable: ...
 
 
-def open_any(path: Path) -> Openable:
+def open_any(path: Path, *, limited: bool = False) -> Openable:
     """Recognises and checks a checkpoint folder in Hugging Face's layout, without reading its weights.
 
+    A `limited` one is a stranger's: its tokenizer runs in a process of its own.
     Raises: CheckpointError with one sentence that says what is wrong.
     """
     values = read_config_file(path)
@@ -61,8 +63,8 @@ def open_any(path: Path) -> Openable:
     if not isinstance(model_type, str):
         raise CheckpointError('config.json has no model_type; it should name the family, as in "gpt2".')
     if model_type in FAMILIES:
-        return open_checkpoint(path)
+        return replace(open_checkpoint(path), limited=limited)
     # Imports transformers, for which models with a family of ours need not wait.
     from modelcore.adapters.open import open_adapted
 
-    return open_adapted(path, values)
+    return replace(open_adapted(path, values), limited=limited)

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -239,6 +240,35 @@ ROUTING = env.choice("HEADLIGHT_ROUTING", ("soonest", "shared"), default="soones
 LEASE_S = env.real("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3
 
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+
+def s3_options(bucket: str, endpoint: str, region: str) -> dict[str, object]:
+    """How django-storages reaches a bucket; who may, it asks AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    return {
+        "bucket_name": bucket,
+        "endpoint_url": endpoint or None,
+        "region_name": region or None,
+        "addressing_style": "path",
+        "default_acl": None,
+        "file_overwrite": True,
+        # What is read is spooled to the disk beyond so much; none of it is ever whole in memory.
+        "max_memory_size": 16 << 20,
+    }
+
+
+S3_ENDPOINT = env.address("HEADLIGHT_S3_ENDPOINT", ("http", "https"), default="")
+S3_REGION = env.text("HEADLIGHT_S3_REGION")
+if S3_BUCKET := env.text("HEADLIGHT_S3_BUCKET"):
+    # All bytes of models lie there, and those in use on this disk too (webapp.library.storage).
+    STORAGES["models"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": s3_options(S3_BUCKET, S3_ENDPOINT, S3_REGION),
+    }
+
 # What people bring (webapp.library). Limits of an inspection hold beside what the size of the weights takes.
 ANONYMOUS_UPLOADS = env.flag("HEADLIGHT_ANONYMOUS_UPLOADS", default=True)
 MODEL_LIMIT_BYTES = env.whole("HEADLIGHT_MODEL_LIMIT_BYTES", default=50 * 10**9)
@@ -247,7 +277,7 @@ SITE_QUOTA_BYTES = env.whole("HEADLIGHT_SITE_QUOTA_BYTES", default=2 * 10**12)
 ARRIVAL_KEPT_S = env.real("HEADLIGHT_ARRIVAL_KEPT_S", default=24 * 3600.0)
 # Where models are imported from, such as https://huggingface.co; imports are off without. No other host is asked but
 # those that the hub keeps its files on.
-HUB_ENDPOINT = env.text("HEADLIGHT_HUB_ENDPOINT", default="").rstrip("/")
+HUB_ENDPOINT = env.address("HEADLIGHT_HUB_ENDPOINT", ("http", "https"), default="").rstrip("/")
 HUB_FILE_HOSTS = env.words("HEADLIGHT_HUB_FILE_HOSTS", default=[])
 INSPECTION_S = env.real("HEADLIGHT_INSPECTION_S", default=60.0)
 INSPECTION_MEMORY_BYTES = env.whole("HEADLIGHT_INSPECTION_MEMORY_BYTES", default=1 << 30)

@@ -39,6 +39,7 @@ class AdaptedCheckpoint:
     shown: Shown
     kind: Any
     library_config: Any
+    limited: bool = False
 
     @property
     def config(self) -> AdaptedConfig:
@@ -59,7 +60,7 @@ class AdaptedCheckpoint:
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
-        return read_tokenizer(self.path)
+        return read_tokenizer(self.path, limited=self.limited)
 
     def refuse_disagreement(self) -> None:
         """Transformers ties what it ties, whatever is stored."""

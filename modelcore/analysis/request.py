@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from modelcore.config import ImageConfig, ModelShape
-from modelcore.tokenizer import Encoding, Tokenizer, TokenizerError
+from modelcore.tokenizer import Encoding, Tokenizer, TokenizerError, TokenizerLimitError
 
 
 class RequestError(ValueError):
@@ -148,6 +148,8 @@ def _tokenize(text: str, tokenizer: Tokenizer | None, pair: str | None = None) -
         raise RequestError("no_tokenizer", "This model came without a tokenizer; give token ids instead of a text.")
     try:
         return tokenizer.encode(text, pair)
+    except TokenizerLimitError as error:
+        raise RequestError("tokenizer_limit", str(error)) from error
     except TokenizerError as error:
         raise RequestError("bad_text", str(error)) from error
 

@@ -50,11 +50,13 @@ class Checkpoint:
     weights: Weights
     stored_names: dict[str, str]
     unused: list[str]
+    # Whether its tokenizer is a stranger's.
+    limited: bool = False
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """None where the folder holds none. Raises: CheckpointError if it cannot be read."""
-        return read_tokenizer(self.path)
+        return read_tokenizer(self.path, limited=self.limited)
 
     @cached_property
     def entries(self) -> list[Entry]:

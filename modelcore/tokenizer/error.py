@@ -12,6 +12,10 @@ class TokenizerError(ValueError):
     """A tokenizer that cannot be read, or a text that it cannot take; the message says why."""
 
 
+class TokenizerLimitError(TokenizerError):
+    """A text that takes this tokenizer longer, or more memory, than it may have."""
+
+
 def guarded(call: Callable[[], Result], message: str) -> Result:
     """What `call` gives. Raises: TokenizerError with `message` for whatever the library raises."""
     try:

@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import explorer, kernels, road, training, training_live, transformer, watch
+from tests.benchmarks import explorer, kernels, library, road, training, training_live, transformer, watch
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "explorer": explorer.figures,
     "kernels": kernels.figures,
+    "library": library.figures,
     "road": road.figures,
     "training": training.figures,
     "training_live": training_live.figures,

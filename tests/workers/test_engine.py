@@ -19,9 +19,9 @@ def test_model_is_loading_and_then_ready(random_gpt2: Path, monkeypatch: pytest.
     engine, seen = Engine("cpu"), []
     real = engine_module.open_any
 
-    def watched(path: Path) -> object:
+    def watched(path: Path, limited: bool) -> object:
         seen.append(engine.states())
-        return real(path)
+        return real(path, limited=limited)
 
     monkeypatch.setattr(engine_module, "open_any", watched)
     assert engine.states() == {}

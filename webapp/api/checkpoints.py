@@ -106,7 +106,7 @@ def _find(request: HttpRequest, model_id: str) -> Checkpoint:
 def _find_own(request: HttpRequest, model_id: str) -> Checkpoint:
     checkpoint = _find(request, model_id)
     if not may_change(checkpoint, person_of(request)):
-        raise ApiError(403, "not_yours", "Only whoever brought a model may change it, or an admin.", field="id")
+        raise ApiError(403, "not_yours", "Only whoever brought a model may change it.", field="id")
     return checkpoint
 
 

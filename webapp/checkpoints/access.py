@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from webapp.accounts import ownership
 from webapp.accounts.models import Person
 from webapp.checkpoints.models import Checkpoint, Visibility
 
@@ -26,8 +27,5 @@ def find_usable(id_: str, person: Person | None) -> Checkpoint | None:
 
 
 def may_change(checkpoint: Checkpoint, person: Person | None) -> bool:
-    """Its owner and admins may; anybody may where it is nobody's. What comes with Headlight stays as it is."""
-    if checkpoint.path.startswith(f"{settings.ZOO}/"):
-        return False
-    is_admin = person is not None and person.role == Person.Role.ADMIN
-    return is_admin or checkpoint.owner_id is None or (person is not None and checkpoint.owner_id == person.pk)
+    """Its owner may; anybody may where it is nobody's. What comes with Headlight stays as it is."""
+    return not checkpoint.path.startswith(f"{settings.ZOO}/") and ownership.may_change(person, checkpoint)

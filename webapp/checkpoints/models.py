@@ -61,7 +61,7 @@ class Checkpoint(models.Model):
 
     @property
     def source(self) -> Source:
-        return Source(model=self.id, path=self.path)
+        return Source(model=self.id, path=self.path, limited=self.is_brought)
 
     @property
     def encodes(self) -> bool:

@@ -36,6 +36,9 @@ def adopt(arrival: Arrival) -> None:
     arrival.refresh_from_db()
     shutil.rmtree(arrival.folder / "model", ignore_errors=True)
     files = list(arrival.files.select_related("arrival"))
+    if not all(file.path.is_file() for file in files):
+        refuse(arrival, Refusal("files_gone", "The files that arrived are gone. Send them again."))
+        return
     try:
         found = inspect(arrival.folder, [(file.name, file.path) for file in files], settings.MODEL_LIMIT_BYTES)
         if isinstance(found, Ready):
@@ -56,8 +59,8 @@ def adopt(arrival: Arrival) -> None:
 def refuse(arrival: Arrival, refusal: Refusal) -> None:
     """Nothing of it is kept but the reason."""
     error = {"code": refusal.code, "message": refusal.message, "field": refusal.field, "limit": refusal.limit}
-    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.REFUSED, error=error, token=None)
     shutil.rmtree(arrival.folder, ignore_errors=True)
+    Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.REFUSED, error=error, token=None)
 
 
 def _wrong_hash(files: list[ArrivingFile]) -> Refusal | None:

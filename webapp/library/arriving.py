@@ -7,6 +7,7 @@ import shutil
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -20,6 +21,8 @@ from webapp.library.quota import require_room
 
 FILES_LIMIT = 2_000
 OPEN_LIMIT = 20
+# A row is not written anew for each part of a long upload.
+EXPIRY_STEP_S = 600.0
 NAME_LIMIT, PATH_LIMIT = 120, 1000
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -124,12 +127,14 @@ def find_arrival(person: Person | None, id_: str) -> Arrival:
     return arrival
 
 
-def part_arrived(file: ArrivingFile) -> object:
-    """After a part is on the disk: the upload may rest as long again. Returns until when."""
-    with transaction.atomic():
+def part_arrived(file: ArrivingFile) -> datetime:
+    """After a part is on the disk: the upload may rest as long again, or nearly. Returns until when."""
+    until = file.arrival.expires_at
+    if until < expiry() - timedelta(seconds=EXPIRY_STEP_S):
         until = expiry()
         Arrival.objects.filter(pk=file.arrival_id).update(expires_at=until)
-        if file.path.stat().st_size == file.size_bytes:
+    if file.path.stat().st_size == file.size_bytes:
+        with transaction.atomic():
             ArrivingFile.objects.filter(pk=file.pk).update(is_whole=True)
             _close_if_whole(file.arrival)
     return until

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def expiry() -> object:
+def expiry() -> datetime:
     return timezone.now() + timedelta(seconds=settings.ARRIVAL_KEPT_S)
 
 

@@ -20,6 +20,7 @@ import hashlib
 import io
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -32,7 +33,8 @@ from django.http import HttpResponse
 from django.utils.http import http_date
 
 from webapp.accounts.models import Person
-from webapp.accounts.ownership import person_of
+from webapp.accounts.ownership import may_enter, person_of
+from webapp.accounts.tokens import TokenSignIn
 from webapp.library import arriving
 from webapp.library.error import LibraryError
 from webapp.library.models import ArrivingFile
@@ -102,7 +104,10 @@ async def _answered(scope: Scope, receive: Receive, id_: str) -> tuple[int, Head
 
 
 def _person(scope: Scope) -> Person | None:
-    """Who sends this, as any view would be told. Reads the session; the body is not touched."""
+    """Who sends this, as any view would be told. Reads the session or the token; the body is not touched.
+
+    Raises: LibraryError where whoever it is may not.
+    """
     request = ASGIRequest(scope, io.BytesIO())
 
     def nothing(_: Any) -> HttpResponse:
@@ -110,7 +115,13 @@ def _person(scope: Scope) -> Person | None:
 
     SessionMiddleware(nothing).process_request(request)
     AuthenticationMiddleware(nothing).process_request(request)
-    return person_of(request)
+    refused = TokenSignIn(nothing).process_request(request)
+    if refused is not None and refused.status_code == 403:
+        raise LibraryError(403, "scope", "This token may read and not upload. Make one with the scope for runs.")
+    person = person_of(request)
+    if refused is not None or not may_enter(person):
+        raise LibraryError(401, "sign_in", "Sign in to bring a model, or send a token that is valid.")
+    return person
 
 
 async def _create(person: Person | None, headers: dict[bytes, bytes], receive: Receive) -> tuple[int, Headers]:
@@ -250,12 +261,15 @@ async def _send(send: Send, status: int, headers: Headers, body: bytes = b"") ->
 
 
 async def _refuse(send: Send, refused: LibraryError) -> None:
-    """In the API's shape. What was not read of a body is not waited for."""
+    """In the API's shape, problem details. What was not read of a body is not waited for."""
     names = ("code", "message", "field", "limit")
     error = {**{name: getattr(refused, name) for name in names}, "id": None}
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    title = "Checksum Mismatch" if refused.status == 460 else HTTPStatus(refused.status).phrase
+    told = {"type": f"urn:headlight:{refused.code}", "title": title, "status": refused.status}
+    told |= {"detail": refused.message, "error": error}
+    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
     if refused.status in (423, 503, 507):
         headers.append((b"retry-after", b"60" if refused.status == 507 else b"2"))
     if refused.status == 412:
         headers.append((b"tus-version", VERSION))
-    await _send(send, refused.status, headers, json.dumps({"error": error}).encode())
+    await _send(send, refused.status, headers, json.dumps(told).encode())

@@ -26,10 +26,11 @@ LOAD = "load"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a model's checkpoint lies, as the worker sees it."""
+    """Where a model's checkpoint lies, as the worker sees it. A `limited` one was brought by a stranger."""
 
     model: str
     path: str
+    limited: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

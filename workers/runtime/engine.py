@@ -111,7 +111,7 @@ class Engine:
         return len(gone)
 
     def _load(self, source: Source) -> Resident:
-        checkpoint = open_any(Path(source.path))
+        checkpoint = open_any(Path(source.path), limited=source.limited)
         needed = int(checkpoint.parameters * self.dtype.itemsize * LOADING_ROOM)
         self._make_room(needed)
         allowed = self._room(self.device)

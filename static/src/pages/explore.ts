@@ -77,7 +77,7 @@ function openPage(app: HTMLElement): void {
   const account = accountLink(app);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    ...(shared ? [] : [mountTour(document.body, explorer), trainLink(), libraryLink(), runsLink(), shareButton(explorer, app)]),
+    ...(shared ? [] : [mountTour(document.body, explorer), otherPages(), shareButton(explorer, app)]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
@@ -161,6 +161,10 @@ function openPage(app: HTMLElement): void {
     ramp.set({ ...ramp.value });
     diverging.set({ ...diverging.value });
   });
+}
+
+function otherPages(): HTMLElement {
+  return element("nav", { "aria-label": say("Pages") }, trainLink(), libraryLink(), runsLink());
 }
 
 const app = document.getElementById("app");

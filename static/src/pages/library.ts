@@ -10,6 +10,7 @@ import { openTheme } from "../state/theme";
 import { mountArrivals } from "../views/library/arrivals";
 import { mountBring } from "../views/library/bring";
 import { mountCards } from "../views/library/cards";
+import { accountLink } from "./people";
 import { languageMenu, pageLinks, themeButton } from "./tools";
 
 function openPage(app: HTMLElement): void {
@@ -28,7 +29,7 @@ function openPage(app: HTMLElement): void {
       brand,
       pageLinks("/library"),
       element("span", { class: "spring" }),
-      element("div", { class: "tools" }, languageMenu(app.dataset.languages ?? "") ?? false, themeButton(theme)),
+      element("div", { class: "tools" }, languageMenu(app.dataset.languages ?? "") ?? false, accountLink(app) ?? false, themeButton(theme)),
     ),
     element("main", { class: "library" }, element("h1", {}, say("The library")), bring, arrivals, cards),
   );

@@ -24,6 +24,7 @@ export function pageLinks(current: string): HTMLElement {
     ["/", say("Explore")],
     ["/train", say("Train")],
     ["/library", say("Library")],
+    ["/runs", say("Runs")],
   ] as const;
   const links = pages.map(([href, name]) => element("a", { class: "quiet", href, "aria-current": href === current ? "page" : null }, name));
   return element("nav", { "aria-label": say("Pages") }, ...links);

@@ -5,7 +5,7 @@
 import { defaultOptions, DetailedError, Upload } from "tus-js-client";
 import { say } from "../language/say";
 
-const PART_BYTES = 16 * 2 ** 20;
+const PART_BYTES = 32 * 2 ** 20;
 const RETRY_DELAYS_MS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000];
 
 export interface FileSending {
