@@ -55,6 +55,8 @@ ROWS = {
     "PATCH /api/v1/runs/{run_id}": OWN_RUN,
     "DELETE /api/v1/runs/{run_id}": OWN_RUN,
     "GET /api/v1/runs/{run_id}/thumbnail": RUN,
+    "GET /api/v1/runs/{run_id}/page": RUN,
+    "GET /api/v1/runs/{run_id}/notebook": RUN,
     "GET /api/v1/runs/{run_id}/tree": RUN,
     "POST /api/v1/runs/{run_id}/cancel": OWN_RUN,
     "GET /api/v1/runs/{run_id}/maps/{site}/{head}": RUN,

@@ -17,6 +17,7 @@ from webapp.api import (
     comparisons,
     errors,
     estimates,
+    exports,
     history,
     lens,
     pictures,
@@ -78,6 +79,7 @@ errors.install(api)
 api.add_router("", checkpoints.router)
 api.add_router("", arrivals.router)
 api.add_router("", history.router)  # And with it those of webapp.api.runs: an address has one router.
+api.add_router("", exports.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)

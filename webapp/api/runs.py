@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from webapp.accounts.ownership import person_of
+from webapp.accounts.ownership import may_see, person_of
 from webapp.accounts.visitors import visitor_of
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_own_run, find_run, span
 from webapp.api.checkpoints import unknown_model
