@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import explorer, kernels, road, training, training_live, transformer, watch
+from tests.benchmarks import explorer, kernels, road, sharing, training, training_live, transformer, watch
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "explorer": explorer.figures,
     "kernels": kernels.figures,
     "road": road.figures,
+    "sharing": sharing.figures,
     "training": training.figures,
     "training_live": training_live.figures,
     "transformer": transformer.figures,

@@ -85,6 +85,7 @@ ROWS = {
     "GET /api/v1/shares": LIST,
     "POST /api/v1/shares/{slug}/revoke": OWN_SHARE,
     "GET /api/v1/shares/{slug}": SHARE,
+    "GET /api/v1/shares/{slug}/frames": SHARE,
     "GET /api/v1/shares/{slug}/maps/{site}/{head}": SHARE,
     "GET /api/v1/shares/{slug}/maps/{site}/{head}/totals": SHARE,
     "GET /api/v1/shares/{slug}/maps/{site}/{head}/floors": SHARE,

@@ -11,7 +11,7 @@ class Progress:
         self._bar: Any = None
         if wanted:
             try:
-                from tqdm.auto import tqdm
+                from tqdm.auto import tqdm  # type: ignore[import-untyped, unused-ignore]
             except ImportError:
                 return
             self._bar = tqdm(unit=" layers", leave=False)
