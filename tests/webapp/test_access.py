@@ -21,7 +21,8 @@ from tests.webapp.test_watch_run import Viewer
 from webapp import dispatch, stream
 from webapp.accounts.models import ApiToken
 from webapp.api.router import api
-from webapp.checkpoints.models import Checkpoint
+from webapp.checkpoints.models import Checkpoint, Visibility
+from webapp.library.models import Arrival
 from webapp.runs import consumers as of_runs
 from webapp.runs.models import Run, Sweep
 from webapp.shares import consumers, kept
@@ -40,6 +41,7 @@ SHARE = "whoever has the link, while it is open"
 OWN_SHARE = "whoever made the share"
 MODEL = "whoever may see the model"
 OWN_MODEL = "the model's owner"
+ARRIVAL = "whoever brings it"
 SWEEP = "whoever may see the sweep"
 OWN_SWEEP = "the sweep's owner"
 PERSON = "whoever signed in, and of her own alone"
@@ -49,6 +51,16 @@ ROWS = {
     "GET /api/v1/models/{model_id}/lens": MODEL,
     "POST /api/v1/models/{model_id}/lens": OWN_MODEL,
     "POST /api/v1/models/{model_id}/lens/cancel": OWN_MODEL,
+    "GET /api/v1/models/{model_id}": MODEL,
+    "GET /api/v1/models/{model_id}/download": MODEL,
+    "GET /api/v1/models/{model_id}/removal": OWN_MODEL,
+    "PATCH /api/v1/models/{model_id}": OWN_MODEL,
+    "DELETE /api/v1/models/{model_id}": OWN_MODEL,
+    "GET /api/v1/library": LIST,
+    "POST /api/v1/arrivals": MAKE,
+    "POST /api/v1/imports": MAKE,
+    "GET /api/v1/arrivals/{arrival_id}": ARRIVAL,
+    "DELETE /api/v1/arrivals/{arrival_id}": ARRIVAL,
     "POST /api/v1/runs": MAKE,
     "GET /api/v1/runs": LIST,
     "GET /api/v1/runs/{run_id}": RUN,
@@ -76,6 +88,7 @@ ROWS = {
     "GET /api/v1/trainings/{run_id}": RUN,
     "GET /api/v1/trainings/{run_id}/text": RUN,
     "POST /api/v1/trainings/{run_id}/orders": OWN_RUN,
+    "POST /api/v1/trainings/{run_id}/go_on": OWN_RUN,
     "POST /api/v1/sweeps": MAKE,
     "POST /api/v1/sweeps/variants": PUBLIC,
     "GET /api/v1/sweeps": LIST,
@@ -95,6 +108,7 @@ ROWS = {
     "GET /api/v1/docs": PUBLIC,
     "GET /": PUBLIC,
     "GET /train": PUBLIC,
+    "GET /library": PUBLIC,
     "GET /runs": PUBLIC,
     "GET /runs/{run_id}": RUN,
     "GET /trainings/{run_id}": RUN,
@@ -119,7 +133,7 @@ SOCKETS = {"ws/runs/{run_id}": RUN, "ws/shares/{slug}": SHARE}
 
 # Words that an address or a body needs to be read at all.
 QUERIES = {"floors": "?mass=0.5", "pairs": "?row=0&col=0", "probabilities": "?top=1"}
-BODIES: dict[str, Any] = {"PATCH": {"title": "t"}, "orders": {"action": "pause"}, "lens": {"text": "a"}}
+BODIES: dict[str, Any] = {"PATCH": {}, "orders": {"action": "pause"}, "lens": {"text": "a"}}
 ABSENT = {401, 403, 404}
 
 
@@ -175,6 +189,7 @@ class World:
             "anonymous": client_of(None),
         }
         model = {"name": "Hers", "path": path, "fingerprint": "f", "manifest": MANIFEST, "owner": self.ada}
+        model["visibility"] = Visibility.PRIVATE
         self.model = Checkpoint.objects.create(id="hers", **model)
         self.run, self.other = (self._run(text=text) for text in ("a", "b"))
         plan = {"assignment": "text", "text": "a"}
@@ -189,6 +204,7 @@ class World:
         }
         self.slugs = {name: share.slug for name, share in self.shares.items()}
         self.slugs |= {"guessed": "A" * 22, "truncated": self.slugs["open"][:-1]}
+        self.arrival = Arrival.objects.create(owner=self.ada, name="Hers")
         self.token = ApiToken.make(self.ada, "hers", ["read"])[0]
 
     def _run(self, text: str) -> Run:
@@ -221,6 +237,7 @@ class World:
             "site": "decoder.self.0",
             "head": "0",
             "model_id": self.model.id,
+            "arrival_id": self.arrival.id,
             "sweep_id": self.sweep.id,
             "token_id": str(self.token.pk),
             "slug": slug or self.slugs["open"],
@@ -249,7 +266,7 @@ def rows(*kinds: str) -> list[str]:
     return [row for row, kind in ROWS.items() if kind in kinds]
 
 
-@pytest.mark.parametrize("row", rows(RUN, MODEL, SWEEP, OWN_RUN, OWN_MODEL, OWN_SWEEP, OWN_SHARE))
+@pytest.mark.parametrize("row", rows(RUN, MODEL, SWEEP, OWN_RUN, OWN_MODEL, OWN_SWEEP, OWN_SHARE, ARRIVAL))
 def test_private_things_are_their_owners_alone(world: World, row: str) -> None:
     answers = {}
     for name in ("anonymous", "stranger", "teammate", "owner"):

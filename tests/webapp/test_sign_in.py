@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from typing import Any
@@ -147,4 +146,5 @@ def test_settings_for_others_pass_djangos_own_check() -> None:
 def test_bad_choice_of_signing_in_is_told_in_a_sentence() -> None:
     answer = run_check(HEADLIGHT_SIGN_IN="maybe")
     assert answer.returncode == 1
-    assert re.fullmatch(r"HEADLIGHT_SIGN_IN is off, optional or required, not 'maybe'\. .*\n", answer.stderr)
+    assert "HEADLIGHT_SIGN_IN is not one of off, optional, required." in answer.stderr
+    assert "Traceback" not in answer.stderr
