@@ -14,6 +14,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: ["explore", "train", "library", "runs", "embed", "plain"].map((page) => `static/src/pages/${page}.ts`),
+      // What pages share is one file: each more costs a page another request before it can begin.
+      output: { codeSplitting: { groups: [{ name: "shared", test: /static\/src\/.*\.ts$/, minShareCount: 2 }] } },
     },
   },
   test: {

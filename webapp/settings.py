@@ -169,10 +169,13 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # WhiteNoise reads a file at once and Django warns of it under ASGI. The files are small, and cached for ever.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-WHITENOISE_IMMUTABLE_FILE_TEST = r"^.+(-[A-Za-z0-9_-]{8,}\.\w+|/vendor/plotly-[\d.]+\.min\.js)$"
+WHITENOISE_IMMUTABLE_FILE_TEST = (
+    r"^.+(-[A-Za-z0-9_-]{8,}\.\w+|/vendor/(plotly|swagger-ui)-[\d.]+(\.min|-bundle|-init)?\.(js|css))$"
+)
 DJANGO_VITE = {"default": {"dev_mode": False, "manifest_path": STATIC_ROOT / "manifest.json"}}
 
-# Copied from the installed Python package when the browser code is built.
+# Copied from the installed Python packages when the browser code is built.
+SWAGGER_URL = f"{STATIC_URL}vendor/swagger-ui-{version('django-ninja')}"
 PLOTLY_URL = f"{STATIC_URL}vendor/plotly-{version('plotly')}.min.js"
 
 CONTENT_SECURITY_POLICY = {

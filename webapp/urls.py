@@ -8,6 +8,7 @@ from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
 from webapp.api.router import api
+from webapp.api.trying import try_api
 from webapp.people import views as people
 from webapp.record.views import healthz, readyz
 from webapp.runs import views
@@ -20,6 +21,8 @@ sign_in: list[URLPattern | URLResolver] = [
     path("logout/", accounts.logout, name="account_logout"),
     path("signup/", accounts.signup, name="account_signup"),
     path("inactive/", accounts.account_inactive, name="account_inactive"),
+    # For whoever was given an account without one.
+    path("password/set/", accounts.password_set, name="account_set_password"),
     path("password/change/", accounts.password_change, name="account_change_password"),
 ]
 if settings.EMAIL_URL:
@@ -54,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("s/<str:slug>", share_views.share, name="share"),
     path("embed/<str:slug>", share_views.embed, name="embed"),
     path("library", views.library, name="library"),
+    path("api/v1/docs", try_api, name="try-api"),
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import explorer, kernels, library, road, training, training_live, transformer, watch
+from tests.benchmarks import explorer, kernels, library, road, sharing, training, training_live, transformer, watch
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "kernels": kernels.figures,
     "library": library.figures,
     "road": road.figures,
+    "sharing": sharing.figures,
     "training": training.figures,
     "training_live": training_live.figures,
     "transformer": transformer.figures,

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -110,3 +111,27 @@ def test_shared_page_fits_a_telephone(page: Page, visitor: Page, site: RunningSi
     visitor.goto(path)
     expect(visitor.get_by_role("button", name="Open a copy")).to_be_visible()
     assert visitor.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_run_is_saved_as_a_page_that_works_offline(
+    page: Page, browser: Browser, site: RunningSite, tmp_path: Path
+) -> None:
+    told = site.traced("prose", "Mary gave the book to John.")
+    page.goto(told["page"])
+    page.get_by_role("button", name="Share", exact=True).click()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="a page that works offline").click()
+    saved.value.save_as(tmp_path / "run.html")
+    offline = browser.new_context(offline=True)
+    alone = offline.new_page()
+    faults: list[str] = []
+    alone.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    alone.on("pageerror", lambda error: faults.append(str(error)))
+    alone.goto(f"file://{tmp_path}/run.html")
+    expect(alone.get_by_role("button")).to_have_count(32)
+    alone.get_by_role("button", name="layer 2, head 1").click()
+    expect(alone.get_by_role("heading", name="layer 2, head 1")).to_be_visible()
+    alone.get_by_role("application").hover(position={"x": 5, "y": 5})
+    expect(alone.get_by_role("status")).to_have_text("M looks at M: 1.000")
+    assert faults == []
+    offline.close()

@@ -9,8 +9,9 @@ from webapp.accounts.models import ApiToken, Person
 PASSWORD = "a lamp in the fog"
 
 
-def person(name: str, role: str = "member") -> Person:
-    return Person.objects.create_user(name, f"{name}@example.org", PASSWORD, role=role)
+def person(name: str, role: str = "member", password: str | None = PASSWORD) -> Person:
+    """Without a password she is made quickly: hashing one takes a while, as it should."""
+    return Person.objects.create_user(name, f"{name}@example.org", password, role=role)
 
 
 def client_of(somebody: Person | None) -> Client:

@@ -147,3 +147,4 @@ def test_bad_choice_of_signing_in_is_told_in_a_sentence() -> None:
     answer = run_check(HEADLIGHT_SIGN_IN="maybe")
     assert answer.returncode == 1
     assert "HEADLIGHT_SIGN_IN is not one of off, optional, required." in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
+from webapp.accounts.models import Person
+from webapp.accounts.ownership import may_see
 from webapp.checkpoints.models import Checkpoint
 from webapp.runs.models import Run
 from webapp.runs.submit import InvalidRequestError
@@ -46,7 +48,7 @@ class ChoicesRequest(Schema):
     )
 
 
-def writing_fields(payload: RunRequest, checkpoint: Checkpoint) -> dict[str, Any]:
+def writing_fields(payload: RunRequest, checkpoint: Checkpoint, person: Person | None) -> dict[str, Any]:
     """What the row of a run that writes has besides the others'.
 
     Raises: InvalidRequestError, whose message says what is allowed.
@@ -68,18 +70,18 @@ def writing_fields(payload: RunRequest, checkpoint: Checkpoint) -> dict[str, Any
     return {
         "kind": "generate",
         "choices": choices.dict(),
-        "parent": _find_parent(payload, checkpoint),
+        "parent": _find_parent(payload, checkpoint, person),
         "branched_at": payload.branched_at,
     }
 
 
-def _find_parent(payload: RunRequest, checkpoint: Checkpoint) -> Run | None:
+def _find_parent(payload: RunRequest, checkpoint: Checkpoint, person: Person | None) -> Run | None:
     if (payload.parent is None) != (payload.branched_at is None):
         raise InvalidRequestError("half_a_branch", 'A branch names both "parent" and "branched_at".', "parent")
     if payload.parent is None:
         return None
     parent = Run.objects.filter(pk=payload.parent, kind="generate", checkpoint=checkpoint).first()
-    if parent is None:
+    if parent is None or not may_see(person, parent):
         raise InvalidRequestError(
             "unknown_parent", f"There is no run of {checkpoint.name} that writes with this id to branch off.", "parent"
         )

@@ -30,7 +30,7 @@ STARTED = {
 def checked_plan(plan: dict[str, Any], person: Person | None, *, asks_for_material: bool = True) -> dict[str, Any]:
     """The plan, with the sizes of the model that it starts from, if any. Raises: ApiError.
 
-    Text and pictures may be missing where they are not asked for.
+    Models are those that this person may see. Text and pictures may be missing where they are not asked for.
     """
     assignment = plan["assignment"]
     learns_text, text = assignment in OF_A_TEXT, plan["text"]

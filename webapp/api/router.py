@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
 from webapp.api import (
@@ -16,6 +17,7 @@ from webapp.api import (
     comparisons,
     errors,
     estimates,
+    exports,
     history,
     lens,
     pictures,
@@ -25,7 +27,7 @@ from webapp.api import (
     trainings,
     tuning,
 )
-from webapp.api.errors import ApiError
+from webapp.api.errors import PROBLEM, ApiError
 
 
 class JsonParser(Parser):
@@ -44,7 +46,24 @@ class JsonParser(Parser):
             raise ApiError(400, "bad_json", "The body is not JSON in UTF-8.") from None
 
 
-api = NinjaAPI(
+class Described(NinjaAPI):
+    """Says in its description what webapp.api.errors and webapp.accounts.tokens do for every address alike."""
+
+    def get_openapi_schema(self, *arguments: Any, **named: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(*arguments, **named)
+        schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        schema["security"] = [{"token": []}, {}]
+        for address in schema["paths"].values():
+            for operation in address.values():
+                responses = operation["responses"]
+                for status in [status for status in responses if int(status) >= 400]:
+                    content = responses[status].get("content", {})
+                    if "application/json" in content:
+                        responses[status]["content"] = {PROBLEM: content["application/json"]}
+        return schema
+
+
+api = Described(
     title="Headlight",
     version="1",
     description=(
@@ -60,6 +79,7 @@ errors.install(api)
 api.add_router("", checkpoints.router)
 api.add_router("", arrivals.router)
 api.add_router("", history.router)  # And with it those of webapp.api.runs: an address has one router.
+api.add_router("", exports.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)

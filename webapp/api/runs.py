@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from webapp.accounts.ownership import person_of
+from webapp.accounts.ownership import may_see, person_of
 from webapp.accounts.visitors import visitor_of
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_own_run, find_run, span
 from webapp.api.checkpoints import unknown_model
@@ -57,7 +57,7 @@ def submit(request: HttpRequest, payload: RunRequest) -> Status[dict[str, Any]]:
         picture=payload.picture,
         owner=person,
         visitor=visitor_of(request),
-        **writing_fields(payload, checkpoint),
+        **writing_fields(payload, checkpoint, person),
     )
     return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
 
@@ -108,7 +108,9 @@ def describe(run: Run, told: Replay) -> dict[str, Any]:
 @router.get("/runs/{run_id}/tree", response={200: TreeAnswer, **REFUSALS}, summary="A run's branches")
 def read_tree(request: HttpRequest, run_id: str) -> dict[str, Any]:
     """The whole tree that the run stands in, whichever of its runs is asked about."""
-    runs = tree_of(find_run(request, run_id))
+    tree = tree_of(find_run(request, run_id))
+    person = person_of(request)
+    runs = [branch for branch in tree if may_see(person, branch.run)]
     return {"text": runs[0].run.text, "target": runs[0].run.target, "runs": [branch.told for branch in runs]}
 
 

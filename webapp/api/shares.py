@@ -38,6 +38,7 @@ UNTOLD: dict[str, Any] = {
 router = Router(tags=["shares"])
 
 IMPLEMENTATION = "kept"
+FRAMES = "application/octet-stream"
 
 
 @router.post("/shares", response={201: ShareAnswer, **REFUSALS}, summary="Share a view of a run by a link")
@@ -95,6 +96,20 @@ def read(request: HttpRequest, slug: str) -> dict[str, Any]:
         "view": share.view,
         "shown_model": share.model,
     }
+
+
+@router.get(
+    "/shares/{slug}/frames",
+    response={200: None, **REFUSALS},
+    summary="All frames of a share, as they are stored",
+    openapi_extra={
+        "responses": {200: {"content": {FRAMES: {"schema": {"type": "string", "format": "binary"}}}}},
+    },
+)
+def read_frames(request: HttpRequest, slug: str) -> HttpResponse:
+    """Each behind its length and its seq, two little-endian numbers of 32 bits. The socket has the same."""
+    share = _entered(request, slug)
+    return HttpResponse((share.folder / "1.frames").read_bytes(), content_type=FRAMES)
 
 
 @router.get(

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router, Status
 
 from webapp import dispatch, tuning
-from webapp.accounts.ownership import person_of
+from webapp.accounts.ownership import may_change, person_of
 from webapp.api.asking import REFUSALS, find_run
 from webapp.api.checkpoints import unknown_model
 from webapp.api.errors import ApiError
@@ -45,6 +45,7 @@ def train(request: HttpRequest, model_id: str, payload: TrainingRequest) -> Stat
     Source: Belrose et al. 2023, arXiv 2303.08112.
     """
     checkpoint = _find(request, model_id)
+    _require_own(request, checkpoint)
     if checkpoint.is_missing:
         raise ApiError(
             409, "model_missing", f"The files of {checkpoint.name} are gone. Put them back, or add them again."
@@ -75,6 +76,7 @@ def train(request: HttpRequest, model_id: str, payload: TrainingRequest) -> Stat
 def cancel(request: HttpRequest, model_id: str) -> dict[str, Any]:
     """A lens that was trained before stays."""
     checkpoint = _find(request, model_id)
+    _require_own(request, checkpoint)
     try:
         stopped = tuning.stop(checkpoint.id)
     except dispatch.WorkersAwayError:
@@ -128,6 +130,11 @@ def _find(request: HttpRequest, model_id: str) -> Checkpoint:
     if checkpoint is None:
         raise unknown_model()
     return checkpoint
+
+
+def _require_own(request: HttpRequest, checkpoint: Checkpoint) -> None:
+    if not may_change(person_of(request), checkpoint):
+        raise ApiError(403, "not_yours", "This model is somebody else's: it can be used, not changed.", field="id")
 
 
 def _state(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from django.conf import settings
 from django.core import serializers
 
 from webapp.accounts.models import ApiToken, Person
+from webapp.library.arriving import give_up
+from webapp.library.models import Arrival
+from webapp.library.removal import collect, remove
 from webapp.people.limits import forget_storage
 from webapp.runs.cancel import cancel
 from webapp.runs.models import Run, Sweep
@@ -44,12 +47,13 @@ def delete_person(person: Person) -> None:
     for run in Run.objects.filter(owner=person):
         delete_run(run)
     Sweep.objects.filter(owner=person).delete()
+    for arrival in Arrival.objects.filter(owner=person):
+        give_up(arrival)
     for checkpoint in person.checkpoints.all():
         # Runs of other people with a model that was shown to them stay, without it.
         Run.objects.filter(checkpoint=checkpoint).update(checkpoint=None)
-        if checkpoint.path.startswith(f"{settings.DATA}/"):
-            shutil.rmtree(checkpoint.path, ignore_errors=True)
-        checkpoint.delete()
+        remove(checkpoint)
+    collect()
     person.delete()
 
 

@@ -16,6 +16,9 @@ from webapp.accounts.ownership import person_of
 from webapp.shares.access import Closed, TooManyTriesError, enter, remember, try_password
 from webapp.shares.models import ShareLink
 
+TOLD = ("kind", "model", "text", "target", "text_pair", "picture", "generate", "error")
+"""What the page knows of the run before its frames are here; by asking for it the first heads would come later."""
+
 PANELS = ("heads", "map", "text", "next")
 
 
@@ -68,8 +71,16 @@ def gone(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, share: ShareLink, template: str, **more: str) -> HttpResponse:
-    shared = {"slug": share.slug, "title": share.title, "note": share.note, "view": share.view}
-    values = {"shared": json.dumps(shared), "run_id": "", "plotly_url": settings.PLOTLY_URL, "hidden": True, **more}
+    told = {name: share.record[name] for name in TOLD}
+    shared: dict[str, Any] = {
+        "slug": share.slug,
+        "title": share.title,
+        "note": share.note,
+        "view": share.view,
+        "run": told,
+    }
+    shared["shown_model"] = share.model
+    values = {"shared": json.dumps(shared), "slug": share.slug, "run_id": "", "plotly_url": settings.PLOTLY_URL, **more}
     return render(request, template, values)
 
 

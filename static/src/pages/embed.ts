@@ -1,4 +1,4 @@
-/** A share within a page of somebody else's: the chosen panels and nothing else. Each panel's code comes when it is chosen. */
+/** A share within a page of somebody else's: the chosen panels and nothing else. */
 import "../css/embed.css";
 import { element } from "../dom/element";
 import { forgetColours } from "../dom/ink";
@@ -14,8 +14,12 @@ import { openTheme } from "../state/theme";
 import { Floors } from "../tiles/floors";
 import { Rectangles } from "../tiles/rectangles";
 import { Totals } from "../tiles/totals";
+import { mountGrid } from "../views/grid/grid";
+import { mountMap } from "../views/map/map";
+import { mountProbabilities } from "../views/probabilities";
+import { mountStrip } from "../views/strip/strip";
 
-async function openEmbed(app: HTMLElement): Promise<void> {
+function openEmbed(app: HTMLElement): void {
   const shared = JSON.parse(app.dataset.shared ?? "") as SharedPage;
   const theme = openTheme(window);
   const ramp = new Store<Ramp>(rampOf(theme.value));
@@ -32,30 +36,26 @@ async function openEmbed(app: HTMLElement): Promise<void> {
     explorer.run.subscribe((run) => readings.follow(run.id, !hasMapsToAskFor(run)));
   mountTooltip(document.body);
 
-  const mount: Record<string, (host: HTMLElement) => Promise<void>> = {
-    async heads(host) {
-      const { mountGrid } = await import("../views/grid/grid");
+  const mount: Record<string, (host: HTMLElement) => void> = {
+    heads(host) {
       const tools = element("div", { class: "panel-tools" });
       const body = element("div", { class: "panel-body heads-body" });
       host.append(tools, body);
       mountGrid(body, tools, explorer, ramp);
     },
-    async map(host) {
-      const { mountMap } = await import("../views/map/map");
+    map(host) {
       const map = element("div", { class: "map-surface map-body", tabindex: 0, role: "application", "aria-label": say("Attention map") });
       host.append(element("div", { class: "map-place" }, map));
       mountMap(map, explorer, rectangles, floors, new Totals(), ramp, diverging, new Store<MapState | null>(null));
     },
-    async text(host) {
-      const { mountStrip } = await import("../views/strip/strip");
+    text(host) {
       const caption = element("p", { class: "tokens-caption" });
       const tools = element("div", { class: "panel-tools tokens-tools", hidden: true });
       const body = element("div", { class: "tokens-body", tabindex: 0, role: "group", "aria-label": say("Tokens") });
       host.append(caption, tools, body);
       mountStrip(body, caption, tools, explorer, rectangles);
     },
-    async next(host) {
-      const { mountProbabilities } = await import("../views/probabilities");
+    next(host) {
       const tools = element("div", { class: "panel-tools", hidden: true });
       const body = element("div", { class: "panel-body" });
       host.append(tools, body);
@@ -70,9 +70,9 @@ async function openEmbed(app: HTMLElement): Promise<void> {
   explorer.connection.subscribe((connection) => {
     if (connection?.state === "refused") app.replaceChildren(element("p", { class: "embed-gone", role: "status" }, connection.reason));
   });
-  await Promise.all(panels.map((name, place) => mount[name]?.(hosts[place] as HTMLElement)));
+  panels.forEach((name, place) => mount[name]?.(hosts[place] as HTMLElement));
   void explorer.start();
 }
 
 const app = document.getElementById("app");
-if (app) void openEmbed(app);
+if (app) openEmbed(app);

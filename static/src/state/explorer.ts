@@ -29,8 +29,9 @@ import {
   socketOfRun,
   storePicture,
 } from "../wire/http";
-import { readShared, type SharedPage } from "../wire/shares";
+import { readFrames, type SharedPage } from "../wire/shares";
 import { ENDINGS, type RunEvent } from "../wire/messages";
+import { FrameError } from "../wire/frame";
 import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
 
 /** So long what was shown stays after a press of Enter, lest the page goes blank between two answers. */
@@ -113,7 +114,7 @@ export class Explorer {
   /** Asks which models there are now, and in which state; the chosen one stays chosen. */
   async readModels(): Promise<void> {
     try {
-      const { models, workers } = this.shared ? await modelOfShare(this.shared) : await listModels();
+      const { models, workers } = this.shared ? modelOfShare(this.shared) : await listModels();
       this.workers.set(workers);
       // What is told again as it was shall not redraw a list that somebody walks through.
       if (JSON.stringify(models) === JSON.stringify(this.models.value)) return;
@@ -292,11 +293,36 @@ export class Explorer {
     const id = this.shared ? idOfShare(this.shared.slug) : named;
     if (id === this.told.value.id) return;
     this.problem.set(null);
-    if (id) void this.#open(decodeURIComponent(id));
+    if (id && this.shared) void this.#openShare(id, this.shared);
+    else if (id) void this.#open(decodeURIComponent(id));
     else {
       this.#socket?.close();
       this.#tell(EMPTY_RUN);
     }
+  }
+
+  /** All of a share comes at once; its socket tells when it is withdrawn. */
+  async #openShare(id: string, { slug, run }: SharedPage): Promise<void> {
+    const { kind, model, text, target, text_pair, picture = null, generate } = run;
+    this.#expect({ id, kind, model, text, target, text_pair, picture });
+    if (generate) this.sampling.set(generate);
+    this.#pace.now();
+    let after = 0;
+    try {
+      for (const event of await readFrames(slug)) {
+        this.#learn(fold(this.told.value, event));
+        after = event.seq;
+        if (event.type !== "site" || this.told.value.sites.size > 1) continue;
+        // The first layer is on the screen while the others are made ready.
+        this.#pace.now();
+        await new Promise((drawn) => this.window.requestAnimationFrame(drawn));
+      }
+      this.#pace.now();
+    } catch (error) {
+      // The socket says why, in the map's place.
+      if (!(error instanceof ApiError || error instanceof FrameError)) throw error;
+    }
+    this.#follow(socketOfRun(id), after);
   }
 
   async #open(id: string): Promise<void> {
@@ -325,7 +351,7 @@ export class Explorer {
   }
 
   /** Listens to the run that is told of now. */
-  #follow(socketPath: string): void {
+  #follow(socketPath: string, after = 0): void {
     this.#socket?.close();
     const { id, kind } = this.told.value;
     if (kind === "generate") void this.#readTree();
@@ -337,6 +363,7 @@ export class Explorer {
     address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({
       address: address.href,
+      after,
       onEvent: (event) => {
         this.lastEventMs = Date.now();
         this.#receive(event);
@@ -406,7 +433,6 @@ export class Explorer {
 }
 
 /** The one model that a share knows of; no worker stands by. */
-async function modelOfShare({ slug }: SharedPage): Promise<{ models: Model[]; workers: number }> {
-  const { shown_model } = await readShared(slug);
+function modelOfShare({ shown_model }: SharedPage): { models: Model[]; workers: number } {
   return { models: shown_model ? [shown_model] : [], workers: 0 };
 }

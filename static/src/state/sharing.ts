@@ -4,7 +4,7 @@ import { outputOf, readingOf } from "./reading";
 import { isUnderWay } from "./run";
 import { Store } from "./store";
 import { writeView } from "./view";
-import { ApiError } from "../wire/http";
+import { addressOfRun, ApiError } from "../wire/http";
 import { type Audience, copyShared, createShare, listShares, revokeShare, type ShareRecord } from "../wire/shares";
 
 export type { Audience, SharedPage, ShareRecord } from "../wire/shares";
@@ -48,6 +48,14 @@ export class Sharing {
       this.own.update((own) => [made, ...(own ?? [])]);
       return made;
     });
+  }
+
+  /** Where the run is saved as files. */
+  files(): { page: string; notebook: string } {
+    const run = addressOfRun(this.explorer.run.value.id ?? "");
+    const selected = this.explorer.selection.value;
+    const seen = selected ? `?${new URLSearchParams({ site: selected.site, head: String(selected.head) })}` : "";
+    return { page: `${run}/page`, notebook: `${run}/notebook${seen}` };
   }
 
   async list(): Promise<void> {

@@ -149,10 +149,14 @@ export interface ViewAddress {
   enter(path: string, view: View): void;
 }
 
-/** `first` is the query that an address without one stands for. */
+/** `first` is the query that an address which says nothing of a view stands for. */
 export function openView(window: Window, first = ""): ViewAddress {
   const { history } = window;
-  const view = new Store(readView(window.location.search || first));
+  const read = () => {
+    const told = readView(window.location.search);
+    return writeView(told) ? told : readView(first);
+  };
+  const view = new Store(read());
   let shown = view.value;
   let timer: ReturnType<typeof setTimeout> | undefined;
   /** The address says it already. */
@@ -165,7 +169,7 @@ export function openView(window: Window, first = ""): ViewAddress {
     isSaid = false;
   }
 
-  window.addEventListener("popstate", () => say(readView(window.location.search || first)));
+  window.addEventListener("popstate", () => say(read()));
   view.subscribe((next) => {
     const isStep = isChoice(shown, next);
     shown = next;

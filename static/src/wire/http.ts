@@ -359,7 +359,7 @@ export async function json<T>(address: string, init: RequestInit = {}): Promise<
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
-async function request(address: string, init: RequestInit): Promise<Response> {
+export async function request(address: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(address, init);

@@ -1,5 +1,7 @@
 /** Shares as the page makes, lists, opens and withdraws them. */
-import { addressOfRun, idOfShare, json, type Model, type RunRecord } from "./http";
+import { decode } from "./frame";
+import { addressOfRun, idOfShare, json, type Model, request, type RunRecord } from "./http";
+import type { RunEvent } from "./messages";
 
 /** What a page of a share is opened with. */
 export interface SharedPage {
@@ -8,9 +10,7 @@ export interface SharedPage {
   note: string;
   /** The query of an address. */
   view: string;
-}
-
-export interface SharedRecord extends RunRecord {
+  run: Pick<RunRecord, "kind" | "model" | "text" | "target" | "text_pair" | "picture" | "generate" | "error">;
   shown_model: Model | null;
 }
 
@@ -44,6 +44,7 @@ export interface ShareRecord {
   created_at: string;
 }
 
+const RECORD_BYTES = 8;
 const SHARES = "/api/v1/shares";
 
 export function createShare(order: ShareOrder): Promise<ShareRecord> {
@@ -60,8 +61,19 @@ export function revokeShare(slug: string): Promise<ShareRecord> {
   return json(`${SHARES}/${encodeURIComponent(slug)}/revoke`, { method: "POST" });
 }
 
-export function readShared(slug: string): Promise<SharedRecord> {
-  return json(addressOfRun(idOfShare(slug)));
+/** All that the run told, as it is stored: each frame behind its length and its seq. The page has it preloaded. */
+export async function readFrames(slug: string): Promise<RunEvent[]> {
+  const response = await request(`${addressOfRun(idOfShare(slug))}/frames`, {});
+  const stored = await response.arrayBuffer();
+  const numbers = new DataView(stored);
+  const events: RunEvent[] = [];
+  for (let at = 0; at + RECORD_BYTES <= stored.byteLength; ) {
+    const start = at + RECORD_BYTES;
+    at = start + numbers.getUint32(at, true);
+    // A copy begins at a multiple of 8 bytes, as a frame's arrays need it.
+    events.push(decode(stored.slice(start, at)));
+  }
+  return events;
 }
 
 /** A run of one's own. */

@@ -17,6 +17,8 @@ export type Connection =
 
 export interface RunSocketOptions {
   address: string;
+  /** The seq of the last event that is here already. */
+  after?: number;
   onEvent(event: RunEvent): void;
   onConnection(connection: Connection): void;
   open?: (address: string) => WebSocket;
@@ -40,7 +42,7 @@ const LONGEST_DELAY_MS = 8_000;
 
 export function openRunSocket(options: RunSocketOptions): RunSocket {
   const open = options.open ?? ((address) => new WebSocket(address));
-  let lastSeq = 0;
+  let lastSeq = options.after ?? 0;
   let tries = 0;
   let socket: WebSocket | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -40,6 +40,9 @@ export function mountShare(host: HTMLElement, explorer: Explorer, isSignedIn: bo
     field(say("Password, optional"), password),
     make,
   );
+  const page = element("a", { class: "quiet", download: true }, say("a page that works offline"));
+  const notebook = element("a", { class: "quiet", download: true }, say("a notebook that makes it again"));
+  const saved = element("p", { class: "share-about" }, say("Or save the run as"), " ", page, notebook);
   const dialog = element(
     "dialog",
     { class: "keys share", "aria-label": say("Share") },
@@ -52,6 +55,7 @@ export function mountShare(host: HTMLElement, explorer: Explorer, isSignedIn: bo
     form,
     problem,
     made,
+    saved,
     ownTitle,
     own,
   );
@@ -117,6 +121,9 @@ export function mountShare(host: HTMLElement, explorer: Explorer, isSignedIn: bo
 
   const open = button(say("Share"), { class: "quiet share-open", title: say("A link to this view, for others") }, () => {
     made.hidden = true;
+    const files = sharing.files();
+    page.href = files.page;
+    notebook.href = files.notebook;
     sharing.problem.set(null);
     dialog.showModal();
     title.focus();

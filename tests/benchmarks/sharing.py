@@ -1,0 +1,83 @@
+"""A share of a long run: what it stores, and how soon its first heads are drawn when it is opened cold, workers away.
+
+The model is made up: random weights of GPT-2 small's shape, whose maps are as flat as maps can be, and so the largest.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.benchmarks.explorer_page import browser
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.made_up import save_gpt2, text_of
+from tests.browser.conftest import CHROMIUM
+from tests.running import RunningSite
+
+SMALL, TOKENS, HEADS = "gpt2-small", 512, 144
+VIEW = "?site=decoder.self.5&head=3"
+STORED_BYTES, OPENED_MS = 4_000_000, 300
+ROUNDS = 9
+
+# From the start of the navigation; drawn is what stood in the frame before the next one begins.
+STOPWATCH = """
+window.drawn = new Promise((resolve) => {
+  new PerformanceObserver((list) => {
+    if (list.getEntries().some(({name}) => name.startsWith("site-drawn:")))
+      requestAnimationFrame(() => resolve(performance.now()));
+  }).observe({type: "mark", buffered: true});
+});
+"""
+
+
+def figures() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        site = RunningSite(data)
+        try:
+            site.add_model(save_gpt2(Path(folder) / SMALL, n_positions=TOKENS))
+            run = site.submit(SMALL, text_of(TOKENS))
+            site.wait(run, timeout_s=300)
+            answer = site.http.post("/api/v1/shares", json={"run": run, "view": VIEW, "title": "Long"})
+            share = answer.raise_for_status().json()
+        finally:
+            site.stop()
+        stored = share["size_bytes"]
+        yield Figure(
+            "sharing.stored",
+            f"{stored / 1e6:.2f} MB, {TOKENS} tokens, {HEADS} heads",
+            f"<= {STORED_BYTES / 1e6:.0f} MB",
+            stored <= STORED_BYTES,
+        )
+        if CHROMIUM is None:
+            yield Figure("sharing.opened_cold", skipped="no chromium (apt-get install chromium)")
+            return
+        without_workers = RunningSite(data, workers=0)
+        try:
+            with browser() as chromium:
+                opened_ms = statistics.median(
+                    _opened_ms(chromium, without_workers, share["page"]) for _ in range(ROUNDS)
+                )
+        finally:
+            without_workers.stop()
+        yield Figure(
+            "sharing.opened_cold",
+            f"{opened_ms:.0f} ms to the first heads drawn",
+            f"<= {OPENED_MS} ms, without workers",
+            opened_ms <= OPENED_MS,
+        )
+
+
+def _opened_ms(chromium: Browser, site: RunningSite, page: str) -> float:
+    """By a visitor who has nothing of the site in her cache."""
+    visitor = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=f"http://127.0.0.1:{site.port}")
+    visitor.add_init_script(STOPWATCH)
+    tab = visitor.new_page()
+    tab.goto(page, wait_until="commit")
+    drawn_ms: float = tab.evaluate("window.drawn")
+    visitor.close()
+    return drawn_ms

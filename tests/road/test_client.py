@@ -1,0 +1,96 @@
+"""A script asks a site: every example of the client's README is run, and so is what it refuses."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.running import HOUSE, RunningSite
+
+CLIENT = HOUSE / "webapp" / "client"
+EXAMPLES = re.findall(r"```python\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def training_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    running = RunningSite(tmp_path_factory.mktemp("client") / "data", trainers=1)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def headlight(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(CLIENT))
+    import headlight
+
+    return headlight
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_every_example_of_the_readme_runs(
+    training_site: RunningSite, headlight: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    for example in EXAMPLES:
+        exec(example.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{training_site.port}"), names)
+    assert len(EXAMPLES) == 4
+    said = capsys.readouterr().out
+    assert "The old man" in said and "finished" in said
+    assert names["client"].shares() == []
+
+
+def test_map_is_what_the_site_says_it_is(site: RunningSite, headlight: Any) -> None:
+    client = headlight.Client(f"http://127.0.0.1:{site.port}")
+    run = client.trace("prose", "So it goes, and so it went.", progress=False)
+    told = site.http.get(f"/api/v1/runs/{run.id}/maps/decoder.self.1/3").json()["weights"]
+    weights = run.map(1, 3)
+    assert weights.dtype == np.float32 and np.array_equal(weights, np.array(told, np.float32))
+    part = run.map("decoder.self.1", 3, rows=slice(2, 4), cols=slice(0, 3))
+    assert np.allclose(part, weights[2:4, 0:3], atol=1e-6)
+    assert run.map(1, 3, cell=2).shape == (-(-len(run.tokens) // 2),) * 2
+
+
+def test_run_shows_itself_in_a_notebook_and_escapes_its_text(site: RunningSite, headlight: Any) -> None:
+    client = headlight.Client(f"http://127.0.0.1:{site.port}")
+    shown = client.trace("prose", "<script>alert(1)</script>", progress=False)._repr_html_()
+    assert shown.count("<img") == 32 and "<script>" not in shown and "data:image/png;base64," in shown
+
+
+def test_refusal_is_the_sites_own_sentence(site: RunningSite, headlight: Any) -> None:
+    client = headlight.Client(f"http://127.0.0.1:{site.port}")
+    with pytest.raises(headlight.HeadlightError, match="There is no model") as refused:
+        client.trace("nobody", "a")
+    assert (refused.value.code, refused.value.status, refused.value.field) == ("unknown_model", 404, "model")
+    with pytest.raises(headlight.HeadlightError) as unknown:
+        headlight.Client(f"http://127.0.0.1:{site.port}", token="hl_wrong").models()
+    assert unknown.value.code == "bad_token"
+
+
+def test_client_needs_no_torch_and_no_django() -> None:
+    program = (
+        "import sys, headlight; print(sorted({'torch', 'django', 'httpx', 'requests', 'pandas'} & set(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=CLIENT, capture_output=True, text=True, check=True, env={"PATH": ""}
+    )
+    assert answer.stdout.strip() == "[]"
+
+
+def test_client_is_typed(tmp_path: Path) -> None:
+    strictly = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path)]
+    answer = subprocess.run(
+        [*strictly, "-p", "headlight"],
+        cwd=CLIENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout

@@ -1,0 +1,401 @@
+"""Who may reach what: a row for each address and socket. A new one has to be named here, or the test fails."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from tests.webapp.conftest import MANIFEST, store
+from tests.webapp.people import client_of, person
+from tests.webapp.test_watch_run import Viewer
+from webapp import dispatch, stream
+from webapp.accounts.models import ApiToken
+from webapp.api.router import api
+from webapp.checkpoints.models import Checkpoint, Visibility
+from webapp.library.models import Arrival
+from webapp.runs import consumers as of_runs
+from webapp.runs.models import Run, Sweep
+from webapp.shares import consumers, kept
+from webapp.shares.models import ShareLink
+from webapp.urls import socket_urlpatterns
+
+pytestmark = pytest.mark.django_db
+
+# What a row says of an address:
+PUBLIC = "everybody may, and it shows nothing of anybody"
+LIST = "everybody may, and sees her own, everybody's and what is shown to all"
+MAKE = "everybody may make something of her own"
+RUN = "whoever may see the run"
+OWN_RUN = "the run's owner; others may see it where it is shown to all, not change it"
+SHARE = "whoever has the link, while it is open"
+OWN_SHARE = "whoever made the share"
+MODEL = "whoever may see the model"
+OWN_MODEL = "the model's owner"
+ARRIVAL = "whoever brings it"
+SWEEP = "whoever may see the sweep"
+OWN_SWEEP = "the sweep's owner"
+PERSON = "whoever signed in, and of her own alone"
+
+ROWS = {
+    "GET /api/v1/models": LIST,
+    "GET /api/v1/models/{model_id}/lens": MODEL,
+    "POST /api/v1/models/{model_id}/lens": OWN_MODEL,
+    "POST /api/v1/models/{model_id}/lens/cancel": OWN_MODEL,
+    "GET /api/v1/models/{model_id}": MODEL,
+    "GET /api/v1/models/{model_id}/download": MODEL,
+    "GET /api/v1/models/{model_id}/removal": OWN_MODEL,
+    "PATCH /api/v1/models/{model_id}": OWN_MODEL,
+    "DELETE /api/v1/models/{model_id}": OWN_MODEL,
+    "GET /api/v1/library": LIST,
+    "POST /api/v1/arrivals": MAKE,
+    "POST /api/v1/imports": MAKE,
+    "GET /api/v1/arrivals/{arrival_id}": ARRIVAL,
+    "DELETE /api/v1/arrivals/{arrival_id}": ARRIVAL,
+    "POST /api/v1/runs": MAKE,
+    "GET /api/v1/runs": LIST,
+    "GET /api/v1/runs/{run_id}": RUN,
+    "PATCH /api/v1/runs/{run_id}": OWN_RUN,
+    "DELETE /api/v1/runs/{run_id}": OWN_RUN,
+    "GET /api/v1/runs/{run_id}/thumbnail": RUN,
+    "GET /api/v1/runs/{run_id}/page": RUN,
+    "GET /api/v1/runs/{run_id}/notebook": RUN,
+    "GET /api/v1/runs/{run_id}/tree": RUN,
+    "POST /api/v1/runs/{run_id}/cancel": OWN_RUN,
+    "GET /api/v1/runs/{run_id}/maps/{site}/{head}": RUN,
+    "GET /api/v1/runs/{run_id}/maps/{site}/{head}/totals": RUN,
+    "GET /api/v1/runs/{run_id}/maps/{site}/{head}/floors": RUN,
+    "GET /api/v1/runs/{run_id}/pairs/{site}/{head}": RUN,
+    "GET /api/v1/runs/{run_id}/probabilities": RUN,
+    "GET /api/v1/runs/{run_id}/lens": RUN,
+    "GET /api/v1/comparisons/{a}/{b}": RUN,
+    "GET /api/v1/comparisons/{a}/{b}/maps/{site}/{head}": RUN,
+    "POST /api/v1/pictures": MAKE,
+    "POST /api/v1/archives": MAKE,
+    "POST /api/v1/trainings": MAKE,
+    "GET /api/v1/trainings": LIST,
+    "POST /api/v1/trainings/estimate": PUBLIC,
+    "GET /api/v1/trainings/presets": PUBLIC,
+    "GET /api/v1/trainings/{run_id}": RUN,
+    "GET /api/v1/trainings/{run_id}/text": RUN,
+    "POST /api/v1/trainings/{run_id}/orders": OWN_RUN,
+    "POST /api/v1/trainings/{run_id}/go_on": OWN_RUN,
+    "POST /api/v1/sweeps": MAKE,
+    "POST /api/v1/sweeps/variants": PUBLIC,
+    "GET /api/v1/sweeps": LIST,
+    "GET /api/v1/sweeps/{sweep_id}": SWEEP,
+    "POST /api/v1/sweeps/{sweep_id}/cancel": OWN_SWEEP,
+    "POST /api/v1/shares": MAKE,
+    "GET /api/v1/shares": LIST,
+    "POST /api/v1/shares/{slug}/revoke": OWN_SHARE,
+    "GET /api/v1/shares/{slug}": SHARE,
+    "GET /api/v1/shares/{slug}/frames": SHARE,
+    "GET /api/v1/shares/{slug}/maps/{site}/{head}": SHARE,
+    "GET /api/v1/shares/{slug}/maps/{site}/{head}/totals": SHARE,
+    "GET /api/v1/shares/{slug}/maps/{site}/{head}/floors": SHARE,
+    "GET /api/v1/shares/{slug}/probabilities": SHARE,
+    "POST /api/v1/shares/{slug}/copy": SHARE,
+    "GET /api/v1/openapi.json": PUBLIC,
+    "GET /api/v1/docs": PUBLIC,
+    "GET /": PUBLIC,
+    "GET /train": PUBLIC,
+    "GET /library": PUBLIC,
+    "GET /runs": PUBLIC,
+    "GET /runs/{run_id}": RUN,
+    "GET /trainings/{run_id}": RUN,
+    "GET /sweeps/{sweep_id}": SWEEP,
+    "GET /s/{slug}": SHARE,
+    "GET /embed/{slug}": SHARE,
+    "GET /account": PERSON,
+    "POST /account/tokens": PERSON,
+    "POST /account/tokens/{token_id}/revoke": PERSON,
+    "POST /account/export": PERSON,
+    "GET /account/delete": PERSON,
+    "GET /accounts/login/": PUBLIC,
+    "GET /accounts/logout/": PUBLIC,
+    "GET /accounts/signup/": PUBLIC,
+    "GET /accounts/inactive/": PUBLIC,
+    "GET /accounts/password/change/": PERSON,
+    "GET /accounts/password/set/": PERSON,
+    "GET /healthz": PUBLIC,
+    "GET /readyz": PUBLIC,
+}
+SOCKETS = {"ws/runs/{run_id}": RUN, "ws/shares/{slug}": SHARE}
+
+# Words that an address or a body needs to be read at all.
+QUERIES = {"floors": "?mass=0.5", "pairs": "?row=0&col=0", "probabilities": "?top=1"}
+BODIES: dict[str, Any] = {"PATCH": {}, "orders": {"action": "pause"}, "lens": {"text": "a"}}
+ABSENT = {401, 403, 404}
+
+
+def addresses() -> set[str]:
+    """Every address with its methods, as Django and the API know them; pages by GET, or POST where that is all."""
+    schema = api.get_openapi_schema()
+    known = {f"{method.upper()} {path}" for path, methods in schema["paths"].items() for method in methods}
+    return known | {f"{_method(pattern)} /{path}" for path, pattern in _patterns(get_resolver()) if _is_page(path)}
+
+
+def _patterns(resolver: URLResolver, before: str = "") -> list[tuple[str, URLPattern]]:
+    found = []
+    for pattern in resolver.url_patterns:
+        route = before + _braced(str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            found += _patterns(pattern, route)
+        else:
+            found.append((route, pattern))
+    return found
+
+
+def _braced(route: str) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)
+
+
+def _is_page(path: str) -> bool:
+    return not path.startswith("api/v1/") or path in ("api/v1/openapi.json", "api/v1/docs")
+
+
+def _method(pattern: URLPattern) -> str:
+    name = pattern.name or ""
+    return "POST" if name in ("make-token", "revoke-token", "export-account") else "GET"
+
+
+def test_every_address_has_a_row() -> None:
+    assert addresses() == set(ROWS)
+
+
+def test_every_socket_has_a_row() -> None:
+    assert {_braced(str(pattern.pattern)) for pattern in socket_urlpatterns} == set(SOCKETS)
+
+
+class World:
+    """Ada's private things, and those who try to reach them; her teammate teaches, and has no key either."""
+
+    def __init__(self, path: str) -> None:
+        cache.clear()
+        self.ada = person("ada", password=None)
+        self.clients = {
+            "owner": client_of(self.ada),
+            "teammate": client_of(person("ben", "teacher", None)),
+            "stranger": client_of(person("cy", password=None)),
+            "anonymous": client_of(None),
+        }
+        model = {"name": "Hers", "path": path, "fingerprint": "f", "manifest": MANIFEST, "owner": self.ada}
+        model["visibility"] = Visibility.PRIVATE
+        self.model = Checkpoint.objects.create(id="hers", **model)
+        self.run, self.other = (self._run(text=text) for text in ("a", "b"))
+        plan = {"assignment": "text", "text": "a"}
+        self.training = Run.objects.create(kind="train", plan=plan, owner=self.ada)
+        self.sweep = Sweep.objects.create(kind="table3", plan=plan, owner=self.ada)
+        self.shares = {
+            "open": self._share(),
+            "expired": self._share(expires_at=timezone.now() - timedelta(seconds=1)),
+            "revoked": self._share(revoked_at=timezone.now()),
+            "wrong password": self._share(password="a hash"),
+            "signed in": self._share(audience="signed_in"),
+        }
+        self.slugs = {name: share.slug for name, share in self.shares.items()}
+        self.slugs |= {"guessed": "A" * 22, "truncated": self.slugs["open"][:-1]}
+        self.arrival = Arrival.objects.create(owner=self.ada, name="Hers")
+        self.token = ApiToken.make(self.ada, "hers", ["read"])[0]
+
+    def _run(self, text: str) -> Run:
+        run = Run.objects.create(checkpoint=self.model, text=text, owner=self.ada, state="finished")
+        store(run, "started", "tokens", "site", "probabilities", "finished")
+        return run
+
+    def _share(self, **fields: Any) -> ShareLink:
+        record = {
+            "kind": "trace",
+            "model": None,
+            "state": "finished",
+            **dict.fromkeys(("text", "target", "text_pair", "picture", "generate", "parent", "branched_at", "error")),
+            "timings": {},
+            "implementation": "cpu",
+            "attempt": 1,
+            "created_at": timezone.now().isoformat(),
+        }
+        share = ShareLink.objects.create(owner=self.ada, run=self.run, record=record, **fields)
+        kept.keep_frames(share.folder, stream.stored_frames(self.run.id))
+        return share
+
+    def path(self, row: str, slug: str = "") -> str:
+        path = row.split()[1]
+        is_training = "/trainings/" in path
+        names = {
+            "run_id": self.training.id if is_training else self.run.id,
+            "a": self.run.id,
+            "b": self.other.id,
+            "site": "decoder.self.0",
+            "head": "0",
+            "model_id": self.model.id,
+            "arrival_id": self.arrival.id,
+            "sweep_id": self.sweep.id,
+            "token_id": str(self.token.pk),
+            "slug": slug or self.slugs["open"],
+        }
+        end = path.rstrip("/").rpartition("/")[2]
+        query = QUERIES.get(end, QUERIES["pairs"] if "/pairs/" in path else "")
+        return path.format(**names) + query
+
+    def ask(self, client: Client, row: str, slug: str = "") -> Any:
+        method, path = row.split()[0], self.path(row, slug)
+        end = path.partition("?")[0].rpartition("/")[2]
+        body = json.dumps(BODIES.get(method) or BODIES.get(end) or {})
+        return client.generic(method, path, body if method != "GET" else "", "application/json")
+
+
+@pytest.fixture
+def world(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(settings, "TILE_WAIT_S", 0.01)
+    monkeypatch.setattr(dispatch, "_send", lambda *_: False)
+    monkeypatch.setattr(dispatch, "order", lambda *_: None)
+    monkeypatch.setattr(consumers, "LOOK_AGAIN_S", 0.05)
+    return World(str(tmp_path))
+
+
+def rows(*kinds: str) -> list[str]:
+    return [row for row, kind in ROWS.items() if kind in kinds]
+
+
+@pytest.mark.parametrize("row", rows(RUN, MODEL, SWEEP, OWN_RUN, OWN_MODEL, OWN_SWEEP, OWN_SHARE, ARRIVAL))
+def test_private_things_are_their_owners_alone(world: World, row: str) -> None:
+    answers = {}
+    for name in ("anonymous", "stranger", "teammate", "owner"):
+        answers[name] = world.ask(world.clients[name], row)
+    assert answers["owner"].status_code not in ABSENT, answers["owner"].content
+    assert {name: answer.status_code for name, answer in answers.items() if name != "owner"} == {
+        "anonymous": 404,
+        "stranger": 404,
+        "teammate": 404,
+    }
+
+
+@pytest.mark.parametrize("row", rows(RUN, OWN_RUN))
+def test_somebody_elses_thing_is_answered_as_one_that_never_was(world: World, row: str) -> None:
+    for name in ("anonymous", "stranger"):
+        private = world.ask(world.clients[name], row)
+        made_up = world.clients[name].generic(
+            row.split()[0],
+            world.path(row).replace(world.run.id, "a" * 26).replace(world.training.id, "a" * 26),
+            json.dumps(BODIES.get(row.split()[0]) or BODIES.get(row.rpartition("/")[2]) or {}),
+            "application/json",
+        )
+        assert private.status_code == made_up.status_code == 404
+        assert private.content == made_up.content
+
+
+@pytest.mark.parametrize("row", rows(RUN, OWN_RUN))
+def test_what_is_shown_to_all_is_read_and_not_changed(world: World, row: str) -> None:
+    Run.objects.update(visible=True)
+    answer = world.ask(world.clients["stranger"], row)
+    if ROWS[row] == RUN:
+        assert answer.status_code not in ABSENT, answer.content
+    else:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_yours")
+
+
+@pytest.mark.parametrize("row", rows(SHARE))
+def test_share_opens_for_whoever_has_the_link_while_it_is_open(world: World, row: str) -> None:
+    expected = {"expired": 404, "revoked": 404, "guessed": 404, "truncated": 404}
+    for name in ("stranger", "anonymous"):
+        client = world.clients[name]
+        assert world.ask(client, row).status_code in (200, 409), name
+        assert {each: world.ask(client, row, world.slugs[each]).status_code for each in expected} == expected
+    page = row.startswith("GET /s/")
+    embedded = row.startswith("GET /embed/")
+    password = world.ask(world.clients["stranger"], row, world.slugs["wrong password"])
+    assert password.status_code == (200 if page else 404 if embedded else 401)
+    assert not page or b"asks for a password" in password.content
+    signed_in = world.slugs["signed in"]
+    assert world.ask(world.clients["anonymous"], row, signed_in).status_code == (
+        302 if page else 404 if embedded else 401
+    )
+    assert world.ask(world.clients["stranger"], row, signed_in).status_code == (404 if embedded else 200) or (
+        row.endswith(("/copy", "/{head}", "/totals", "/floors"))
+    )
+
+
+@pytest.mark.parametrize("row", rows(PUBLIC, MAKE, LIST))
+def test_what_is_everybodys_says_nothing_of_anybody(world: World, row: str) -> None:
+    for name in ("stranger", "anonymous"):
+        answer = world.ask(world.clients[name], row)
+        assert answer.status_code not in ABSENT, answer.content
+        told = b"".join(answer) if answer.streaming else answer.content
+        for secret in (world.run.id, world.training.id, world.sweep.id, world.slugs["open"], "ada@example.org", "Hers"):
+            assert secret.encode() not in told
+
+
+@pytest.mark.parametrize("row", rows(PERSON))
+def test_ones_account_is_asked_for_by_signing_in(world: World, row: str) -> None:
+    answer = world.ask(world.clients["anonymous"], row)
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/accounts/login/")
+    stranger = world.ask(world.clients["stranger"], row)
+    assert b"ada@example.org" not in stranger.content
+    assert ApiToken.objects.filter(pk=world.token.pk).exists()
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if ROWS[row] in (RUN, OWN_RUN, MODEL, SWEEP, MAKE, LIST)])
+def test_nothing_but_shares_opens_without_signing_in_where_everybody_must(
+    world: World, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SIGN_IN", "required")
+    Run.objects.update(owner=None)
+    assert world.ask(world.clients["anonymous"], row).status_code in (401, 302)
+    assert world.ask(world.clients["stranger"], row).status_code not in (401, 302)
+
+
+async def close_code_of(path: str, client: Client) -> int | None:
+    """None where frames come."""
+    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+    if cookie:
+        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
+    viewer = Viewer("", "", headers)
+    viewer.socket.scope["path"] = f"/{path}"
+    await viewer.open()
+    sent = await viewer.socket.receive_output(timeout=5)
+    if sent["type"] == "websocket.close":
+        return int(sent["code"])
+    await viewer.cut()
+    return None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sockets_open_for_whom_their_pages_do(world: World, broker: Any) -> None:
+    def code(path: str, name: str) -> int | None:
+        return async_to_sync(close_code_of)(path, world.clients[name])
+
+    run = f"ws/runs/{world.run.id}"
+    assert {name: code(run, name) for name in world.clients} == {
+        "owner": None,
+        "teammate": 4404,
+        "stranger": 4404,
+        "anonymous": 4404,
+    }
+    Run.objects.update(visible=True)
+    assert code(run, "anonymous") is None
+    closed = dict.fromkeys(("expired", "revoked", "wrong password", "guessed", "truncated", "signed in"), 4410)
+    assert {each: code(f"ws/shares/{world.slugs[each]}", "anonymous") for each in closed} == closed
+    assert code(f"ws/shares/{world.slugs['open']}", "anonymous") is None
+    assert code(f"ws/shares/{world.slugs['signed in']}", "stranger") is None
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_socket_of_a_run_ends_when_it_is_no_longer_shown(
+    world: World, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_runs, "LOOK_AGAIN_S", 0.05)
+    run = await sync_to_async(lambda: Run.objects.create(owner=world.ada, visible=True, text="c"))()
+    viewer = Viewer(run.id)
+    await viewer.open()
+    await Run.objects.filter(pk=run.pk).aupdate(visible=False)
+    assert await viewer.close_code() == of_runs.UNKNOWN_RUN
