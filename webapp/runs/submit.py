@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from webapp.checkpoints.models import Checkpoint
 from webapp.fleet.living import most_memory_bytes
