@@ -13,7 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: ["explore", "train", "library", "runs", "embed", "plain"].map((page) => `static/src/pages/${page}.ts`),
+      input: ["admin", "explore", "train", "library", "runs", "embed", "plain"].map((page) => `static/src/pages/${page}.ts`),
       // What pages share is one file: each more costs a page another request before it can begin.
       output: { codeSplitting: { groups: [{ name: "shared", test: /static\/src\/.*\.ts$/, minShareCount: 2 }] } },
     },

@@ -50,6 +50,7 @@ REDIS_URL = env.address("REDIS_URL", ("redis", "rediss", "unix"), default="redis
 OWN_MACHINE = set(ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 INSTALLED_APPS = [
+    "webapp.administration.config.HeadlightAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -61,6 +62,7 @@ INSTALLED_APPS = [
     "django_vite",
     "ninja",
     "webapp.accounts",
+    "webapp.administration",
     "webapp.fleet",
     "webapp.checkpoints",
     "webapp.library",
@@ -137,6 +139,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.accounts.wall.people",
             ],
@@ -239,6 +242,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 # What a machine draws while it trains, for estimates of energy: that of a laptop, or of a small server's share.
 TRAINER_WATTS = env.real("HEADLIGHT_TRAINER_WATTS", default=45.0)
 # Where a job goes: to the worker that could begin it soonest, or to whoever comes first.
+# From how many seconds of waiting on the fleet's page warns.
+QUEUE_WARN_S = env.real("HEADLIGHT_QUEUE_WARN_S", default=60.0)
 ROUTING = env.choice("HEADLIGHT_ROUTING", ("soonest", "shared"), default="soonest")
 LEASE_S = env.real("HEADLIGHT_LEASE_S", default=20.0)
 ATTEMPTS = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from allauth.account import views as accounts
 from django.conf import settings
+from django.contrib import admin
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
@@ -58,6 +59,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("embed/<str:slug>", share_views.embed, name="embed"),
     path("library", views.library, name="library"),
     path("api/v1/docs", try_api, name="try-api"),
+    path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),

@@ -18,10 +18,10 @@ from django.utils import timezone
 from webapp import dispatch, stream
 from webapp.record.fleet_rows import record_obeyed
 from webapp.record.trained import take_trained
+from webapp.runs.again import queue_again
 from webapp.runs.handing_out import hand_out, of
 from webapp.runs.models import Run
 from webapp.runs.replay import replay
-from webapp.runs.submit import send
 from workers.protocol.events import Failed
 from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
 
@@ -123,16 +123,6 @@ def _ended_unheard(run: Run) -> bool:
         return False
     record({"run": run.id, "attempt": run.attempt, "event": ending["type"], **ending})
     return True
-
-
-def queue_again(run: Run, **changes: Any) -> None:
-    """Under the next attempt: whoever is on it is refused its next frame."""
-    taken_over = Run.objects.filter(pk=run.pk, attempt=run.attempt).exclude(state__in=Run.ENDED)
-    if taken_over.update(
-        state=Run.State.QUEUED, attempt=F("attempt") + 1, lease_until=None, dispatched_at=None, **changes
-    ):
-        run.refresh_from_db()
-        send(run)
 
 
 def _give_up(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from csp.decorators import csp_replace
 from django.conf import settings

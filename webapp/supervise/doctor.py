@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from webapp.fleet.disk import is_low
 from webapp.supervise import broker
 from workers.protocol import keys
 from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
@@ -23,7 +24,6 @@ from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
 State = Literal["ok", "warning", "broken"]
 
 OLDEST_BROKER = (6, 2)
-FREE_SHARE, FREE_BYTES = 0.05, 5_000_000_000
 WAIT_S = 3.0
 
 
@@ -79,9 +79,8 @@ def _storage() -> Iterator[Finding]:
         yield Finding("storage", "broken", f"Nothing can be written to {data}: {error.strerror}. Give it to this user.")
         return
     disk = shutil.disk_usage(data)
-    least = min(FREE_BYTES, FREE_SHARE * disk.total)
     free = f"{disk.free / 1e9:,.1f} of {disk.total / 1e9:,.1f} GB are free for {data}"
-    if disk.free < least:
+    if is_low(disk.free, disk.total):
         yield Finding("storage", "warning", f"Only {free}. Delete runs or models, or move HEADLIGHT_DATA.")
     else:
         yield Finding("storage", "ok", f"{free}.")

@@ -38,6 +38,15 @@ def copy_swagger(dist: Path) -> list[Path]:
     return places
 
 
+def copy_admin(dist: Path) -> Path:
+    """Style and scripts of Django's admin, where its templates look for them."""
+    place = dist / "admin"
+    with importlib.resources.as_file(importlib.resources.files("django.contrib.admin") / "static" / "admin") as files:
+        shutil.copytree(files, place, dirs_exist_ok=True)
+    return place
+
+
 if __name__ == "__main__":
     copy_plotly(Path(sys.argv[1]))
     copy_swagger(Path(sys.argv[1]))
+    copy_admin(Path(sys.argv[1]))

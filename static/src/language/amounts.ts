@@ -10,6 +10,13 @@ export function sizeOf(bytes: number): string {
   return scaled(bytes, [" B", " KB", " MB", " GB"]);
 }
 
+/** "1 s", "40 s", "3 min", "2 h": for estimates, so never more than one unit and never nothing. */
+export function durationOf(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}
+
 function scaled(value: number, units: readonly string[]): string {
   const thousands = Math.floor(Math.log10(Math.max(1, value)) / 3);
   const step = Math.min(units.length - 1, thousands);

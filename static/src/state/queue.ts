@@ -6,6 +6,8 @@ import { ApiError, readRun } from "../wire/http";
 export interface QueuePlace {
   before: number;
   workers: number;
+  /** About how long it still waits. */
+  wait_s?: number | null;
 }
 
 const ASK_AGAIN_MS = 2_000;
@@ -17,8 +19,8 @@ export async function watchQueue(id: string, isWaiting: () => boolean, queue: St
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
     if (!isWaiting()) return;
     try {
-      const { place, workers } = await readRun(id);
-      if (isWaiting() && place !== null) queue.set({ before: place, workers });
+      const { place, workers, wait_s } = await readRun(id);
+      if (isWaiting() && place !== null) queue.set({ before: place, workers, wait_s });
     } catch (error) {
       // A server that does not answer is told by the run's socket.
       if (!(error instanceof ApiError)) throw error;

@@ -1,5 +1,5 @@
 /** What the page should say when it has no map to show, or when something is wrong: in words, with what to press. */
-import { sizeOf } from "../language/amounts";
+import { durationOf, sizeOf } from "../language/amounts";
 import { say } from "../language/say";
 import { isLoading } from "./awaited";
 import type { Run } from "./run";
@@ -19,7 +19,7 @@ export interface Situation {
 /** What is known besides the run itself: the model that it asks for, and the queue while it waits. */
 export interface Surroundings {
   model: Model | null;
-  queue: { before: number; workers: number } | null;
+  queue: { before: number; workers: number; wait_s?: number | null } | null;
 }
 
 const SILENT_AFTER_MS = 8_000;
@@ -85,7 +85,9 @@ function inQueue(silent_ms: number, queue: Surroundings["queue"], covers: boolea
   const title = queue.before
     ? say("Number {n} in the queue", { n: queue.before + 1 })
     : say("Next in the queue");
-  return waiting(title, say("Waiting {n} s. The run starts as soon as a worker is free.", { n: seconds }), covers);
+  const waited = say("Waiting {n} s. The run starts as soon as a worker is free.", { n: seconds });
+  const still = queue.wait_s ? say("That takes about {time} still.", { time: durationOf(queue.wait_s) }) : "";
+  return waiting(title, `${waited} ${still}`.trim(), covers);
 }
 
 function onItsWay(run: Run, model: Model | null, silent_ms: number): Situation {

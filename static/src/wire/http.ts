@@ -69,6 +69,8 @@ export interface RunRecord {
   attempt: number;
   /** How many queued runs come before it; null where it does not wait. */
   place: number | null;
+  /** About how long it still waits; null where nobody can tell. */
+  wait_s: number | null;
   workers: number;
   error: { code: string; message: string } | null;
 }
