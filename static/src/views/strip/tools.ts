@@ -1,5 +1,6 @@
 /** The panel's own choices: how several heads stand on the strip, and whether tokens that make a word stand as one. */
 import { button, element } from "../../dom/element";
+import { remember, remembered } from "../../dom/remembered";
 import { createSwitch } from "../../dom/switch";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
@@ -12,7 +13,7 @@ const REMEMBERED = "headlight-strip-heads";
 
 /** Gives what is chosen; "one" where no heads are picked. */
 export function mountStripTools(host: HTMLElement, explorer: Explorer): Store<HeadsMode> {
-  const stored = window.localStorage.getItem(REMEMBERED) as HeadsMode | null;
+  const stored = remembered(REMEMBERED) as HeadsMode | null;
   const chosen = new Store<HeadsMode>(stored && MODES.includes(stored) ? stored : "average");
   const mode = derive([chosen, explorer.choices], () => (explorer.view.value.picked.length ? chosen.value : "one"));
   const heads = createSwitch(
@@ -24,7 +25,7 @@ export function mountStripTools(host: HTMLElement, explorer: Explorer): Store<He
     ],
     (value) => {
       chosen.set(value as HeadsMode);
-      window.localStorage.setItem(REMEMBERED, value);
+      remember(REMEMBERED, value);
     },
   );
   const whole = button(
