@@ -135,6 +135,9 @@ SOCKETS = {"ws/runs/{run_id}": RUN, "ws/shares/{slug}": SHARE}
 QUERIES = {"floors": "?mass=0.5", "pairs": "?row=0&col=0", "probabilities": "?top=1"}
 BODIES: dict[str, Any] = {"PATCH": {}, "orders": {"action": "pause"}, "lens": {"text": "a"}}
 ABSENT = {401, 403, 404}
+ADMIN = "admin/"
+# What a person asks for who is not let in, or wants to leave.
+OF_SIGNING_IN = {"admin/login/", "admin/logout/", "admin/jsi18n/"}
 
 
 def addresses() -> set[str]:
@@ -160,6 +163,8 @@ def _braced(route: str) -> str:
 
 
 def _is_page(path: str) -> bool:
+    if path.startswith(ADMIN):
+        return False  # All of them have one row: test_admin_is_for_staff.
     return not path.startswith("api/v1/") or path in ("api/v1/openapi.json", "api/v1/docs")
 
 
@@ -351,6 +356,20 @@ def test_nothing_but_shares_opens_without_signing_in_where_everybody_must(
     Run.objects.update(owner=None)
     assert world.ask(world.clients["anonymous"], row).status_code in (401, 302)
     assert world.ask(world.clients["stranger"], row).status_code not in (401, 302)
+
+
+def test_admin_is_for_staff(world: World) -> None:
+    """Whatever stands under /admin/, Django's own lists too: one row for all of it."""
+    paths = {path for path, _ in _patterns(get_resolver()) if path.startswith(ADMIN)} - OF_SIGNING_IN
+    assert len(paths) > 20
+    for name in ("anonymous", "stranger", "teammate", "owner"):
+        for path in paths:
+            concrete = re.sub(r"\{\w+\}", "1", path.partition("(")[0].rstrip("^$"))
+            for method in ("GET", "POST"):
+                answer = world.clients[name].generic(method, f"/{concrete}")
+                assert answer.status_code in (302, 403, 404, 405), (name, method, concrete)
+                if answer.status_code == 302:
+                    assert "login" in answer["Location"], (name, method, concrete)
 
 
 async def close_code_of(path: str, client: Client) -> int | None:
