@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import errno
 import hashlib
@@ -285,3 +286,30 @@ async def test_so_many_open_uploads_and_no_more(site: httpx.AsyncClient, monkeyp
     monkeypatch.setattr(arriving, "OPEN_LIMIT", 1)
     await create(site)
     assert code(await site.post("/api/v1/uploads", headers={"upload-length": "5"})) == (429, "too_many_arrivals")
+
+
+async def test_newer_request_takes_over_from_one_that_hangs(
+    site: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that broke without a word leaves a request that waits for ever; whoever comes back must not."""
+    monkeypatch.setattr(parts, "PIECE_BYTES", 1000)
+    address = await create(site)
+    hangs = asyncio.Event()
+
+    async def stuck() -> AsyncIterator[bytes]:
+        yield CONTENT[:2000]
+        hangs.set()
+        await asyncio.sleep(60)
+
+    old = asyncio.create_task(send(site, address, 0, stuck()))
+    await hangs.wait()
+    await asyncio.sleep(0.2)
+    there = await offset(site, address)
+    assert there in (0, 2000)
+    answer = await send(site, address, there, CONTENT[there:])
+    if answer.status_code == 409:  # What the old request still had in hand was written when it stepped aside.
+        there = answer.json()["error"]["limit"]
+        answer = await send(site, address, there, CONTENT[there:])
+    assert answer.status_code == 204
+    assert (await old).status_code == 423
+    assert (await row(address)).path.read_bytes() == CONTENT

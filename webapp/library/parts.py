@@ -88,7 +88,7 @@ async def _copy(descriptor: int, offset: int, size: int, receive: Receive, diges
     place = looked = offset
     waiting: list[bytes] = []
     waiting_bytes = 0
-    writing: asyncio.Future[None] | None = None
+    writing: asyncio.Future[Any] | None = None
     try:
         while True:
             message = await receive()
@@ -103,42 +103,47 @@ async def _copy(descriptor: int, offset: int, size: int, receive: Receive, diges
             is_last = not message.get("more_body", False)
             if waiting_bytes >= PIECE_BYTES or is_last:
                 if writing is not None:
-                    await writing
+                    await asyncio.shield(writing)
                 if place - looked >= LOOK_EVERY_BYTES:
                     looked = place
                     if not free_bytes():
                         raise DiskFullError
-                writing = asyncio.ensure_future(asyncio.to_thread(_put, descriptor, waiting, place, digest))
+                writing = asyncio.gather(
+                    asyncio.to_thread(_put, descriptor, list(waiting), place),
+                    asyncio.to_thread(_feed, digest, waiting),
+                )
                 place, waiting, waiting_bytes = place + waiting_bytes, [], 0
             if is_last:
-                await writing if writing is not None else None
+                await asyncio.shield(writing)  # type: ignore[arg-type]
                 return True
         if writing is not None:
-            await writing
-        _put(descriptor, waiting, place, None)
+            await asyncio.shield(writing)
+        _put(descriptor, waiting, place)
         return False
     except asyncio.CancelledError:
-        # The thread goes on whatever becomes of us, and the next request must find the file at rest.
+        # Threads go on whatever becomes of us, and the next request must find the file at rest.
         if writing is not None:
             with contextlib.suppress(Exception):
-                await asyncio.shield(writing)
+                await writing
         raise
 
 
-def _put(descriptor: int, pieces: list[bytes], place: int, digest: Any) -> None:
+def _feed(digest: Any, pieces: list[bytes]) -> None:
+    """Beside the writing, on another core where there is one: neither holds Python's lock."""
+    if digest is not None:
+        for piece in pieces:
+            digest.update(piece)
+
+
+def _put(descriptor: int, pieces: list[bytes], place: int) -> None:
     began = place
     try:
         while pieces:
             written = os.pwritev(descriptor, pieces[:512], place)
             place += written
             while pieces and written >= len(pieces[0]):
-                first = pieces.pop(0)
-                written -= len(first)
-                if digest is not None:
-                    digest.update(first)
+                written -= len(pieces.pop(0))
             if written:
-                if digest is not None:
-                    digest.update(pieces[0][:written])
                 pieces[0] = pieces[0][written:]
         _begin_to_settle(descriptor, began, place - began)
     except OSError as error:
