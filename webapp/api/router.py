@@ -18,6 +18,7 @@ from webapp.api import (
     estimates,
     history,
     lens,
+    page_errors,
     pictures,
     readings,
     shares,
@@ -60,6 +61,7 @@ errors.install(api)
 api.add_router("", checkpoints.router)
 api.add_router("", arrivals.router)
 api.add_router("", history.router)  # And with it those of webapp.api.runs: an address has one router.
+api.add_router("", page_errors.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)
