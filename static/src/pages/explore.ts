@@ -49,7 +49,7 @@ import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere
 import { layOutPage } from "./layout";
 import { accountLink, runsLink, shareButton } from "./people";
 import { languageMenu, libraryLink, linkButton, themeButton, trainLink } from "./tools";
-import { tellPageErrors } from "../wire/page_errors";
+import { tellPageErrors } from "../state/page_errors";
 
 const LONGEST_TITLE = 48;
 const NOT_TAKEN_APART = say("A share keeps maps, and not what made them. Open a copy to take this weight apart.");

@@ -32,7 +32,7 @@ import { mountTrainingStatus } from "../views/training/status";
 import { mountSweepChoice } from "../views/training/sweep_choice";
 import { mountSweepTable } from "../views/training/sweep_table";
 import { languageMenu, linkButton, pageLinks, themeButton } from "./tools";
-import { tellPageErrors } from "../wire/page_errors";
+import { tellPageErrors } from "../state/page_errors";
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
