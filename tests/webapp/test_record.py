@@ -19,8 +19,8 @@ from webapp.record import keeper
 from webapp.record.management.commands import record
 from webapp.runs.models import Run
 from workers.protocol import archive, frame, keys
-from workers.protocol.events import Cancelled
 from workers.protocol.jobs import TraceJob
+from workers.protocol.training_events import Saved
 from workers.runtime.feed import Feed, SupersededError
 
 STARTED = {"event": "started", "worker": "interactive1@host", "implementation": "cpu"}
@@ -111,7 +111,7 @@ def test_run_that_is_queued_again_refuses_its_old_worker_and_takes_the_next(
         with pytest.raises(SupersededError):
             old.check()
         with pytest.raises(SupersededError):
-            old.publish(Cancelled())
+            old.publish(Saved(step=1))
     again = Feed.take(broker, tmp_path, late_run.id, 2)
     assert again is not None
     stream.void(late_run.id, 1)
