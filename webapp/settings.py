@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "webapp.supervise",
 ]
 MIDDLEWARE = [
+    "webapp.administration.request_log.RequestLog",
     "webapp.api.errors.ErrorShape",
     "webapp.shares.privacy.SharePrivacy",
     "django.middleware.security.SecurityMiddleware",
@@ -204,12 +205,20 @@ LANGUAGE_CODE = "en-us"
 # For the sentences of forms that Django and allauth bring; our own are webapp.language's.
 USE_I18N = True
 
+# One line of JSON a record, with the run that it is about, for whoever collects logs; else lines for people.
+LOGS = env.choice("HEADLIGHT_LOGS", ("lines", "json"), default="lines")
+# Whoever reads /metrics sends it as Authorization: Bearer; without one, only this machine itself may.
+METRICS_TOKEN = env.text("HEADLIGHT_METRICS_TOKEN", default="")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "lines": {"format": "{levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "workers.protocol.log_lines.JsonLines"},
+    },
     "filters": {"slugs": {"()": "webapp.shares.privacy.HideSlugs"}},
-    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["slugs"]}},
+    "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": LOGS, "filters": ["slugs"]}},
     "root": {"handlers": ["stream"], "level": "INFO"},
     "loggers": {
         "httpx": {"level": "WARNING"},

@@ -143,6 +143,23 @@ def end_run(run: str, attempt: int, ending: Event) -> None:
         log.warning("run %s: its end is stored but could not be sent: %s", run, error)
 
 
+# Between two attempts: what the one still says is refused, and the next may be taken. Never lowers what is in force.
+VOID = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1] .. '.5', 'EX', 86400)
+return 1
+"""
+
+
+def void(run: str, attempt: int) -> None:
+    """Shut out whoever works on an attempt, before the next one is taken."""
+    server = _sync_client()
+    try:
+        server.register_script(VOID)(keys=[keys.attempt(run)], args=[attempt])
+    except redis.RedisError as error:
+        log.warning("run %s: attempt %d could not be voided: %s", run, attempt, error)
+
+
 def _put_in_force(run: str, attempt: int) -> None:
     try:
         _sync_client().set(keys.attempt(run), attempt, ex=86400)

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
+from webapp.administration.metrics import metrics
 from webapp.api.router import api
 from webapp.api.trying import try_api
 from webapp.people import views as people
@@ -63,6 +64,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler404 = "webapp.runs.views.not_found"

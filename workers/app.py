@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from celery import Celery
+from celery.signals import after_setup_logger
 
 from workers.protocol.jobs import QUEUE
+from workers.protocol.log_lines import JsonLines
 
 # Read once, when torch loads. Threads that spin while they wait for each other take the core that the other needs
 # wherever something else runs too: with a busy browser beside it a text of 128 tokens took 2.2 s instead of 0.4.
@@ -18,6 +22,7 @@ _FILE = os.environ.get("REDIS_URL_FILE")
 REDIS_URL = Path(_FILE).read_text().strip() if _FILE else os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 # How much memory models may stay in: a number of bytes, or a share of the device's as in "60%".
 MODEL_BYTES = os.environ.get("HEADLIGHT_MODEL_BYTES", "")
+LOGS = os.environ.get("HEADLIGHT_LOGS", "lines")
 DTYPE = os.environ.get("HEADLIGHT_DTYPE", "float32")
 DATA = Path(os.environ.get("HEADLIGHT_DATA", Path(__file__).resolve().parents[1] / "data"))
 
@@ -59,3 +64,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     timezone="UTC",
 )
+
+
+@after_setup_logger.connect
+def _write_json(logger: logging.Logger, **_: Any) -> None:
+    for handler in logger.handlers if LOGS == "json" else ():
+        handler.setFormatter(JsonLines("worker"))

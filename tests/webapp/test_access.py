@@ -128,6 +128,9 @@ ROWS = {
     "GET /accounts/password/set/": PERSON,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
+    # To this machine or to a token, whoever asks (test_metrics).
+    "GET /metrics": PUBLIC,
+    "POST /api/v1/page-errors": PUBLIC,
 }
 SOCKETS = {"ws/runs/{run_id}": RUN, "ws/shares/{slug}": SHARE}
 

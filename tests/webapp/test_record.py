@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from webapp.record.management.commands import record
 from webapp.runs.models import Run
 from workers.protocol import archive, frame, keys
 from workers.protocol.jobs import TraceJob
+from workers.protocol.training_events import Saved
+from workers.runtime.feed import Feed, SupersededError
 
 STARTED = {"event": "started", "worker": "interactive1@host", "implementation": "cpu"}
 FINISHED = {"event": "finished", "implementation": "cpu", "timings": {"trace_s": 0.5}}
@@ -94,6 +97,26 @@ def test_run_of_a_lost_worker_is_queued_again(late_run: Run, sent: list[TraceJob
     assert (late_run.state, late_run.attempt, late_run.losses) == ("queued", 2, 1)
     assert [(job.run, job.attempt) for job in sent] == [(late_run.id, 2)]
     assert late_run.dispatched_at is not None
+
+
+def test_run_that_is_queued_again_refuses_its_old_worker_and_takes_the_next(
+    broker: redis.Redis, late_run: Run, sent: list[TraceJob], tmp_path: Path
+) -> None:
+    """Whoever was on it went on until another worker took it, which may be long where none is free."""
+    old = Feed.take(broker, tmp_path, late_run.id, 1)
+    assert old is not None
+    old.check()
+    keeper.requeue_lost()
+    with old:
+        with pytest.raises(SupersededError):
+            old.check()
+        with pytest.raises(SupersededError):
+            old.publish(Saved(step=1))
+    again = Feed.take(broker, tmp_path, late_run.id, 2)
+    assert again is not None
+    stream.void(late_run.id, 1)
+    with again:
+        again.check()
 
 
 def test_run_that_ended_unheard_is_not_done_again(late_run: Run, sent: list[TraceJob]) -> None:

@@ -16,7 +16,7 @@ from webapp.accounts.ownership import person_of
 from webapp.language import language_of
 
 OPEN = re.compile(
-    r"^/(?:accounts/|s/|embed/|static/|healthz$|readyz$|api/v1/shares/[\w-]+(?:/|$)|api/v1/openapi\.json$)"
+    r"^/(?:accounts/|s/|embed/|static/|healthz$|readyz$|metrics$|api/v1/page-errors$|api/v1/shares/[\w-]+(?:/|$)|api/v1/openapi\.json$)"
 )
 """What answers to whoever has not signed in, where everybody must: shares judge for themselves."""
 

@@ -20,6 +20,7 @@ from webapp.api import (
     exports,
     history,
     lens,
+    page_errors,
     pictures,
     readings,
     shares,
@@ -80,6 +81,7 @@ api.add_router("", checkpoints.router)
 api.add_router("", arrivals.router)
 api.add_router("", history.router)  # And with it those of webapp.api.runs: an address has one router.
 api.add_router("", exports.router)
+api.add_router("", page_errors.router)
 api.add_router("", pictures.router)
 api.add_router("", readings.router)
 api.add_router("", lens.router)

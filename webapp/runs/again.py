@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
+from webapp import stream
 from webapp.runs.models import Run
 from webapp.runs.submit import send
 
@@ -17,6 +18,7 @@ def queue_again(run: Run, **changes: Any) -> bool:
         state=Run.State.QUEUED, attempt=F("attempt") + 1, lease_until=None, dispatched_at=None, **changes
     )
     if again:
+        stream.void(run.id, run.attempt)
         run.refresh_from_db()
         send(run)
     return bool(again)

@@ -13,6 +13,8 @@ from webapp.supervise.instance import HOST
 from webapp.supervise.program import Program
 
 HOUSE = Path(__file__).resolve().parents[2]
+DRIVER = Path("/proc/driver/nvidia/gpus")
+"""A folder for each device, where the driver is loaded."""
 WEB_SECRETS = ("DATABASE_URL", "HEADLIGHT_SECRET_KEY")
 """What a worker has no business with: it knows the broker and the data folder only."""
 
@@ -74,6 +76,26 @@ def librarian(environment: Mapping[str, str]) -> Program:
     )
 
 
+def gpus() -> int:
+    """How many devices NVIDIA's driver has here, of those that CUDA_VISIBLE_DEVICES leaves; 0 without it."""
+    return len(_devices())
+
+
+def _devices() -> list[str]:
+    """Their names for CUDA_VISIBLE_DEVICES."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name for name in chosen.split(",") if name.strip() and name.strip() != "-1"]
+    found = DRIVER.glob("*") if DRIVER.is_dir() else ()
+    return [str(number) for number, _ in enumerate(found)]
+
+
+def _on_device(number: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """One device a worker, in turn, where there are several: each process sees its own alone, as the first."""
+    devices = _devices()
+    return {**environment, "CUDA_VISIBLE_DEVICES": devices[(number - 1) % len(devices)]} if devices else {**environment}
+
+
 def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
     """Celery's own graceful end waits for the running job however long it is, so the grace is short:
     jobs are leased, and one that was cut runs again.
@@ -83,7 +105,7 @@ def worker(number: int, port: int, environment: Mapping[str, str]) -> Program:
     return Program(
         name=f"worker{number}",
         command=_celery("interactive", number),
-        environment=_for_workers(environment),
+        environment=_on_device(number, _for_workers(environment)),
         ready=lambda: answers(port, "/readyz"),
         welcome="The first worker is ready: runs start at once." if number == 1 else "",
         needed=False,
@@ -98,6 +120,7 @@ def trainer(number: int, environment: Mapping[str, str]) -> Program:
     return Program(
         name=f"trainer{number}",
         command=["nice", "-n", "19", *_celery("train", number)],
+        # All devices: a plan may ask for several processes, each on one of them.
         environment=_for_workers(environment),
         needed=False,
         stop_rank=1,

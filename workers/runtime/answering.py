@@ -11,6 +11,7 @@ from modelcore.checkpoints.reader import CheckpointError
 from workers.protocol import frame
 from workers.protocol.events import Failed
 from workers.protocol.jobs import MapJob, ReadingJob, TraceJob
+from workers.protocol.log_lines import about_run
 from workers.runtime.feed import answer
 from workers.runtime.process import Process
 from workers.runtime.tracing import traced
@@ -20,16 +21,20 @@ log = logging.getLogger(__name__)
 
 def answer_always(job: ReadingJob, process: Process, make: Callable[[], bytes]) -> None:
     """Answers with the frame that is made, or with the reason why there is none: nobody waits in vain."""
+    with about_run(job.trace.run):
+        answer(process.server, job.reply, _made(job, make))
+
+
+def _made(job: ReadingJob, make: Callable[[], bytes]) -> bytes:
     try:
-        reply = make()
+        return make()
     except RequestError as refused:
-        reply = frame.encode(Failed(code=refused.code, message=refused.message))
+        return frame.encode(Failed(code=refused.code, message=refused.message))
     except CheckpointError as refused:
-        reply = frame.encode(Failed(code="trace_again_refused", message=str(refused)))
+        return frame.encode(Failed(code="trace_again_refused", message=str(refused)))
     except Exception:
         log.exception("%s of run %s", type(job).__name__, job.trace.run)
-        reply = frame.encode(Failed(code="internal", message="The worker failed on this request; its log says why."))
-    answer(process.server, job.reply, reply)
+        return frame.encode(Failed(code="internal", message="The worker failed on this request; its log says why."))
 
 
 def map_of(job: MapJob, process: Process) -> AttentionMap:

@@ -18,6 +18,7 @@ from modelcore.training.session import DivergedError
 from workers import app as celery_app
 from workers.protocol.events import Failed
 from workers.protocol.jobs import TraceJob, TrainJob
+from workers.protocol.log_lines import about_run
 from workers.runtime.engine import DoesNotFitError
 from workers.runtime.feed import Feed, HandedBackError, SupersededError
 from workers.runtime.process import Process
@@ -32,6 +33,11 @@ STORAGE_FULL = (
 
 def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
     """Take the attempt, run it, and end it with exactly one last event; keep the maps that `publish` returns."""
+    with about_run(job.run):
+        _run_attempt(job, process, publish)
+
+
+def _run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
     feed = Feed.take(process.server, celery_app.DATA, job.run, job.attempt)
     if feed is None:
         log.info("run %s: attempt %d was already taken, or the run has ended", job.run, job.attempt)

@@ -140,7 +140,7 @@ class Feed:
             in_force = cast("bytes | None", self._server.get(keys.attempt(self.run)))
         except redis.RedisError:
             return
-        if in_force is not None and int(in_force) > self.attempt:
+        if in_force is not None and float(in_force) > self.attempt:
             raise SupersededError(f"run {self.run}: attempt {self.attempt} is void")
 
     def _last_streamed(self) -> int:

@@ -49,6 +49,7 @@ import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere
 import { layOutPage } from "./layout";
 import { accountLink, runsLink, shareButton } from "./people";
 import { languageMenu, libraryLink, linkButton, themeButton, trainLink } from "./tools";
+import { tellPageErrors } from "../state/page_errors";
 
 const LONGEST_TITLE = 48;
 const NOT_TAKEN_APART = say("A share keeps maps, and not what made them. Open a copy to take this weight apart.");
@@ -64,6 +65,7 @@ function openPage(app: HTMLElement): void {
   });
   const shared = app.dataset.shared ? (JSON.parse(app.dataset.shared) as SharedPage) : null;
   const explorer = new Explorer(window, app.dataset.run || null, shared);
+  tellPageErrors(() => explorer.run.value.id ?? "");
   const rectangles = new Rectangles(undefined, undefined, (map, area) => explorer.weightsOf(map, area));
   const floors = new Floors(rectangles);
   for (const readings of [rectangles, floors])

@@ -32,6 +32,7 @@ import { mountTrainingStatus } from "../views/training/status";
 import { mountSweepChoice } from "../views/training/sweep_choice";
 import { mountSweepTable } from "../views/training/sweep_table";
 import { languageMenu, linkButton, pageLinks, themeButton } from "./tools";
+import { tellPageErrors } from "../state/page_errors";
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
@@ -158,4 +159,7 @@ function section(name: string, title: string, body: HTMLElement, tools: HTMLElem
 }
 
 const app = document.getElementById("app");
-if (app) openPage(app);
+if (app) {
+  tellPageErrors(() => app.dataset.training ?? "");
+  openPage(app);
+}

@@ -26,7 +26,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=_port, help="port on 127.0.0.1 (default: 8000 or the next free)")
-        parser.add_argument("--workers", type=_count, default=1, help="interactive workers (default: 1)")
+        parser.add_argument(
+            "--workers",
+            type=_count,
+            default=max(1, roster.gpus()),
+            help="interactive workers (default: one a GPU, or 1)",
+        )
         parser.add_argument("--trainers", type=_count, default=1, help="workers that train models (default: 1)")
 
     def handle(self, *args: Any, port: int | None, workers: int, trainers: int, **options: Any) -> None:
