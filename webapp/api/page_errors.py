@@ -12,6 +12,7 @@ from ninja.responses import Status
 from pydantic import Field
 
 from webapp.accounts.visitors import visitor_of
+from webapp.api.asking import REFUSALS
 
 log = logging.getLogger("browser")
 router = Router(tags=["site"])
@@ -29,7 +30,7 @@ class PageErrorRequest(Schema):
     run: str = Field("", pattern=r"^[a-z2-7]{0,26}$")
 
 
-@router.post("/page-errors", response={204: None}, summary="Tell the site's log what went wrong on a page")
+@router.post("/page-errors", response={204: None, **REFUSALS}, summary="Tell the site's log what went wrong on a page")
 def page_error(request: HttpRequest, payload: PageErrorRequest) -> Status[None]:
     key = f"page-errors:{visitor_of(request)}"
     cache.add(key, 0, 60)
