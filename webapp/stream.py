@@ -84,14 +84,23 @@ async def reply(token: str, timeout_s: float) -> bytes | None:
 
 
 def workers(queue: str | None = None) -> list[dict[str, Any]]:
-    """The heartbeats of all living workers, or of those that serve a queue.
+    """The heartbeats of all living workers, or of those that serve a queue; `age_s` is how long ago each came, by the
+    broker's clock, as workers' own may be wrong.
 
     Raises: redis.RedisError where Redis is away.
     """
     server = _sync_client()
     names = list(server.scan_iter(keys.WORKERS, count=1000))
     beats = cast("list[bytes | None]", server.mget(names)) if names else []
-    told = [json.loads(beat) for beat in beats if beat]
+    with server.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.pttl(name)
+        left_ms = pipe.execute() if names else []
+    told = [
+        {**json.loads(beat), "age_s": max(0.0, keys.HEARTBEAT_TTL_S - left / 1000) if left > 0 else 0.0}
+        for beat, left in zip(beats, left_ms, strict=True)
+        if beat
+    ]
     # A worker of an older release, which does not say so, serves people.
     return [beat for beat in told if queue is None or queue in beat.get("queues", [QUEUE])]
 
