@@ -23,6 +23,8 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from workers.protocol import archive, frame, keys
 from workers.protocol.archive import StoredFrame
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 """What XREAD gives: for each stream its name and its entries, each an id and fields."""
 
+BRIEF_S = 3.0
 RECENT_BYTES = 8 << 20
 PAGE = 64
 LOOK_AGAIN_S = 2.0
@@ -286,7 +289,17 @@ def _client() -> redis.asyncio.Redis:
 
 @cache
 def _sync_client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
+    return brief_client()
+
+
+def brief_client() -> redis.Redis:
+    """One that gives up soon, as a broker that hangs must not hang the site. What blocks on purpose blocks for less."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=BRIEF_S,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 1),  # Once, for a connection that has gone stale.
+    )
 
 
 def _page(run: str, after: int) -> list[StoredFrame]:
