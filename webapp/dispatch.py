@@ -53,7 +53,7 @@ class WorkersAwayError(Exception):
 
 @cache
 def _server() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
+    return stream.brief_client()
 
 
 def send(job: TraceJob | GenerateJob | TrainJob, size_bytes: int = 0) -> bool:

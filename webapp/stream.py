@@ -23,6 +23,8 @@ from weakref import WeakKeyDictionary
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from workers.protocol import archive, frame, keys
 from workers.protocol.archive import StoredFrame
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 Entries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 """What XREAD gives: for each stream its name and its entries, each an id and fields."""
 
+BRIEF_S = 3.0
 RECENT_BYTES = 8 << 20
 PAGE = 64
 LOOK_AGAIN_S = 2.0
@@ -84,14 +87,23 @@ async def reply(token: str, timeout_s: float) -> bytes | None:
 
 
 def workers(queue: str | None = None) -> list[dict[str, Any]]:
-    """The heartbeats of all living workers, or of those that serve a queue.
+    """The heartbeats of all living workers, or of those that serve a queue; `age_s` is how long ago each came, by the
+    broker's clock, as workers' own may be wrong.
 
     Raises: redis.RedisError where Redis is away.
     """
     server = _sync_client()
     names = list(server.scan_iter(keys.WORKERS, count=1000))
     beats = cast("list[bytes | None]", server.mget(names)) if names else []
-    told = [json.loads(beat) for beat in beats if beat]
+    with server.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.pttl(name)
+        left_ms = pipe.execute() if names else []
+    told = [
+        {**json.loads(beat), "age_s": max(0.0, keys.HEARTBEAT_TTL_S - left / 1000) if left > 0 else 0.0}
+        for beat, left in zip(beats, left_ms, strict=True)
+        if beat
+    ]
     # A worker of an older release, which does not say so, serves people.
     return [beat for beat in told if queue is None or queue in beat.get("queues", [QUEUE])]
 
@@ -277,7 +289,17 @@ def _client() -> redis.asyncio.Redis:
 
 @cache
 def _sync_client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=2)
+    return brief_client()
+
+
+def brief_client() -> redis.Redis:
+    """One that gives up soon, as a broker that hangs must not hang the site. What blocks on purpose blocks for less."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=BRIEF_S,
+        socket_connect_timeout=2,
+        retry=Retry(NoBackoff(), 1),  # Once, for a connection that has gone stale.
+    )
 
 
 def _page(run: str, after: int) -> list[StoredFrame]:

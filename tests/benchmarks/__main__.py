@@ -6,11 +6,23 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from tests.benchmarks import explorer, kernels, library, road, sharing, training, training_live, transformer, watch
+from tests.benchmarks import (
+    explorer,
+    fleet,
+    kernels,
+    library,
+    road,
+    sharing,
+    training,
+    training_live,
+    transformer,
+    watch,
+)
 from tests.benchmarks.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], Iterator[Figure]]] = {
     "explorer": explorer.figures,
+    "fleet": fleet.figures,
     "kernels": kernels.figures,
     "library": library.figures,
     "road": road.figures,

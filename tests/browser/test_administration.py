@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
@@ -73,6 +74,13 @@ def until(true: Callable[[], Any], timeout_s: float = 60.0) -> float:
         assert time.monotonic() - began < timeout_s
         time.sleep(0.05)
     return time.monotonic() - began
+
+
+def pids(site: RunningSite) -> set[int]:
+    try:
+        return {child.pid for child in site.children("interactive1@")}
+    except psutil.Error:  # One ended while it was looked at.
+        return set()
 
 
 def test_worker_that_is_drained_in_a_run_ends_it_and_takes_nothing_until_it_may(site: RunningSite, fleet: Page) -> None:
@@ -145,9 +153,9 @@ def test_paused_queue_keeps_a_run_waiting_and_the_page_warns(site: RunningSite, 
 
 
 def test_worker_starts_afresh_on_order(site: RunningSite, fleet: Page) -> None:
-    before = {child.pid for child in site.children("interactive1@")}
+    before = pids(site)
     press(worker(fleet, "interactive1"), "Restart")
-    until(lambda: {child.pid for child in site.children("interactive1@")} not in (before, set()))
+    until(lambda: pids(site) not in (before, set()))
     expect(worker(fleet, "interactive1")).to_contain_text("idle", timeout=60_000)
     expect(fleet.locator("section", has=fleet.get_by_role("heading", name="Log"))).to_contain_text("restart")
     site.wait_until_ready()

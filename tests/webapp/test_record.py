@@ -220,3 +220,14 @@ def test_recorder_waits_while_the_disk_is_full(
 
 def no_room(*_: object) -> int:
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_last_beat_of_a_dead_worker_is_not_taken_for_a_new_one_each_time(broker: redis.Redis, late_run: Run) -> None:
+    """It stays for ten seconds, and each look at it gave the run twenty more: thirty and more until anybody took it."""
+    beat(broker, late_run)
+    broker.pexpire(keys.worker("interactive1@host"), 1_000)
+    keeper.renew_leases()
+    late_run.refresh_from_db()
+    assert late_run.lease_until is not None
+    left_s = (late_run.lease_until - timezone.now()).total_seconds()
+    assert left_s < settings.LEASE_S - keys.HEARTBEAT_TTL_S + 2

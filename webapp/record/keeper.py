@@ -84,7 +84,8 @@ def renew_leases() -> None:
     for beat in stream.workers():
         for running in beat["running"]:
             row = Run.objects.filter(pk=running["run"], attempt=running["attempt"], state=Run.State.RUNNING)
-            row.update(lease_until=_lease())
+            # A beat stays for a while after its worker died, and must not be taken for a new one each time.
+            row.update(lease_until=_lease() - timedelta(seconds=beat["age_s"]))
 
 
 def requeue_lost() -> None:

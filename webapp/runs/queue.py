@@ -9,6 +9,7 @@ from webapp.fleet.living import takes_jobs
 from webapp.fleet.routing import RUN_S
 from webapp.runs.handing_out import line, of, queue_of
 from webapp.runs.models import Run
+from workers.protocol.jobs import TRAIN_QUEUE
 
 
 class Place(NamedTuple):
@@ -34,7 +35,11 @@ def place_of(run: Run) -> Place | None:
 
 
 def wait_s(queue: str, before: int) -> float | None:
-    """Until a run with so many before it begins, by what workers have taken for theirs lately. Reads Redis."""
+    """Until a run with so many before it begins, by what workers have taken for theirs lately; of trainings nothing can
+    be told, as each is another plan. Reads Redis.
+    """
+    if queue == TRAIN_QUEUE:
+        return None
     there = [beat for beat in stream.living(queue) if takes_jobs(beat)]
     if not there:
         return None

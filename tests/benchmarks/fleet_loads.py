@@ -1,0 +1,289 @@
+"""Loads of many people at once on one small machine: watchers of one run, idle sockets, cuts, many asks.
+
+`python -m tests.benchmarks.fleet_loads URL COUNT SECONDS EVENTS` is the process that watches, so that its own work is
+not counted among the site's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+import redis
+from websockets.asyncio.client import connect
+
+from tests.benchmarks.figures import Figure
+from tests.running import HOUSE, RunningSite
+from webapp.supervise import broker as own_broker
+from workers.protocol import frame
+from workers.protocol.events import Finished, Started
+from workers.protocol.training_events import Progress
+from workers.runtime.feed import Feed
+
+ROUNDS = 3
+EVENT_BYTES = 4096
+SPAN_S = 20.0
+TEXT = "In the beginning God created"
+
+
+class Watched(NamedTuple):
+    """Of all watchers together; seconds from an event's publication to its arrival."""
+
+    lost: int
+    p95_s: float
+    p99_s: float
+    web_mebibytes: float
+
+
+def loads() -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        site = RunningSite(Path(folder) / "data", workers=0)
+        try:
+            yield _watchers(site, "L1.watchers_200x20", 200, 20, p95_s=0.25, p99_s=1.0, mebibytes=300)
+            yield _watchers(site, "L2.watchers_500x5", 500, 5, p95_s=0.5, p99_s=None, mebibytes=None)
+            yield _idle(site)
+            yield _cut(site)
+            yield _watchers(site, "stretch.watchers_1000x20", 1000, 20, p95_s=0.5, p99_s=None, mebibytes=400)
+        finally:
+            site.stop()
+        site = RunningSite(Path(folder) / "working", workers=1)
+        try:
+            site.traced("prose", TEXT)
+            yield from _many_asks(site)
+            yield _five_hundred(site)
+        finally:
+            site.stop()
+    for name, reason in (
+        ("L4.training_200_steps", "a trainer tells twice a second whatever its rate: see `./run bench training`"),
+        ("L5.eight_of_gpt2_size", "see `./run bench watch` for one; eight would need minutes of both cores"),
+        ("L7.uploads_during_L1", "4 GiB of uploads need a disk of their own"),
+        ("L10.soak", "two hours: `python -m tests.faults --minutes 120` runs as long, with faults"),
+    ):
+        yield Figure(f"fleet.{name}", skipped=reason)
+
+
+def _feed(site: RunningSite) -> tuple[str, Feed]:
+    """A run that waits for a worker, and the worker, which is this process."""
+    run = site.submit("prose", TEXT)
+    server = redis.Redis(unix_socket_path=str(own_broker.socket_path(site.data)))
+    feed = Feed.take(server, site.data, run, 1)
+    assert feed is not None
+    started = Started(
+        run=run, attempt=1, model="prose", worker="bench", device="cpu", dtype="float32", implementation="cpu"
+    )
+    feed.publish(started)
+    return run, feed
+
+
+def _publish(feed: Feed, events: int, rate: float) -> None:
+    padding = {"steps": np.zeros(EVENT_BYTES // 4, np.int32)}
+    began = time.monotonic()
+    for number in range(events):
+        time.sleep(max(0.0, began + number / rate - time.monotonic()))
+        # Where it says so is the time of its publication; both processes read the same clock.
+        feed.publish(Progress(tokens_per_s=time.time(), memory_bytes=0, seconds_left=0.0), padding)
+    feed.publish(Finished(implementation="cpu", timings={}))
+    feed.__exit__(None, None, None)
+
+
+def _watchers(
+    site: RunningSite, name: str, count: int, rate: float, p95_s: float, p99_s: float | None, mebibytes: float | None
+) -> Figure:
+    rounds = []
+    for _ in range(ROUNDS):
+        run, feed = _feed(site)
+        events = int(rate * SPAN_S)
+        url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after=0"
+        command = [sys.executable, "-m", "tests.benchmarks.fleet_loads", url, str(count), str(events)]
+        child = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == "open"
+        _publish(feed, events, rate)
+        told = json.loads(child.stdout.readline())
+        child.wait()
+        rounds.append(Watched(**told, web_mebibytes=_resident(site)))
+    seen = Watched(*(statistics.median(column) for column in zip(*rounds, strict=True)))  # type: ignore[arg-type]
+    held = seen.lost == 0 and seen.p95_s <= p95_s
+    held &= p99_s is None or seen.p99_s <= p99_s
+    held &= mebibytes is None or seen.web_mebibytes <= mebibytes
+    limits = [f"p95 {1000 * p95_s:.0f} ms", *([f"p99 {1000 * p99_s:.0f} ms"] if p99_s else [])]
+    limits += [f"{mebibytes:.0f} MiB"] if mebibytes else []
+    return Figure(
+        f"fleet.{name}",
+        f"{seen.lost} lost, p95 {1000 * seen.p95_s:.0f}, p99 {1000 * seen.p99_s:.0f} ms, {seen.web_mebibytes:.0f} MiB",
+        f"0 lost, {', '.join(limits)}",
+        held,
+    )
+
+
+def _resident(site: RunningSite) -> float:
+    return sum(process.memory_info().rss for process in site.children("uvicorn")) / 2**20
+
+
+def _idle(site: RunningSite, count: int = 1500) -> Figure:
+    run, feed = _feed(site)
+    before = _resident(site)
+
+    async def open_all() -> tuple[float, float, float]:
+        began = time.monotonic()
+        url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after=0"
+        sockets = []
+        for _ in range(0, count, 50):
+            sockets += await asyncio.gather(*(connect(url, compression=None, ping_interval=None) for _ in range(50)))
+        took_s, grown = time.monotonic() - began, _resident(site) - before
+        pinged = time.monotonic()
+        await asyncio.wait_for((await sockets[count // 2].ping()), 10)
+        pong_s = time.monotonic() - pinged
+        await asyncio.gather(*(socket.close() for socket in sockets))
+        return took_s, grown, pong_s
+
+    took_s, grown, pong_s = asyncio.run(open_all())
+    feed.__exit__(None, None, None)
+    each = grown * 1024 / count
+    return Figure(
+        "fleet.L3.idle_sockets_1500",
+        f"open in {took_s:.0f} s, {each:.0f} KiB each, ping {1000 * pong_s:.0f} ms",
+        "open in 60 s, 60 kB each, ping answered",
+        took_s <= 60 and each <= 60,
+    )
+
+
+def _cut(site: RunningSite, count: int = 300) -> Figure:
+    """All at once, in the middle of a run; how long until each has caught up, and what each missed."""
+    run, feed = _feed(site)
+    publisher = threading.Thread(target=_publish, args=(feed, 200, 20.0))
+
+    async def follow() -> tuple[float, int]:
+        url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after="
+        sockets = [await connect(f"{url}0", compression=None, max_size=None) for _ in range(count)]
+        publisher.start()
+        seen = [[0] for _ in sockets]
+
+        async def take(number: int, most: int) -> None:
+            while len(seen[number]) <= most:
+                seen[number].append(frame.decode(await sockets[number].recv()).event.seq)  # type: ignore[arg-type]
+
+        await asyncio.gather(*(take(number, 40) for number in range(count)))
+        for socket in sockets:
+            socket.transport.abort()
+        cut = time.monotonic()
+        behind = max(last[-1] for last in seen)
+
+        async def back(number: int) -> float:
+            sockets[number] = await connect(f"{url}{seen[number][-1]}", compression=None, max_size=None)
+            await take(number, behind + 5)
+            return time.monotonic() - cut
+
+        took_s = max(await asyncio.gather(*(back(number) for number in range(count))))
+        missing = sum(numbers != list(range(len(numbers))) for numbers in seen)
+        await asyncio.gather(*(socket.close() for socket in sockets))
+        return took_s, missing
+
+    took_s, missing = asyncio.run(follow())
+    publisher.join()
+    return Figure(
+        "fleet.L9.cut_300", f"all back in {took_s:.1f} s, {missing} with gaps", "15 s, 0", took_s <= 15 and not missing
+    )
+
+
+def _many_asks(site: RunningSite) -> Iterator[Figure]:
+    """Fifty texts of ten people at once, while others read pages: whoever asks is served in turn."""
+    ended: dict[str, float] = {}
+    reads: list[float] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        with httpx.Client(base_url=str(site.http.base_url), timeout=60) as reader:
+            while not stop.is_set():
+                began = time.monotonic()
+                for address in ("/", "/api/v1/models"):
+                    reader.get(address).raise_for_status()
+                    reads.append(time.monotonic() - began)
+                    began = time.monotonic()
+                stop.wait(0.04)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    began = time.monotonic()
+    with ThreadPoolExecutor(10) as people:
+        runs = list(people.map(lambda _: site.submit("prose", TEXT), range(50)))
+        for run in people.map(lambda run: site.wait(run, 120)["id"], runs):
+            ended[run] = time.monotonic() - began
+    took_s = max(ended.values())
+    stop.set()
+    reader.join()
+    yield Figure("fleet.L6.asks_50", f"all done in {took_s:.1f} s", "15 s", took_s <= 15)
+    p95 = sorted(reads)[int(0.95 * len(reads))]
+    yield Figure("fleet.L8.reads_during_L6", f"p95 {1000 * p95:.0f} ms of {len(reads)}", "p95 300 ms", p95 <= 0.3)
+
+
+def _five_hundred(site: RunningSite, count: int = 500) -> Figure:
+    answers: dict[int, int] = defaultdict(int)
+    runs: list[str] = []
+    pages: list[float] = []
+
+    def ask(number: int) -> None:
+        answer = site.http.post("/api/v1/runs", json={"kind": "trace", "model": "prose", "text": TEXT})
+        answers[answer.status_code] += 1
+        if answer.status_code == 201:
+            runs.append(answer.json()["id"])
+        if number % 10 == 0:
+            began = time.monotonic()
+            site.http.get("/").raise_for_status()
+            pages.append(time.monotonic() - began)
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(ask, range(count)))
+    states = [site.wait(run, 600)["state"] for run in runs]
+    took_s = time.monotonic() - began
+    p95 = sorted(pages)[int(0.95 * len(pages))]
+    held = set(answers) <= {201, 429} and set(states) == {"finished"} and p95 <= 0.3
+    return Figure(
+        "fleet.L11.queue_500",
+        f"{answers[201]} of {count} taken and ended in {took_s:.0f} s, page p95 {1000 * p95:.0f} ms",
+        "each 201 ends, page p95 300 ms",
+        held,
+    )
+
+
+async def _watch(url: str, count: int, events: int) -> dict[str, Any]:
+    late: list[float] = []
+    missing = 0
+
+    async def watcher(socket: Any) -> None:
+        nonlocal missing
+        seen = 0
+        async for data in socket:
+            event = frame.decode(data).event
+            if isinstance(event, Progress):
+                seen += 1
+                late.append(time.time() - event.tokens_per_s)
+            if event.ends_run:
+                break
+        missing += events - seen
+
+    sockets = []
+    for _ in range(0, count, 50):
+        sockets += await asyncio.gather(*(connect(url, compression=None, max_size=None) for _ in range(50)))
+    print("open", flush=True)
+    await asyncio.gather(*(watcher(socket) for socket in sockets))
+    late.sort()
+    return {"lost": missing, "p95_s": late[int(0.95 * len(late))], "p99_s": late[int(0.99 * len(late))]}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(_watch(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))), flush=True)

@@ -1,0 +1,1 @@
+"""Harm done to a running site, and whether it kept what it had promised."""

@@ -1,0 +1,52 @@
+"""The account of faults sees each way in which a promise can be broken; one that sees none proves nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.faults.ledger import Promised, settle
+from tests.workers.golden_frames import GOLDEN
+from workers.protocol import frame
+from workers.protocol.archive import StoredFrame
+
+
+def stored(*names: str, **changes: object) -> list[StoredFrame]:
+    frames = []
+    for seq, name in enumerate(names, 1):
+        event, arrays = GOLDEN[name]
+        event = replace(event, seq=seq, **(changes if name == "tokens" else {}))
+        frames.append(StoredFrame(seq, frame.encode(event, arrays)))
+    return frames
+
+
+GOOD = stored("started", "tokens", "finished")
+
+
+def account(state: str | None, frames: list[StoredFrame]) -> dict[str, int]:
+    return settle([Promised("r", "a")], {"r": state}, {"r": frames}).counts
+
+
+def test_run_that_ended_once_is_none_of_it() -> None:
+    assert account("finished", GOOD) == {"lost": 0, "doubled": 0, "stuck": 0, "wrong": 0}
+
+
+def test_run_that_is_unknown_or_failed_is_lost_and_one_that_never_ended_is_stuck() -> None:
+    assert account(None, [])["lost"] == 1
+    assert account("failed", stored("started", "failed"))["lost"] == 1
+    assert account("running", GOOD[:2])["stuck"] == 1
+
+
+def test_seq_that_is_used_twice_or_left_out_is_doubled_and_so_are_two_starts_and_two_ends() -> None:
+    assert account("finished", [GOOD[0], GOOD[0], GOOD[2]])["doubled"] == 1
+    assert account("finished", [GOOD[0], GOOD[2]])["doubled"] == 1
+    assert account("finished", stored("started", "started", "finished"))["doubled"] == 1
+    assert account("finished", stored("started", "finished", "finished"))["doubled"] == 1
+    assert account("finished", stored("started", "tokens"))["doubled"] == 1
+
+
+def test_result_that_differs_from_the_others_of_its_kind_is_wrong() -> None:
+    odd = stored("started", "progress", "finished")
+    promised = [Promised(run, "a") for run in "xyz"]
+    states: dict[str, str | None] = dict.fromkeys("xyz", "finished")
+    found = settle(promised, states, {"x": GOOD, "y": GOOD, "z": odd})
+    assert set(found.wrong) == {"z"} and not found.holds
