@@ -159,12 +159,18 @@ def wait_for_ends(site: RunningSite, promised: list[Promised], timeout_s: float)
 def faults(site: RunningSite, seed: int, minutes: float, share: float) -> Iterator[str]:
     rng = random.Random(seed)
     span_s = 60.0 * minutes
-    client = Client(site, time.monotonic() + span_s + AFTER_S)
+    client = Client(site, time.monotonic() + span_s + 2 * AFTER_S)
     counts = tuple(max(1, round(count * share)) for count in (SHORT, LONG, TRAININGS))
     threads = [
         threading.Thread(target=work, args=(client, random.Random(seed + 1), counts, span_s), daemon=True),
         threading.Thread(target=client.watch, args=(random.Random(seed + 2),), daemon=True),
     ]
+    # What all others are compared with: one of each kind before anything is harmed.
+    for text in TEXTS:
+        client.ask(text, "/api/v1/runs", _trace(text))
+    client.ask("long", "/api/v1/runs", _writes())
+    client.ask("training", "/api/v1/trainings", PLAN)
+    wait_for_ends(site, client.promised, AFTER_S)
     for thread in threads:
         thread.start()
     harm, done, over = Harm(site, rng), Counter[str](), time.monotonic() + span_s

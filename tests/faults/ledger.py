@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from workers.protocol import archive, frame
 from workers.protocol.archive import StoredFrame
 
 ENDED = ("finished", "failed", "cancelled")
+TOLERANCE = 1e-4
 DEPENDS_ON_THE_MACHINE = ("timings", "seconds", "worker", "seq", "run", "attempt")
 
 
@@ -46,29 +47,26 @@ class Account:
 def settle(
     promised: Iterable[Promised], states: dict[str, str | None], frames: dict[str, list[StoredFrame]]
 ) -> Account:
-    """`states` as the API tells them at the end (None where it knows no such run), `frames` as they lie on disk."""
-    account, results = Account(), {}
+    """`states` as the API tells them at the end (None where it knows no such run), `frames` as they lie on disk.
+
+    The first of each kind was done before anything was harmed, and is what all others are compared with.
+    """
+    account, undisturbed = Account(), {}
     for asked in promised:
         state, stored = states.get(asked.run), frames.get(asked.run, [])
         if state is None:
             account.lost[asked.run] = "the site does not know it any more"
-            continue
-        if state not in ENDED:
+        elif state not in ENDED:
             account.stuck[asked.run] = f"{state} after all faults were over"
-            continue
-        again = twice(stored)
-        if again:
+        elif again := twice(stored):
             account.doubled[asked.run] = again
-        if state == "finished":
-            results.setdefault(asked.kind, {})[asked.run] = result_of(stored)
-        elif state == "failed":
-            account.lost[asked.run] = "failed, though nothing was wrong with what was asked"
-    for kind, found in results.items():
-        # What most agree on is the truth: each was checked against an undisturbed one of its kind.
-        usual, _ = Counter(found.values()).most_common(1)[0]
-        for run, result in found.items():
-            if result != usual:
-                account.wrong[run] = f"another result than other runs of {kind}"
+        elif state != "finished":
+            account.lost[asked.run] = f"{state}, though nothing was wrong with what was asked"
+        else:
+            result = result_of(stored)
+            differs = difference(undisturbed.setdefault(asked.kind, result), result)
+            if differs:
+                account.wrong[asked.run] = f"{asked.kind}: {differs}"
     return account
 
 
@@ -85,20 +83,49 @@ def twice(stored: Iterable[StoredFrame]) -> str:
     return "" if len(ends) == 1 and events[-1].ends_run else f"it ends {len(ends)} times"
 
 
-def result_of(stored: Iterable[StoredFrame]) -> str:
-    """A hash of what the last attempt found, which another machine at another time would have found as well."""
+def result_of(stored: Iterable[StoredFrame]) -> list[tuple[str, Any]]:
+    """What the last attempt found: each event's words, then its arrays; of a training its curve."""
     decoded = [frame.decode(one.frame) for one in stored]
-    began = max(place for place, (event, _) in enumerate(decoded) if event.type == "started")
-    digest = hashlib.sha256()
     if any(event.type == "progress" for event, _ in decoded):
-        digest.update(json.dumps(curve_of(decoded)).encode())
-    else:
-        for event, arrays in decoded[began + 1 :]:
-            told = {name: value for name, value in vars(event).items() if name not in DEPENDS_ON_THE_MACHINE}
-            digest.update(json.dumps([event.type, told], sort_keys=True, default=str).encode())
-            for name in sorted(arrays):
-                digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
+        return [("curve", curve_of(decoded))]
+    began = max(place for place, (event, _) in enumerate(decoded) if event.type == "started")
+    found: list[tuple[str, Any]] = []
+    for event, arrays in decoded[began + 1 :]:
+        told = {name: value for name, value in vars(event).items() if name not in DEPENDS_ON_THE_MACHINE}
+        found.append((event.type, json.loads(json.dumps(told, default=str))))
+        found += [(f"{event.type}.{name}", np.asarray(arrays[name])) for name in sorted(arrays)]
+    return found
+
+
+def difference(a: list[tuple[str, Any]], b: list[tuple[str, Any]]) -> str:
+    """Where two results differ, in words, or nothing.
+
+    A worker measures when it starts which route of matrix products is quicker, and the routes round differently: so
+    numbers may be off by TOLERANCE, and what is stored in 8 bits by one step.
+    """
+    if [name for name, _ in a] != [name for name, _ in b]:
+        return "other events"
+    return next((f"{name} differs{words}" for (name, x), (_, y) in zip(a, b, strict=True) if (words := _off(x, y))), "")
+
+
+def _off(x: Any, y: Any) -> str:
+    match x, y:
+        case np.ndarray(), np.ndarray():
+            if x.shape != y.shape or x.dtype != y.dtype:
+                return " in shape"
+            off = float(np.abs(x.astype(float) - y.astype(float)).max(initial=0.0))
+            exact = not np.issubdtype(x.dtype, np.floating)
+            allowed = (1.0 if x.dtype == np.uint8 else 0.0) if exact else TOLERANCE
+            return f" by {off:g}" if not off <= allowed else ""
+        case bool() | int() | str() | None, _:
+            return "" if x == y else f": {str(x)[:40]} and {str(y)[:40]}"
+        case float(), float():
+            return "" if abs(x - y) <= TOLERANCE * max(1.0, abs(x)) else f" by {abs(x - y):g}"
+        case dict(), dict() if x.keys() == y.keys():
+            return next((words for name in x if (words := _off(x[name], y[name]))), "")
+        case (list() | tuple(), list() | tuple()) if len(x) == len(y):
+            return next((words for one, other in zip(x, y, strict=True) if (words := _off(one, other))), "")
+    return " in shape"
 
 
 def curve_of(decoded: Iterable[frame.Frame]) -> list[tuple[int, float]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.faults.ledger import Promised, settle
+import numpy as np
+
+from tests.faults.ledger import Promised, difference, settle
 from tests.workers.golden_frames import GOLDEN
 from workers.protocol import frame
 from workers.protocol.archive import StoredFrame
@@ -50,3 +52,19 @@ def test_result_that_differs_from_the_others_of_its_kind_is_wrong() -> None:
     states: dict[str, str | None] = dict.fromkeys("xyz", "finished")
     found = settle(promised, states, {"x": GOOD, "y": GOOD, "z": odd})
     assert set(found.wrong) == {"z"} and not found.holds
+
+
+def test_numbers_may_be_rounded_otherwise_and_nothing_else() -> None:
+    exact = [("site", {"site": "decoder.self.0", "share": 0.5}), ("site.map", np.array([0.25, 0.75], np.float32))]
+    close = [
+        ("site", {"site": "decoder.self.0", "share": 0.50001}),
+        ("site.map", np.array([0.25001, 0.75], np.float32)),
+    ]
+    far = [exact[0], ("site.map", np.array([0.26, 0.75], np.float32))]
+    other = [("site", {"site": "decoder.self.1", "share": 0.5}), exact[1]]
+    assert difference(exact, close) == ""
+    assert "site.map differs by" in difference(exact, far)
+    assert "decoder.self.1" in difference(exact, other)
+    assert difference(exact, exact[:1]) == "other events"
+    nothing = [exact[0], ("site.map", np.array([np.nan, 0.75], np.float32))]
+    assert difference(exact, nothing), "what is no number is not near one"

@@ -88,7 +88,8 @@ def running_on(site: RunningSite, broker: redis.Redis, run: str) -> psutil.Proce
     def look() -> bool:
         for name in broker.scan_iter(keys.WORKERS):
             beat = json.loads(broker.get(name) or "{}")
-            if run in [each["run"] for each in beat.get("running", [])]:
+            # The last beat of one that was killed stays for a while.
+            if run in [each["run"] for each in beat.get("running", [])] and psutil.pid_exists(beat["pid"]):
                 found.append(beat["pid"])
         return bool(found)
 
