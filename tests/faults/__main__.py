@@ -134,10 +134,12 @@ class Harm:
                     process.send_signal(signal.SIGCONT)
 
     def _one_of(self, words: str) -> psutil.Process | None:
-        with suppress(psutil.Error):
-            found = [child for child in self._site.children(words) if child.ppid() == self._site.process.pid]
-            return self._rng.choice(found) if found else None
-        return None
+        found = []
+        for child in psutil.Process(self._site.process.pid).children():
+            with suppress(psutil.Error):  # One that is ending has no command any more.
+                if words in " ".join(child.cmdline()):
+                    found.append(child)
+        return self._rng.choice(found) if found else None
 
 
 def wait_for_ends(site: RunningSite, promised: list[Promised], timeout_s: float) -> dict[str, str | None]:
