@@ -126,10 +126,12 @@ def test_drained_worker_is_told_its_jobs_go_to_others_and_the_log_waits_for_its_
     assert standing(broker).wanted == "working"
 
 
-def test_stopped_workers_run_goes_on_elsewhere(broker: redis.Redis, staff: Client, worker: Worker, run: Run) -> None:
-    Run.objects.update(state="running", worker="one")
-    beat(broker, running=[{"run": run.id, "attempt": 1}])
+def test_stopped_workers_run_goes_on_elsewhere_though_no_heartbeat_told_of_it_yet(
+    broker: redis.Redis, staff: Client, worker: Worker, run: Run
+) -> None:
+    beat(broker)
     FleetRows().write()
+    Run.objects.update(state="running", worker="one")
     staff.post(DO, {"action": "stop", "worker": "one"})
     run.refresh_from_db()
     assert (run.state, run.attempt, run.losses) == ("queued", 2, 0)

@@ -177,11 +177,9 @@ def _tell(worker: Worker, entry: AuditEntry) -> None:
 
 
 def _put_back(worker: Worker) -> None:
-    """What it is on goes on elsewhere."""
-    for told in worker.running:
-        run = Run.objects.filter(pk=told["run"], attempt=told["attempt"], state=Run.State.RUNNING).first()
-        if run is not None:
-            queue_again(run)
+    """What it is on goes on elsewhere. By the rows of runs: a heartbeat may be older than what began since."""
+    for run in Run.objects.filter(worker=worker.name, state=Run.State.RUNNING):
+        queue_again(run)
 
 
 def _queue(given: Mapping[str, str]) -> str:
