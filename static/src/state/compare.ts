@@ -20,7 +20,7 @@ import {
   type RunOrder,
   socketOfRun,
 } from "../wire/http";
-import { openRunSocket, type RunSocket } from "../wire/socket";
+import { openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 
 export type { ChangedHead, ChangedRow, Compared } from "../wire/http";
 
@@ -165,10 +165,8 @@ export class Comparison {
     this.pointed.set(null);
     if (!id) return this.other.set(EMPTY_RUN);
     this.other.set(queuedRun({ id, kind: "trace", model: null, text: null, target: null, text_pair: null }));
-    const address = new URL(socketOfRun(id), this.window.location.href);
-    address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({
-      address: address.href,
+      address: socketAddress(this.window.location, socketOfRun(id)),
       onEvent: (event) => {
         if (this.other.value.id === id) this.other.update((run) => fold(run, event));
       },

@@ -3,12 +3,15 @@
  * only this file starts runs and opens their streams.
  */
 import type { Changes } from "./heads";
+import { exampleOf, pointedHead } from "./examples";
+import { branchOrder, traceOrder, writeOrder } from "./orders";
 import { Pace } from "./pace";
 import { type QueuePlace, watchQueue } from "./queue";
 import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { GREEDY } from "./sampling";
 import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead, sitesOfModel } from "./sites";
+import { modelOfShare, readShare } from "./shared";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
 import { Player } from "./player";
@@ -29,10 +32,9 @@ import {
   socketOfRun,
   storePicture,
 } from "../wire/http";
-import { readFrames, type SharedPage } from "../wire/shares";
+import type { SharedPage } from "../wire/shares";
 import { ENDINGS, type RunEvent } from "../wire/messages";
-import { FrameError } from "../wire/frame";
-import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
+import { type Connection, openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 
 /** So long what was shown stays after a press of Enter, lest the page goes blank between two answers. */
 const GRACE_MS = 250;
@@ -132,15 +134,7 @@ export class Explorer {
   async submit(text: string, second: string | null, show: HeadRef | null = null): Promise<boolean> {
     const model = this.model.value;
     if (!model) return false;
-    const [target, text_pair] = model.pairs ? [null, second] : [second, null];
-    const order: RunOrder = {
-      kind: "trace",
-      model: model.id,
-      text,
-      ...(target ? { target } : {}),
-      ...(text_pair ? { text_pair } : {}),
-    };
-    return this.#begin(order, show);
+    return this.#begin(traceOrder(model, text, second), show);
   }
 
   /** The same for a model that reads pictures: a file that somebody chose, or the id of a stored one. */
@@ -161,25 +155,13 @@ export class Explorer {
   async write(text: string, target: string | null): Promise<boolean> {
     const model = this.model.value;
     if (!model) return false;
-    const generate = this.sampling.value;
-    return this.#begin({ kind: "generate", model: model.id, text, generate, ...(target ? { target } : {}) });
+    return this.#begin(writeOrder(model, text, target, this.sampling.value));
   }
 
   /** Writes on from the shown text up to a place, with another token there: a run of its own, which knows where from. */
   async branch(place: number, token: number): Promise<boolean> {
-    const { id, model, writing, sequences } = this.told.value;
-    if (!id || !model || !writing) return false;
-    const ids = [...writing.prompt.arrays.ids.values, ...writing.steps.map((step) => step.id)].slice(0, place);
-    const prompt = [...ids, token];
-    const source = sequences.encoder && [...sequences.encoder.arrays.ids.values];
-    return this.#begin({
-      kind: "generate",
-      model,
-      generate: this.sampling.value,
-      parent: id,
-      branched_at: place,
-      ...(source ? { ids: source, target_ids: prompt } : { ids: prompt }),
-    });
+    const order = branchOrder(this.told.value, place, token, this.sampling.value);
+    return order !== null && this.#begin(order);
   }
 
   /** Shows another run of the tree. */
@@ -247,20 +229,12 @@ export class Explorer {
 
   /** The example that this run reads, as its model's card has it. */
   get example(): Example | null {
-    const { text, target, picture } = this.run.value;
-    const isRead = (example: Example) =>
-      picture ? example.picture === picture : example.text === text && example.target === (target ?? "");
-    const read = this.#examplesOfRun.filter(isRead);
-    // One text may show several heads: the one in sight decides.
-    return read.find((example) => isSameHead(example, this.selection.value)) ?? read[0] ?? null;
+    return exampleOf(this.run.value, this.#examplesOfRun, this.selection.value);
   }
 
   /** The head that the card of the run's model points at: for this text, else for its first example. */
   get pointed(): HeadRef | null {
-    const { text, picture } = this.run.value;
-    const examples = this.#examplesOfRun;
-    const read = (example: Example) => (picture ? example.picture === picture : example.text === text);
-    return examples.find(read) ?? examples[0] ?? null;
+    return pointedHead(this.run.value, this.#examplesOfRun);
   }
 
   /** The model that reads this run's text. */
@@ -307,21 +281,14 @@ export class Explorer {
     this.#expect({ id, kind, model, text, target, text_pair, picture });
     if (generate) this.sampling.set(generate);
     this.#pace.now();
-    let after = 0;
-    try {
-      for (const event of await readFrames(slug)) {
-        this.#learn(fold(this.told.value, event));
-        after = event.seq;
-        if (event.type !== "site" || this.told.value.sites.size > 1) continue;
-        // The first layer is on the screen while the others are made ready.
-        this.#pace.now();
-        await new Promise((drawn) => this.window.requestAnimationFrame(drawn));
-      }
+    const learn = (event: RunEvent) => this.#learn(fold(this.told.value, event));
+    // The first layer is on the screen while the others are made ready.
+    const show = () => {
       this.#pace.now();
-    } catch (error) {
-      // The socket says why, in the map's place.
-      if (!(error instanceof ApiError || error instanceof FrameError)) throw error;
-    }
+      return new Promise<void>((drawn) => this.window.requestAnimationFrame(() => drawn()));
+    };
+    const after = await readShare(slug, learn, show);
+    this.#pace.now();
     this.#follow(socketOfRun(id), after);
   }
 
@@ -359,10 +326,8 @@ export class Explorer {
     this.lastEventMs = Date.now();
     const isWaiting = () => this.told.value.id === id && this.told.value.phase === "queued";
     if (id) void watchQueue(id, isWaiting, this.queue);
-    const address = new URL(socketPath, this.window.location.href);
-    address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
     this.#socket = openRunSocket({
-      address: address.href,
+      address: socketAddress(this.window.location, socketPath),
       after,
       onEvent: (event) => {
         this.lastEventMs = Date.now();
@@ -430,9 +395,4 @@ export class Explorer {
     if (!(error instanceof ApiError)) throw error;
     this.problem.set(error);
   }
-}
-
-/** The one model that a share knows of; no worker stands by. */
-function modelOfShare({ shown_model }: SharedPage): { models: Model[]; workers: number } {
-  return { models: shown_model ? [shown_model] : [], workers: 0 };
 }

@@ -5,7 +5,7 @@ import { EMPTY_TRAINING, foldTraining, isUnderWay, snapshotAt, snapshotIndex, ty
 import { sitesOf } from "./training_snapshot";
 import { ApiError, cancelRun, createRun, listModels, type RunOrder } from "../wire/http";
 import { ENDINGS, type RunEvent, type Snapshot, type Tokens } from "../wire/messages";
-import { type Connection, openRunSocket, type RunSocket } from "../wire/socket";
+import { type Connection, openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 import { goOnWithTraining, listTrainings, type Order, readTraining, steerTraining, type TrainingRecord } from "../wire/trainings";
 
 export type { Connection } from "../wire/socket";
@@ -59,7 +59,7 @@ export class TrainingPage {
 
   start(): void {
     this.#socket = openRunSocket({
-      address: this.#addressOf(`/ws/runs/${this.id}`),
+      address: socketAddress(this.window.location, `/ws/runs/${this.id}`),
       onEvent: (event) => this.#receive(event),
       onConnection: (connection) => this.connection.set(connection),
     });
@@ -142,7 +142,7 @@ export class TrainingPage {
       );
     this.#overlaySockets.set(
       id,
-      openRunSocket({ address: this.#addressOf(record.socket), onEvent: receive, onConnection: () => {} }),
+      openRunSocket({ address: socketAddress(this.window.location, record.socket), onEvent: receive, onConnection: () => {} }),
     );
   }
 
@@ -213,12 +213,6 @@ export class TrainingPage {
   #explain(error: unknown): void {
     if (!(error instanceof ApiError)) throw error;
     this.problem.set(error);
-  }
-
-  #addressOf(path: string): string {
-    const address = new URL(path, this.window.location.href);
-    address.protocol = this.window.location.protocol === "https:" ? "wss:" : "ws:";
-    return address.href;
   }
 
   #writeAddress(): void {

@@ -24,6 +24,13 @@ export interface RunSocketOptions {
   open?: (address: string) => WebSocket;
 }
 
+/** Of a path on this site, as a socket is opened: secure where the page is. */
+export function socketAddress(page: Location, path: string): string {
+  const address = new URL(path, page.href);
+  address.protocol = page.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
+}
+
 export interface RunSocket {
   close(): void;
   /** Connects at once instead of waiting for the next try. */
