@@ -137,7 +137,8 @@ class ErrorShape(MiddlewareMixin):
             case 404:
                 answer = refusal(404, "not_found", "There is nothing at this address. See /api/v1/openapi.json.")
             case 405:
-                allowed = response.headers["Allow"]
+                # Ninja keeps them in a set, whose order changes with every process.
+                allowed = ", ".join(sorted(response.headers["Allow"].split(", ")))
                 answer = refusal(405, "wrong_method", f"This address takes {allowed}, not {request.method}.")
                 answer["Allow"] = allowed
             case status:

@@ -47,8 +47,9 @@ import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
-import { accountLink, runsLink, shareButton } from "./people";
-import { languageMenu, libraryLink, linkButton, themeButton, trainLink } from "./tools";
+import { accountLink } from "./header";
+import { shareButton } from "./people";
+import { languageMenu, libraryLink, linkButton, runsLink, themeButton, trainLink } from "./tools";
 import { tellPageErrors } from "../state/page_errors";
 
 const LONGEST_TITLE = 48;

@@ -10,8 +10,7 @@ import { openTheme } from "../state/theme";
 import { mountArrivals } from "../views/library/arrivals";
 import { mountBring } from "../views/library/bring";
 import { mountCards } from "../views/library/cards";
-import { accountLink } from "./people";
-import { languageMenu, pageLinks, themeButton } from "./tools";
+import { siteHeader } from "./header";
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
@@ -20,17 +19,9 @@ function openPage(app: HTMLElement): void {
   const bring = element("section", { class: "library-bring", "aria-label": say("Bring a model") });
   const arrivals = element("section", { class: "library-arrivals", hidden: true });
   const cards = element("section", { class: "library-models", "aria-label": say("Models") });
-  const brand = element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight");
   app.classList.add("library-app");
   app.replaceChildren(
-    element(
-      "header",
-      { class: "top" },
-      brand,
-      pageLinks("/library"),
-      element("span", { class: "spring" }),
-      element("div", { class: "tools" }, languageMenu(app.dataset.languages ?? "") ?? false, accountLink(app) ?? false, themeButton(theme)),
-    ),
+    siteHeader(app, theme, "/library"),
     element("main", { class: "library" }, element("h1", {}, say("The library")), bring, arrivals, cards),
   );
   document.title = `${say("Library")} · Headlight`;

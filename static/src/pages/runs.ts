@@ -6,24 +6,15 @@ import { say } from "../language/say";
 import { History, readWanted, writeWanted } from "../state/history";
 import { openTheme } from "../state/theme";
 import { mountRuns } from "../views/runs/runs";
-import { accountLink } from "./people";
-import { languageMenu, themeButton, trainLink } from "./tools";
+import { siteHeader } from "./header";
 
 function openPage(app: HTMLElement): void {
   const theme = openTheme(window);
   const history = new History(readWanted(window.location.search));
   history.wanted.subscribe((wanted) => window.history.replaceState(null, "", window.location.pathname + writeWanted(wanted)));
-  const languages = languageMenu(app.dataset.languages ?? "");
-  const account = accountLink(app);
   const main = element("main", { class: "runs-main" }, element("h1", {}, say("Runs")));
   app.replaceChildren(
-    element(
-      "header",
-      { class: "top" },
-      element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight"),
-      element("span", { class: "spring" }),
-      element("div", { class: "tools" }, trainLink(), ...(account ? [account] : []), ...(languages ? [languages] : []), themeButton(theme)),
-    ),
+    siteHeader(app, theme, "/runs"),
     main,
   );
   mountTooltip(document.body);

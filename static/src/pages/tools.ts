@@ -18,16 +18,8 @@ export function libraryLink(): HTMLElement {
   return element("a", { class: "quiet library-link", href: "/library", title: say("Bring a model of your own, or choose one") }, say("Library"));
 }
 
-/** Of pages that are not the explorer. `current` is the address of the one that is open. */
-export function pageLinks(current: string): HTMLElement {
-  const pages = [
-    ["/", say("Explore")],
-    ["/train", say("Train")],
-    ["/library", say("Library")],
-    ["/runs", say("Runs")],
-  ] as const;
-  const links = pages.map(([href, name]) => element("a", { class: "quiet", href, "aria-current": href === current ? "page" : null }, name));
-  return element("nav", { "aria-label": say("Pages") }, ...links);
+export function runsLink(): HTMLElement {
+  return element("a", { class: "quiet", href: "/runs", title: say("Runs that were made here, to find again") }, say("Runs"));
 }
 
 export function linkButton(): HTMLElement {

@@ -31,7 +31,8 @@ import { mountSlider } from "../views/training/slider";
 import { mountTrainingStatus } from "../views/training/status";
 import { mountSweepChoice } from "../views/training/sweep_choice";
 import { mountSweepTable } from "../views/training/sweep_table";
-import { languageMenu, linkButton, pageLinks, themeButton } from "./tools";
+import { siteHeader } from "./header";
+import { linkButton } from "./tools";
 import { tellPageErrors } from "../state/page_errors";
 
 function openPage(app: HTMLElement): void {
@@ -45,26 +46,13 @@ function openPage(app: HTMLElement): void {
   const main = element("main", {});
   const id = app.dataset.training ?? "";
   const sweep = app.dataset.sweep ?? "";
-  app.replaceChildren(header(app, theme, id + sweep !== ""), main);
+  app.replaceChildren(siteHeader(app, theme, id + sweep === "" ? "/train" : "", ...(id + sweep === "" ? [] : [linkButton()])), main);
   mountTooltip(document.body);
   if (id) watchTraining(main, id, app.dataset.plotlyUrl ?? "", theme, ramp);
   else if (sweep) watchSweep(main, sweep, app.dataset.plotlyUrl ?? "", theme);
   else planTraining(main, JSON.parse(app.dataset.presets || "{}") as Presets);
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => ramp.set({ ...ramp.value }));
-}
-
-function header(app: HTMLElement, theme: Store<Theme>, isWatching: boolean): HTMLElement {
-  const languages = languageMenu(app.dataset.languages ?? "");
-  const brand = element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight");
-  return element(
-    "header",
-    { class: "top" },
-    brand,
-    pageLinks(isWatching ? "" : "/train"),
-    element("span", { class: "spring" }),
-    element("div", { class: "tools" }, isWatching && linkButton(), languages ?? false, themeButton(theme)),
-  );
 }
 
 function planTraining(main: HTMLElement, presets: Presets): void {
