@@ -52,7 +52,8 @@ def choose(names: Iterable[str]) -> Chosen:
     configs = sorted((path for path in paths.values() if path.name == CONFIG), key=lambda path: len(path.parts))
     if not configs:
         raise CheckpointError(
-            "There is no config.json beside the weights; it says what kind of model they are. Add it, and try again.",
+            "There is no config.json beside the weights; it says what kind of model they are. Add it, or name a model "
+            "that they are built like.",
             code="no_config",
             field=CONFIG,
         )

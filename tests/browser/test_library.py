@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import NARROW
 from tests.library.bad_files import config, zipped
@@ -87,6 +87,36 @@ def test_model_is_renamed_and_deleted_on_a_telephone(page: Page, tmp_path: Path)
     renamed.get_by_role("button", name="Delete: <b>Lamp</b>").click()
     page.get_by_role("button", name="Delete it").click()
     expect(renamed).to_have_count(0)
+
+
+def test_weights_alone_ask_what_they_are_built_like(page: Page, tmp_path: Path) -> None:
+    page.goto("/library")
+    drop(page, folder_of(tmp_path, "whole-lamp", good()))
+    expect(card(page, "whole-lamp")).to_be_visible(timeout=60_000)
+    alone = tmp_path / "lamp-again.safetensors"
+    alone.write_bytes(good()["model.safetensors"])
+    drop(page, alone)
+    expect(page.get_by_text("lamp-again comes without a config.json")).to_be_visible()
+    page.get_by_label("Built like").select_option("whole-lamp")
+    page.get_by_role("button", name="Bring it").click()
+    mine = card(page, "lamp-again")
+    expect(mine).to_be_visible(timeout=60_000)
+    expect(mine).to_contain_text("2 layers × 2 heads")
+    expect(page.locator(".arrival", has_text="lamp-again")).to_contain_text("Built like whole-lamp")
+
+
+def test_upload_is_paused_and_goes_on(page: Page, tmp_path: Path) -> None:
+    """The first answer of the server is held back, as a slow line would, so that there is time to press."""
+    held: list[Route] = []
+    page.route(re.compile(r"/api/v1/uploads/"), lambda route: held.append(route) if not held else route.continue_())
+    page.goto("/library")
+    drop(page, folder_of(tmp_path, "slow-lamp", good()))
+    arrival = page.locator(".arrival", has_text="slow-lamp")
+    arrival.get_by_role("button", name="Pause").click()
+    expect(arrival).to_contain_text("Paused")
+    page.unroute(re.compile(r"/api/v1/uploads/"))
+    arrival.get_by_role("button", name="Go on").click()
+    expect(card(page, "slow-lamp")).to_be_visible(timeout=60_000)
 
 
 def test_upload_goes_on_after_a_reload(page: Page, site: RunningSite, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ TEXT = "the old lamp in the dark house, the old lamp and the new one"
 
 
 @cache
-def _good() -> Files:
+def _good(width: int) -> Files:
     """GPT-2 of two layers with two heads, and a byte-level tokenizer."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -28,7 +28,7 @@ def _good() -> Files:
     config = GPT2Config(
         n_layer=2,
         n_head=2,
-        n_embd=16,
+        n_embd=width,
         n_positions=64,
         vocab_size=tokenizer.get_vocab_size(),
         bos_token_id=0,
@@ -43,5 +43,5 @@ def _good() -> Files:
         }
 
 
-def good() -> Files:
-    return dict(_good())
+def good(width: int = 16) -> Files:
+    return dict(_good(width))

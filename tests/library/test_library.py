@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from datetime import timedelta
 from pathlib import Path
@@ -13,16 +14,17 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from tests.library.bad_files import CONFIGS, zipped
+from tests.library.bad_files import CONFIGS, pickled, zipped
 from tests.library.models import Files, good
 from webapp.accounts.models import Person
 from webapp.checkpoints.models import Checkpoint
 from webapp.library import adoption, removal
 from webapp.library.adoption import adopt
 from webapp.library.arriving import Declared, declare
+from webapp.library.fetching_back import fetch_back
 from webapp.library.inspection import InspectionDiedError, Ready
 from webapp.library.librarian import Librarian
-from webapp.library.models import Arrival, ArrivingFile, Blob
+from webapp.library.models import Arrival, ArrivingFile, Blob, ModelFile
 from webapp.library.removal import collect, expire
 from webapp.library.storage import storage
 from webapp.runs.models import Run
@@ -290,3 +292,61 @@ def test_arrival_is_declared_with_its_files(client: Client) -> None:
 def test_archive_becomes_a_model_of_its_parts(own_data: Path) -> None:
     model = model_of(bring({"brought.zip": zipped(good())}))
     assert {file.name for file in model.files.all()} == set(good())
+
+
+def test_model_whose_folder_is_gone_is_laid_out_again(unlooked: None, client: Client) -> None:
+    mine, other = model_of(bring(good(), name="Mine")), model_of(bring({**good(), "extra.txt": b"1"}, name="Other"))
+    before = names_below(storage().folder(mine.id))
+    storage().clear_away(mine.id)
+    (storage().folder(other.id) / "config.json").unlink()
+    # As on another machine, where the data has another place.
+    Checkpoint.objects.filter(pk=mine.id).update(path="/elsewhere/library/mine")
+    told = client.post("/api/v1/runs", json.dumps({"model": mine.id, "text": "a"}), content_type="application/json")
+    assert (told.status_code, told.json()["error"]["code"]) == (409, "model_missing")
+    assert set(fetch_back()) == {mine.id, other.id}
+    assert names_below(storage().folder(mine.id)) == before
+    mine.refresh_from_db()
+    assert mine.path == str(storage().folder(mine.id)) and not mine.is_missing
+    assert fetch_back() == []
+
+
+def test_model_whose_bytes_are_gone_keeps_no_other_waiting(unlooked: None) -> None:
+    lost, other = model_of(bring(good(), name="Lost")), model_of(bring({"config.json": b"{}"}, name="Other"))
+    for model in (lost, other):
+        storage().clear_away(model.id)
+    storage().place(ModelFile.objects.get(checkpoint=lost, name="model.safetensors").blob_id).unlink()
+    assert fetch_back() == [other.id]
+    assert lost.is_missing and not other.is_missing
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_alone_are_built_like_a_model_that_is_here(client: Client, weights: str) -> None:
+    first = model_of(bring(good(), name="First"))
+    files = good() if weights.endswith("safetensors") else pickled(lambda state: state)(good())
+    second = bring({f"run-7/{weights}": files[weights]}, name="Second", like=first.id)
+    adopt(second)
+    told = client.get(f"/api/v1/arrivals/{second.id}").json()
+    assert told["state"] == "ready", told["error"]
+    assert any("Built like First" in note for note in told["notes"])
+    model = Checkpoint.objects.get(pk=told["model"])
+    assert names_below(Path(model.path)) == set(good())
+    assert model.manifest["parameters"] == first.manifest["parameters"]
+
+
+def test_weights_alone_are_refused_where_no_model_or_a_wrong_one_is_named(client: Client) -> None:
+    alone = {"model.safetensors": good()["model.safetensors"]}
+    arrival = bring(alone)
+    adopt(arrival)
+    assert client.get(f"/api/v1/arrivals/{arrival.id}").json()["error"]["code"] == "no_config"
+    wider = model_of(bring(good(width=24), name="Wider"))
+    arrival = bring(alone, like=wider.id)
+    adopt(arrival)
+    assert client.get(f"/api/v1/arrivals/{arrival.id}").json()["error"]["code"] == "bad_tensor"
+
+
+def test_weights_are_not_built_like_a_strangers_model(unlooked: None, client: Client) -> None:
+    ada, _ = person("ada")
+    hers = model_of(bring(good(), ada))
+    asked = {"name": "a", "files": [{"name": "model.safetensors", "size_bytes": 9}], "like": hers.id}
+    told = client.post("/api/v1/arrivals", json.dumps(asked), content_type="application/json")
+    assert (told.status_code, told.json()["error"]["code"]) == (404, "unknown_model")

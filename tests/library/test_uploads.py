@@ -93,14 +93,9 @@ async def test_first_part_may_come_with_the_creation(site: httpx.AsyncClient) ->
     assert (answer.status_code, answer.headers["upload-offset"]) == (201, "10")
 
 
-@pytest.mark.parametrize("cut", [0, 1, 4095, 65536, len(CONTENT) - 1])
-async def test_line_that_breaks_anywhere_loses_nothing_that_arrived(site: httpx.AsyncClient, cut: int) -> None:
-    address = await create(site)
-
-    messages = [
-        {"type": "http.request", "body": CONTENT[:cut], "more_body": True},
-        {"type": "http.disconnect"},
-    ]
+async def cut_off(address: str, sent: bytes, at: int = 0) -> None:
+    """A request whose line breaks behind these bytes."""
+    messages = [{"type": "http.request", "body": sent, "more_body": True}, {"type": "http.disconnect"}]
 
     async def receive() -> Any:
         return messages.pop(0)
@@ -108,14 +103,31 @@ async def test_line_that_breaks_anywhere_loses_nothing_that_arrived(site: httpx.
     async def dropped(_: Any) -> None:
         pass
 
-    told = {"host": "localhost:8000", "tus-resumable": "1.0.0", "content-type": PART, "upload-offset": "0"}
+    told = {"host": "localhost:8000", "tus-resumable": "1.0.0", "content-type": PART, "upload-offset": str(at)}
     headers = [(name.encode(), value.encode()) for name, value in told.items()]
     scope = {"type": "http", "method": "PATCH", "path": address, "headers": headers, "query_string": b""}
     await application(scope, receive, dropped)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4095, 65536, len(CONTENT) - 1])
+async def test_line_that_breaks_anywhere_loses_nothing_that_arrived(site: httpx.AsyncClient, cut: int) -> None:
+    address = await create(site)
+    await cut_off(address, CONTENT[:cut])
     there = await offset(site, address)
     assert there == cut
     assert (await send(site, address, there, CONTENT[there:])).status_code == 204
     assert (await row(address)).path.read_bytes() == CONTENT
+
+
+async def test_small_file_that_is_cut_at_each_of_its_bytes_is_whole_in_the_end(site: httpx.AsyncClient) -> None:
+    content = CONTENT[:257]
+    address = await create(site, length=len(content) + 1)
+    for there in range(len(content)):
+        await cut_off(address, content[there : there + 1], there)
+        assert await offset(site, address) == there + 1
+    assert (await row(address)).arrival.state == Arrival.State.UPLOADING
+    assert (await send(site, address, len(content), b"!")).status_code == 204
+    assert (await row(address)).path.read_bytes() == content + b"!"
 
 
 async def test_wrong_offset_is_told_the_true_one(site: httpx.AsyncClient) -> None:

@@ -42,7 +42,7 @@ def begin(request: HttpRequest, payload: ArrivalRequest) -> Status[dict[str, Any
     last byte of the last file it is inspected. Parts that rest for a day are given up.
     """
     files = [Declared(file.name, file.size_bytes, file.sha256) for file in payload.files]
-    told = payload.dict(include={"visibility", "licence", "sentence"}, exclude_none=True)
+    told = payload.dict(include={"visibility", "licence", "sentence", "like"}, exclude_none=True)
     return Status(201, _answer(declare(person_of(request), payload.name, files, **told)))
 
 

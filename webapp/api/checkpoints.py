@@ -115,7 +115,12 @@ def unknown_model(field: str = "id") -> ApiError:
 
 
 def _missing(checkpoint: Checkpoint) -> ApiError:
-    return ApiError(409, "model_missing", f"The files of {checkpoint.name} are gone. Put them back, or add them again.")
+    return ApiError(
+        409,
+        "model_missing",
+        f"The files of {checkpoint.name} are not on this disk. What was brought is fetched back within a minute "
+        "where it is stored elsewhere; else add it again.",
+    )
 
 
 def describe_model(checkpoint: Checkpoint, living: Fleet | None = None, person: Person | None = None) -> dict[str, Any]:

@@ -31,6 +31,11 @@ class ArrivalRequest(Schema):
     visibility: VisibilityName | None = Field(None, description="private where left out and somebody is signed in.")
     licence: str = Field("", max_length=65_536)
     sentence: str = Field("", max_length=300)
+    like: str | None = Field(
+        None,
+        max_length=80,
+        description="Of weights without a config.json: the id of the model whose config and tokenizer they get.",
+    )
 
 
 class ImportRequest(Schema):

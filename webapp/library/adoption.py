@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 2
 """An inspection that died for no reason of the file's is tried once more; nothing is ready unchecked."""
 
+LENT = frozenset([".json", ".txt", ".model", ".spm"])
+"""The kinds of a model's files that say how it is built and how it cuts a text. The inspection chooses among them."""
+
 # Bytes are taken up and dropped by one at a time, so that none are dropped that were just taken up.
 STORING = threading.Lock()
 
@@ -39,10 +42,15 @@ def adopt(arrival: Arrival) -> None:
     if not all(file.path.is_file() for file in files):
         refuse(arrival, Refusal("files_gone", "The files that arrived are gone. Send them again."))
         return
+    brought = [(file.name, file.path) for file in files]
     try:
-        found = inspect(arrival.folder, [(file.name, file.path) for file in files], settings.MODEL_LIMIT_BYTES)
+        lent = _lent(arrival, brought)
+        found = inspect(arrival.folder, brought + lent, settings.MODEL_LIMIT_BYTES)
         if isinstance(found, Ready):
             found = _wrong_hash(files) or found
+        if lent and arrival.like and isinstance(found, Ready):
+            names = ", ".join(path.name for _, path in lent)
+            found.notes.append(f"Built like {arrival.like.name}, whose files stand beside the weights: {names}.")
     except InspectionDiedError as died:
         log.warning("arrival %s: %s", arrival.id, died)
         if arrival.attempts < ATTEMPTS:
@@ -61,6 +69,23 @@ def refuse(arrival: Arrival, refusal: Refusal) -> None:
     error = {"code": refusal.code, "message": refusal.message, "field": refusal.field, "limit": refusal.limit}
     shutil.rmtree(arrival.folder, ignore_errors=True)
     Arrival.objects.filter(pk=arrival.pk).update(state=Arrival.State.REFUSED, error=error, token=None)
+
+
+def _lent(arrival: Arrival, brought: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """For weights that come without a config.json: that of the model which they are built like, and its tokenizer.
+
+    They are copied, because the inspection sees no other folder. What was brought is never replaced.
+    """
+    there, folder = {Path(name).name for name, _ in brought}, arrival.folder / "like"
+    if arrival.like is None or "config.json" in there:
+        return []
+    folder.mkdir(exist_ok=True)
+    beside = Path(min(name for name, _ in brought)).parent
+    lent = []
+    for source in sorted(Path(arrival.like.path).iterdir()):
+        if source.suffix in LENT and not source.name.endswith(".index.json") and source.name not in there:
+            lent.append((str(beside / source.name), Path(shutil.copyfile(source, folder / source.name))))
+    return lent
 
 
 def _wrong_hash(files: list[ArrivingFile]) -> Refusal | None:

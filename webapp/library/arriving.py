@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from webapp.accounts.models import Person
-from webapp.checkpoints.models import Visibility
+from webapp.checkpoints.access import find_usable
+from webapp.checkpoints.models import Checkpoint, Visibility
 from webapp.library.error import LibraryError
 from webapp.library.models import Arrival, ArrivingFile, expiry
 from webapp.library.quota import require_room
@@ -36,9 +37,15 @@ class Declared:
     sha256: str = ""
 
 
-def declare(person: Person | None, name: str, files: Sequence[Declared], **more: str) -> Arrival:
-    """An upload that may begin. Raises: LibraryError before a byte is read."""
+def declare(
+    person: Person | None, name: str, files: Sequence[Declared], like: str | None = None, **more: str
+) -> Arrival:
+    """An upload that may begin. Weights that come alone may name the model that they are built `like`, by its id.
+
+    Raises: LibraryError before a byte is read.
+    """
     require_allowed(person)
+    model = _model(person, like) if like else None
     if not files or len(files) > FILES_LIMIT:
         raise LibraryError(
             422, "bad_files", f"An upload has 1 to {FILES_LIMIT:,} files.", field="files", limit=FILES_LIMIT
@@ -54,7 +61,7 @@ def declare(person: Person | None, name: str, files: Sequence[Declared], **more:
     size_bytes = sum(file.size_bytes for file in files)
     with transaction.atomic():
         require_room(person, size_bytes)
-        arrival = Arrival.objects.create(owner=person, name=named(name), **checked_more(person, more))
+        arrival = Arrival.objects.create(owner=person, name=named(name), like=model, **checked_more(person, more))
         arrival.parts.mkdir(parents=True)
         for file in files:
             row = ArrivingFile.objects.create(
@@ -78,6 +85,15 @@ def require_allowed(person: Person | None) -> None:
         raise LibraryError(
             429, "too_many_arrivals", f"{OPEN_LIMIT} uploads are on their way. Finish or cancel one.", limit=OPEN_LIMIT
         )
+
+
+def _model(person: Person | None, id_: str) -> Checkpoint:
+    found = find_usable(id_, person)
+    if found is None:
+        raise LibraryError(
+            404, "unknown_model", "There is no model with this id to build these weights like.", field="like"
+        )
+    return found
 
 
 def checked_more(person: Person | None, more: dict[str, str]) -> dict[str, str]:

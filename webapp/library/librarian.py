@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.db import DatabaseError, connection
 
 from webapp.library.adoption import adopt
+from webapp.library.fetching_back import fetch_back
 from webapp.library.importing import fetch
 from webapp.library.models import Arrival
 
@@ -23,9 +24,10 @@ class Librarian:
     """Exactly one lives: what it finds in the middle of an inspection, one before it has left."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="inspection")
+        self._threads = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="librarian")
         self._busy: dict[str, Future[bool]] = {}
         self._resting: dict[str, float] = {}
+        self._fetching: Future[None] | None = None
 
     def round(self) -> int:
         """Begins what waits, as far as there is a hand free. Returns how many are being looked through."""
@@ -43,8 +45,22 @@ class Librarian:
                 self._busy[arrival.id] = self._threads.submit(_work_on, arrival)
         return len(self._busy)
 
+    def fetch_back(self) -> None:
+        """Begins to lay out models whose folders are gone, beside everything else; not while it is still at it."""
+        if self._fetching is None or self._fetching.done():
+            self._fetching = self._threads.submit(_fetch_back)
+
     def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _fetch_back() -> None:
+    try:
+        fetch_back()
+    except (DatabaseError, OSError) as error:
+        log.warning("models are not fetched back: %s", error)
+    finally:
+        connection.close()
 
 
 def _work_on(arrival: Arrival) -> bool:

@@ -46,6 +46,8 @@ class Arrival(models.Model):
     visibility = models.CharField(max_length=7, choices=Visibility, default=Visibility.SITE)
     licence = models.TextField(blank=True)
     sentence = models.CharField(max_length=300, blank=True)
+    # Where weights come alone: the model whose config and tokenizer they get.
+    like = models.ForeignKey(Checkpoint, on_delete=models.SET_NULL, null=True, related_name="+")
     # Of an import: "owner/name@revision", and the token for it, encrypted, until it is over.
     source = models.CharField(max_length=300, blank=True)
     token = models.BinaryField(null=True)

@@ -68,11 +68,14 @@ class Storage:
 
     def lay_out(self, model: str, files: Iterable[tuple[str, str]]) -> Path:
         """The model's folder, of pairs of a name and a hash. Raises: WrongBytesError, or what the other place does."""
-        folder = self.folder(model)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, sha256 in files:
+        named = list(files)
+        for _, sha256 in named:
             if not self.place(sha256).exists():
                 self._fetch(sha256)
+        # Only now: where the folder is, workers take the model for whole.
+        folder = self.folder(model)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, sha256 in named:
             if not (folder / name).exists():
                 _link(self.place(sha256), folder / name)
         _sync_folder(folder)

@@ -131,7 +131,7 @@ async def _create(person: Person | None, headers: dict[bytes, bytes], receive: R
     name = told.get("filename") or told.get("name") or "model.safetensors"
     declared = arriving.Declared(name, _whole_number(headers, b"upload-length"), told.get("sha256", ""))
     title = told.get("title") or name.rpartition("/")[2]
-    arrival = await sync_to_async(arriving.declare)(person, title, [declared])
+    arrival = await sync_to_async(arriving.declare)(person, title, [declared], told.get("like"))
     file = await sync_to_async(_first_file)(arrival)
     address = [(b"location", f"{ROOT}/{file.id}".encode())]
     if headers.get(b"content-type") != PART_TYPE:

@@ -12,6 +12,8 @@ export interface Picked {
   files: Brought[];
   /** How many files are no part of a model, and are not sent. */
   leftOut: number;
+  /** Whether these are weights without a config.json, which says what they are. */
+  isWeightsAlone: boolean;
 }
 
 const ARCHIVE = /\.(zip|tar|tar\.gz|tgz)$/i;
@@ -29,7 +31,8 @@ export function pick(brought: readonly Brought[]): Picked {
   const beside = visible.filter(({ name }) => folderOf(name) === home);
   const hasSafetensors = beside.some(({ name }) => /\.safetensors$/i.test(name));
   const files = archive ? visible : beside.filter(({ name }) => isWanted(baseOf(name), hasSafetensors));
-  return { title: titleOf(visible), files, leftOut: visible.length - files.length };
+  const isWeightsAlone = files.some(({ name }) => WEIGHTS.test(name)) && !files.some(({ name }) => baseOf(name) === "config.json");
+  return { title: titleOf(visible), files, leftOut: visible.length - files.length, isWeightsAlone };
 }
 
 function isWanted(name: string, hasSafetensors: boolean): boolean {

@@ -49,6 +49,8 @@ export class LibraryPage {
   readonly problem = new Store<ApiError | null>(null);
   readonly sendings = new Store<ReadonlyMap<string, Sending>>(new Map());
   readonly search = new Store("");
+  /** Weights that came without a config.json, and wait for the model to be named that they are built like. */
+  readonly alone = new Store<Picked | null>(null);
   readonly #senders = new Map<string, Sender>();
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -67,18 +69,23 @@ export class LibraryPage {
     return (this.models.value ?? []).filter((model) => words.every((word) => said(model).includes(word))).reverse();
   }
 
-  /** Begins a new upload, or goes on with one of the same files. */
-  async bring(picked: Picked): Promise<void> {
+  /** Begins a new upload, or goes on with one of the same files. Weights alone first need `like`, a model's id. */
+  async bring(picked: Picked, like: string | null = null): Promise<void> {
     this.problem.set(null);
+    this.alone.set(null);
     if (picked.files.length === 0) {
       const message = say("There is no model in this. Bring a folder with config.json and weights, or a zip of one.");
       this.problem.set(new ApiError(message, "no_model", 0, "files"));
       return;
     }
+    const begun = this.arrivals.value.find((arrival) => isOf(arrival, picked.files));
+    if (picked.isWeightsAlone && !like && !begun) {
+      this.alone.set(picked);
+      return;
+    }
     await tryTo(this.problem, async () => {
-      const begun = this.arrivals.value.find((arrival) => isOf(arrival, picked.files));
       const files = picked.files.map(({ name, file }) => ({ name, size_bytes: file.size }));
-      const arrival = begun ?? (await declareArrival(picked.title, files));
+      const arrival = begun ?? (await declareArrival(picked.title, files, like));
       this.#send(arrival, picked.files);
       await this.#ask();
     });

@@ -70,8 +70,9 @@ export function readLibrary(): Promise<LibraryReading> {
   return json("/api/v1/library");
 }
 
-export function declareArrival(name: string, files: readonly { name: string; size_bytes: number }[]): Promise<Arrival> {
-  return json("/api/v1/arrivals", asJson("POST", { name, files }));
+/** `like` is the model that weights without a config.json are built like. */
+export function declareArrival(name: string, files: readonly { name: string; size_bytes: number }[], like: string | null): Promise<Arrival> {
+  return json("/api/v1/arrivals", asJson("POST", { name, files, like }));
 }
 
 export async function cancelArrival(id: string): Promise<void> {

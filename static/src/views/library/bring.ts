@@ -20,7 +20,9 @@ export function mountBring(host: HTMLElement, page: LibraryPage): void {
   );
   const problem = element("p", { class: "problem", role: "alert", hidden: true });
   const room = element("p", { class: "aside library-room" });
-  host.append(place, problem, room);
+  host.append(place, problem);
+  mountLike(host, page);
+  host.append(room);
   mountHub(host, page);
 
   // A file that misses its place would replace the page.
@@ -88,5 +90,32 @@ function mountHub(host: HTMLElement, page: LibraryPage): void {
   page.hub.subscribe((hub) => {
     form.hidden = from.hidden = hub === null;
     if (hub) setText(from, say("From {hub}: weights as safetensors, config and tokenizer, and nothing else.", { hub }));
+  });
+}
+
+/** Asks what weights alone are built like; of the models that are here the likeliest is the one that was brought last. */
+function mountLike(host: HTMLElement, page: LibraryPage): void {
+  const words = element("p", { class: "library-like-words" });
+  const models = element("select", { id: "like-model" });
+  const form = element(
+    "form",
+    { class: "library-like", hidden: true },
+    words,
+    element("div", { class: "library-field" }, element("label", { for: "like-model" }, say("Built like")), models),
+    element("button", { type: "submit", class: "primary" }, say("Bring it")),
+    button(say("Cancel"), { class: "quiet", type: "button" }, () => page.alone.set(null)),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (page.alone.value) void page.bring(page.alone.value, models.value);
+  });
+  host.append(form);
+  page.alone.subscribe((picked) => {
+    form.hidden = picked === null;
+    if (!picked) return;
+    setText(words, say("{name} comes without a config.json, which says what kind of model it is. Add the file, or name the model here that it is built like.", { name: picked.title }));
+    const choices = [...(page.models.value ?? [])].reverse();
+    models.replaceChildren(...choices.map(({ id, name }) => element("option", { value: id }, name)));
+    models.focus();
   });
 }

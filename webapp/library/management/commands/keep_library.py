@@ -36,6 +36,7 @@ class Command(BaseCommand):
                     tidied = time.monotonic()
                     expire()
                     collect()
+                    librarian.fetch_back()
                 time.sleep(LOOK_EVERY_S)
             except (DatabaseError, OSError) as error:  # OSError: a full disk, a storage that is away.
                 log.warning("the library waits: %s", error)
