@@ -255,14 +255,12 @@ def test_message_of_another_release_stops_nobody(site: RunningSite, broker: redi
 
 
 def test_hundred_cuts_lose_and_double_no_frame(site: RunningSite) -> None:
-    run, seen, cuts = writes(site), [], 0
-    while cuts < 100:
-        before = len(seen)
-        seen += [event.seq for event, _ in site.frames(run, after=seen[-1] if seen else 0, most=2)]
-        cuts += 1
-        if len(seen) == before or frame.ends_run(frames_of(site.data, run)[seen[-1] - 1].frame):
-            break
-    assert seen == list(range(1, len(seen) + 1)) and len(seen) == len(frames_of(site.data, run))
+    run, seen = writes(site), [0]
+    for _ in range(100):
+        seen += [event.seq for event, _ in site.frames(run, after=seen[-1], most=2)]
+    assert len(seen) == 201, "all hundred were cut in the middle"
+    seen += [event.seq for event, _ in site.frames(run, after=seen[-1])]
+    assert seen == list(range(len(frames_of(site.data, run)) + 1))
 
 
 def test_database_that_is_held_for_a_while_makes_people_wait_and_refuses_nobody(site: RunningSite) -> None:
