@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.fleet_loads import loads
+from tests.benchmarks.fleet_work import working_loads
 from tests.benchmarks.made_up import save_gpt2
 from tests.running import RunningSite
 
@@ -54,6 +55,8 @@ def figures() -> Iterator[Figure]:
         times >= WAIT_GOAL,
     )
     yield from loads()
+    yield from working_loads()
+    yield Figure("fleet.L10.soak", skipped="hours: python -m tests.faults --minutes 120 runs as long, with faults")
 
 
 def _median(found: list[Served]) -> Served:

@@ -66,13 +66,6 @@ def loads() -> Iterator[Figure]:
             yield _five_hundred(site)
         finally:
             site.stop()
-    for name, reason in (
-        ("L4.training_200_steps", "a trainer tells twice a second whatever its rate: see `./run bench training`"),
-        ("L5.eight_of_gpt2_size", "see `./run bench watch` for one; eight would need minutes of both cores"),
-        ("L7.uploads_during_L1", "4 GiB of uploads need a disk of their own"),
-        ("L10.soak", "two hours: `python -m tests.faults --minutes 120` runs as long, with faults"),
-    ):
-        yield Figure(f"fleet.{name}", skipped=reason)
 
 
 def _feed(site: RunningSite) -> tuple[str, Feed]:
@@ -99,22 +92,25 @@ def _publish(feed: Feed, events: int, rate: float) -> None:
     feed.__exit__(None, None, None)
 
 
+def watched(site: RunningSite, count: int, rate: float) -> Watched:
+    """One round of so many watchers of one run, that tells so many events a second."""
+    run, feed = _feed(site)
+    events = int(rate * SPAN_S)
+    url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after=0"
+    command = [sys.executable, "-m", "tests.benchmarks.fleet_loads", url, str(count), str(events)]
+    child = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline().strip() == "open"
+    _publish(feed, events, rate)
+    told = json.loads(child.stdout.readline())
+    child.wait()
+    return Watched(**told, web_mebibytes=resident_mebibytes(site))
+
+
 def _watchers(
     site: RunningSite, name: str, count: int, rate: float, p95_s: float, p99_s: float | None, mebibytes: float | None
 ) -> Figure:
-    rounds = []
-    for _ in range(ROUNDS):
-        run, feed = _feed(site)
-        events = int(rate * SPAN_S)
-        url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after=0"
-        command = [sys.executable, "-m", "tests.benchmarks.fleet_loads", url, str(count), str(events)]
-        child = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        assert child.stdout.readline().strip() == "open"
-        _publish(feed, events, rate)
-        told = json.loads(child.stdout.readline())
-        child.wait()
-        rounds.append(Watched(**told, web_mebibytes=_resident(site)))
+    rounds = [watched(site, count, rate) for _ in range(ROUNDS)]
     seen = Watched(*(statistics.median(column) for column in zip(*rounds, strict=True)))  # type: ignore[arg-type]
     held = seen.lost == 0 and seen.p95_s <= p95_s
     held &= p99_s is None or seen.p99_s <= p99_s
@@ -129,13 +125,14 @@ def _watchers(
     )
 
 
-def _resident(site: RunningSite) -> float:
+def resident_mebibytes(site: RunningSite) -> float:
+    """Of the web's processes together."""
     return sum(process.memory_info().rss for process in site.children("uvicorn")) / 2**20
 
 
 def _idle(site: RunningSite, count: int = 1500) -> Figure:
     run, feed = _feed(site)
-    before = _resident(site)
+    before = resident_mebibytes(site)
 
     async def open_all() -> tuple[float, float, float]:
         began = time.monotonic()
@@ -143,7 +140,7 @@ def _idle(site: RunningSite, count: int = 1500) -> Figure:
         sockets = []
         for _ in range(0, count, 50):
             sockets += await asyncio.gather(*(connect(url, compression=None, ping_interval=None) for _ in range(50)))
-        took_s, grown = time.monotonic() - began, _resident(site) - before
+        took_s, grown = time.monotonic() - began, resident_mebibytes(site) - before
         pinged = time.monotonic()
         await asyncio.wait_for((await sockets[count // 2].ping()), 10)
         pong_s = time.monotonic() - pinged
