@@ -11,7 +11,7 @@ import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { GREEDY } from "./sampling";
 import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead, sitesOfModel } from "./sites";
-import { modelOfShare, readShare } from "./shared";
+import { modelsOfShare, readShare } from "./shared";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
 import { Player } from "./player";
@@ -116,7 +116,7 @@ export class Explorer {
   /** Asks which models there are now, and in which state; the chosen one stays chosen. */
   async readModels(): Promise<void> {
     try {
-      const { models, workers } = this.shared ? modelOfShare(this.shared) : await listModels();
+      const { models, workers } = this.shared ? modelsOfShare(this.shared) : await listModels();
       this.workers.set(workers);
       // What is told again as it was shall not redraw a list that somebody walks through.
       if (JSON.stringify(models) === JSON.stringify(this.models.value)) return;
@@ -276,7 +276,7 @@ export class Explorer {
   }
 
   /** All of a share comes at once; its socket tells when it is withdrawn. */
-  async #openShare(id: string, { slug, run }: SharedPage): Promise<void> {
+  async #openShare(id: string, { run }: SharedPage): Promise<void> {
     const { kind, model, text, target, text_pair, picture = null, generate } = run;
     this.#expect({ id, kind, model, text, target, text_pair, picture });
     if (generate) this.sampling.set(generate);
@@ -287,7 +287,7 @@ export class Explorer {
       this.#pace.now();
       return new Promise<void>((drawn) => this.window.requestAnimationFrame(() => drawn()));
     };
-    const after = await readShare(slug, learn, show);
+    const after = await readShare(id, learn, show);
     this.#pace.now();
     this.#follow(socketOfRun(id), after);
   }

@@ -33,6 +33,7 @@ export function mountComparison(
   const name = element("h2", { class: "compare-name" });
   const distance = element("span", { class: "compare-distance" });
   const swap = button(say("Swap"), { class: "quiet", title: say("The second run becomes the first") }, () => comparison.swap());
+  swap.hidden = explorer.shared !== null;
   const leave = button(say("Leave comparison"), { class: "quiet compare-leave" }, () => comparison.leave());
   const tools = element("div", { class: "compare-tools" });
   const note = element("p", { class: "compare-note", role: "status" });
