@@ -75,9 +75,12 @@ def revoke(request: HttpRequest, slug: str) -> dict[str, Any]:
     share = ShareLink.objects.filter(slug=slug, revoked_at=None).first()
     if share is None or not may_change(person_of(request), share):
         raise gone()
-    share.revoked_at, share.size_bytes = timezone.now(), 0
-    share.save(update_fields=["revoked_at", "size_bytes"])
+    share.revoked_at = timezone.now()
+    share.save(update_fields=["revoked_at"])
     kept.forget(share.folder)
+    # As long as it has a size, webapp.shares.ending looks for what may be left of it.
+    share.size_bytes = 0
+    share.save(update_fields=["size_bytes"])
     forget_storage(share.owner)
     return _own(share)
 
