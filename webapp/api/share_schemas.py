@@ -16,16 +16,17 @@ Audience = Literal["unlisted", "signed_in"]
 class SharedLens(Schema):
     """The lens as it is open: its window, half-open, and of which kind."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    positions: tuple[int, int]
+    # JSON has neither tuples nor dates: strictly they would have to be ones already.
+    positions: tuple[int, int] = Field(strict=False)
     tuned: bool = False
 
 
 class KeptLens(SharedLens):
     """With it the positions that a share keeps, the window among them."""
 
-    kept: tuple[int, int]
+    kept: tuple[int, int] = Field(strict=False)
 
 
 class ShareRequest(Schema):
@@ -35,14 +36,14 @@ class ShareRequest(Schema):
     `position` and `token` name the output of a gradient in view; leave them out for any other.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     run: str = Field(max_length=26)
     view: str = Field("", max_length=2000)
     title: str = Field("", max_length=120)
     note: str = Field("", max_length=2000)
     audience: Audience = "unlisted"
-    expires_at: datetime | None = Field(None, description="With a zone; null: it does not expire.")
+    expires_at: datetime | None = Field(None, strict=False, description="With a zone; null: it does not expire.")
     password: str = Field("", max_length=200)
     position: int | None = Field(None, ge=0)
     token: int | None = Field(None, ge=0)
