@@ -282,10 +282,14 @@ export class Explorer {
     if (generate) this.sampling.set(generate);
     this.#pace.now();
     const learn = (event: RunEvent) => this.#learn(fold(this.told.value, event));
-    // The first layer is on the screen while the others are made ready.
+    // The first layer is on the screen while the others are made ready: what is done before the next frame begins would
+    // hold back the one that shows it.
     const show = () => {
       this.#pace.now();
-      return new Promise<void>((drawn) => this.window.requestAnimationFrame(() => drawn()));
+      const { window } = this;
+      return new Promise<void>((drawn) =>
+        window.requestAnimationFrame(() => window.requestAnimationFrame(() => window.setTimeout(drawn))),
+      );
     };
     const after = await readShare(id, learn, show);
     this.#pace.now();

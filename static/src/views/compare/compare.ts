@@ -54,16 +54,23 @@ export function mountComparison(
     heads,
     texts,
   );
-  mountComparePlot(a.plot, "a", explorer, comparison, readings, ramp);
-  mountComparePlot(b.plot, "b", explorer, comparison, readings, ramp);
-  mountComparePlot(difference.plot, "difference", explorer, comparison, readings, diverging);
-  mountChangedRows(rows, explorer, comparison);
-  mountChangedHeads(heads, explorer, comparison);
-  mountBothTexts(texts, explorer, comparison);
+  let isMounted = false;
+
+  /** When it is first wanted: most pages compare nothing, and each plot's WebGL context would cost them 25 ms. */
+  function mountParts(): void {
+    isMounted = true;
+    mountComparePlot(a.plot, "a", explorer, comparison, readings, ramp);
+    mountComparePlot(b.plot, "b", explorer, comparison, readings, ramp);
+    mountComparePlot(difference.plot, "difference", explorer, comparison, readings, diverging);
+    mountChangedRows(rows, explorer, comparison);
+    mountChangedHeads(heads, explorer, comparison);
+    mountBothTexts(texts, explorer, comparison);
+  }
 
   function show(): void {
     host.hidden = !comparison.isOn.value;
     if (host.hidden) return;
+    if (!isMounted) mountParts();
     const chosen = explorer.selection.value;
     setText(name, chosen ? headName(chosen.site, chosen.head) : say("Comparison"));
     const found = comparison.head;
