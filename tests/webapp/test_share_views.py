@@ -70,11 +70,12 @@ class Worker:
                 weights[:, -1] = np.nan
                 return frame.encode(replace(GOLDEN["difference"][0], **where), {"weights": weights})
             case "influence":
-                event = replace(GOLDEN["influence"][0], reading=job["reading"], **where)
+                reading: Any = GOLDEN["influence"][0]
+                event = replace(reading, reading=job["reading"], **where)
                 return frame.encode(event, {"values": np.full(sides, 0.75, np.float32)})
             case "lens":
-                event, arrays = GOLDEN["lens"]
-                return frame.encode(replace(event, positions=job["positions"], tuned=job["tuned"]), arrays)
+                lens: Any = GOLDEN["lens"][0]
+                return frame.encode(replace(lens, positions=job["positions"], tuned=job["tuned"]), GOLDEN["lens"][1])
         return frame.encode(*GOLDEN["comparison"])
 
 

@@ -196,7 +196,7 @@ def read_lens(request: HttpRequest, slug: str, positions: str = Query(""), tuned
     """As of a run, with five guesses at each position; all positions that were kept where none are named."""
     share = entered(request, slug)
     answer = kept.read_answer(share.folder, kept.LENS)
-    if answer is None or tuned != share.lens["tuned"]:
+    if answer is None or share.lens is None or tuned != share.lens["tuned"]:
         raise not_kept("This share does not keep this lens.", field="tuned")
     whole = lens_of_runs.answer_of(*answer)
     start, stop = whole.positions
@@ -259,10 +259,9 @@ def _rectangle(
 def _map(request: HttpRequest, weights: kept.Matrix, where: dict[str, Any], **more: Any) -> HttpResponse:
     if wants_npy(request):
         return npy(weights)
-    rule = "exact" if where["cell"] == 1 else "max"
     answer = MapAnswer(
         **where,
-        rule=rule,
+        rule="exact" if where["cell"] == 1 else "max",
         implementation=IMPLEMENTATION,
         weights=weights.tolist(),
         **{"position": None, "token": None, "logit": None, **more},
