@@ -17,7 +17,7 @@ from tests.running import HOUSE, RunningSite
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 PASSWORD = "a lamp in the fog"
-TEXT = "Mary gave the book to John."
+TEXT = "A lamp stood in the fog, and nobody lit it."
 numbers = count(1)
 
 
@@ -86,9 +86,7 @@ def test_script_does_with_a_key_what_its_person_may(page: Page, ada: str, site: 
     expect(key.locator("time")).to_be_visible()  # When it was last used.
     expect(page.locator("p[role=status] code")).to_have_count(0)
     page.goto("/runs")
-    hers = page.locator(".run").filter(has=page.get_by_role("button", name="Pin"))
-    expect(hers).to_have_count(1)
-    expect(hers).to_contain_text(TEXT)
+    expect(page.locator(".run").filter(has_text=TEXT)).to_have_count(1)
     assert site.http.get(f"/api/v1/runs/{run.id}").status_code == 404  # Nobody else's.
     page.goto("/account")
     key.get_by_role("button", name="Delete").click()
