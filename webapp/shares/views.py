@@ -86,7 +86,8 @@ def _page(request: HttpRequest, share: ShareLink, template: str, **more: str) ->
         record = share.second["record"]
         shared["second"] = {name: record[name] for name in TOLD}
         shared["second_model"] = share.second["model"]
-    values = {"shared": json.dumps(shared), "slug": share.slug, "run_id": "", "plotly_url": settings.PLOTLY_URL, **more}
+    values = {"shared": json.dumps(shared), "slug": share.slug, "has_second": share.second is not None, **more}
+    values |= {"run_id": "", "plotly_url": settings.PLOTLY_URL}
     return render(request, template, values)
 
 
