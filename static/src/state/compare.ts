@@ -22,7 +22,7 @@ import {
   type RunOrder,
   socketOfRun,
 } from "../wire/http";
-import type { SharedPage } from "../wire/shares";
+import { requestFrames, type SharedPage } from "../wire/shares";
 import { openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 
 export type { ChangedHead, ChangedRow, Compared } from "../wire/http";
@@ -193,7 +193,7 @@ export class Comparison {
     const { kind, model, text, target, text_pair, picture = null } = second;
     let run = queuedRun({ id, kind, model, text, target, text_pair, picture });
     this.other.set(run);
-    await readShare(id, (event) => (run = fold(run, event)));
+    await readShare(requestFrames(id), (event) => (run = fold(run, event)));
     if (this.other.value.id === id) this.other.set(run);
   }
 

@@ -32,7 +32,7 @@ import {
   socketOfRun,
   storePicture,
 } from "../wire/http";
-import type { SharedPage } from "../wire/shares";
+import { requestFrames, type SharedPage } from "../wire/shares";
 import { ENDINGS, type RunEvent } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 
@@ -82,6 +82,7 @@ export class Explorer {
   readonly #pace: Pace;
   readonly #address: ViewAddress;
   readonly #featuredRun: string | null;
+  readonly #stored: Promise<ArrayBuffer> | null;
 
   constructor(
     private readonly window: Window,
@@ -89,6 +90,8 @@ export class Explorer {
     /** The page shows this share, and nothing can be asked of a worker. */
     readonly shared: SharedPage | null = null,
   ) {
+    // Asked for before the page is laid out, which takes as long as the answer.
+    this.#stored = shared && requestFrames(idOfShare(shared.slug));
     this.#address = openView(window, shared?.view);
     this.#pace = new Pace(() => this.#show(), window);
     this.view = this.#address.view;
@@ -267,7 +270,7 @@ export class Explorer {
     const id = this.shared ? idOfShare(this.shared.slug) : named;
     if (id === this.told.value.id) return;
     this.problem.set(null);
-    if (id && this.shared) void this.#openShare(id, this.shared);
+    if (id && this.shared && this.#stored) void this.#openShare(id, this.shared, this.#stored);
     else if (id) void this.#open(decodeURIComponent(id));
     else {
       this.#socket?.close();
@@ -276,7 +279,7 @@ export class Explorer {
   }
 
   /** All of a share comes at once; its socket tells when it is withdrawn. */
-  async #openShare(id: string, { run }: SharedPage): Promise<void> {
+  async #openShare(id: string, { run }: SharedPage, stored: Promise<ArrayBuffer>): Promise<void> {
     const { kind, model, text, target, text_pair, picture = null, generate } = run;
     this.#expect({ id, kind, model, text, target, text_pair, picture });
     if (generate) this.sampling.set(generate);
@@ -291,7 +294,7 @@ export class Explorer {
         window.requestAnimationFrame(() => window.requestAnimationFrame(() => window.setTimeout(drawn))),
       );
     };
-    const after = await readShare(id, learn, show);
+    const after = await readShare(stored, learn, show);
     this.#pace.now();
     this.#follow(socketOfRun(id), after);
   }

@@ -2,7 +2,7 @@
 import { FrameError } from "../wire/frame";
 import { ApiError, type Model } from "../wire/http";
 import type { RunEvent } from "../wire/messages";
-import { readFrames, type SharedPage } from "../wire/shares";
+import { framesIn, type SharedPage } from "../wire/shares";
 
 /** The models of its runs; no worker stands by. */
 export function modelsOfShare({ shown_model, second_model = null }: SharedPage): { models: Model[]; workers: number } {
@@ -12,14 +12,14 @@ export function modelsOfShare({ shown_model, second_model = null }: SharedPage):
 
 /** Has `learn` take each event, and waits for `show` once the first layer is there. Returns the last event's seq. */
 export async function readShare(
-  id: string,
+  stored: Promise<ArrayBuffer>,
   learn: (event: RunEvent) => void,
   show: () => Promise<void> = async () => {},
 ): Promise<number> {
   let after = 0;
   let layers = 0;
   try {
-    for (const event of await readFrames(id)) {
+    for (const event of framesIn(await stored)) {
       learn(event);
       after = event.seq;
       if (event.type === "site" && ++layers === 1) await show();

@@ -75,13 +75,13 @@ export function revokeShare(slug: string): Promise<ShareRecord> {
   return json(`${SHARES}/${encodeURIComponent(slug)}/revoke`, { method: "POST" });
 }
 
-/**
- * All that a run of a share told, as it is stored: each frame behind its length and its seq. The page has the first run's
- * preloaded.
- */
-export async function readFrames(id: string): Promise<RunEvent[]> {
-  const response = await request(`${addressOfRun(id)}/frames`, {});
-  const stored = await response.arrayBuffer();
+/** All that a run of a share told, as it is stored. The page has it preloaded. */
+export async function requestFrames(id: string): Promise<ArrayBuffer> {
+  return (await request(`${addressOfRun(id)}/frames`, {})).arrayBuffer();
+}
+
+/** Each frame stands behind its length and its seq. */
+export function framesIn(stored: ArrayBuffer): RunEvent[] {
   const numbers = new DataView(stored);
   const events: RunEvent[] = [];
   for (let at = 0; at + RECORD_BYTES <= stored.byteLength; ) {
