@@ -9,6 +9,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser
 
@@ -42,17 +43,19 @@ def figures() -> Iterator[Figure]:
             site.add_model(save_gpt2(Path(folder) / SMALL, n_positions=TOKENS))
             run = site.submit(SMALL, text_of(TOKENS))
             site.wait(run, timeout_s=300)
-            answer = site.http.post("/api/v1/shares", json={"run": run, "view": VIEW, "title": "Long"})
-            share = answer.raise_for_status().json()
+            share = _shared(site, run, VIEW)
+            other = site.submit(SMALL, text_of(TOKENS - 1))
+            site.wait(other, timeout_s=300)
+            compared = _shared(site, run, f"{VIEW}&with={other}")
         finally:
             site.stop()
-        stored = share["size_bytes"]
-        yield Figure(
-            "sharing.stored",
-            f"{stored / 1e6:.2f} MB, {TOKENS} tokens, {HEADS} heads",
-            f"<= {STORED_BYTES / 1e6:.0f} MB",
-            stored <= STORED_BYTES,
-        )
+        for name, stored in (("stored", share["size_bytes"]), ("stored_comparison", compared["size_bytes"])):
+            yield Figure(
+                f"sharing.{name}",
+                f"{stored / 1e6:.2f} MB, {TOKENS} tokens, {HEADS} heads",
+                f"<= {STORED_BYTES / 1e6:.0f} MB",
+                stored <= STORED_BYTES,
+            )
         if CHROMIUM is None:
             yield Figure("sharing.opened_cold", skipped="no chromium (apt-get install chromium)")
             return
@@ -70,6 +73,13 @@ def figures() -> Iterator[Figure]:
             f"<= {OPENED_MS} ms, without workers",
             opened_ms <= OPENED_MS,
         )
+
+
+def _shared(site: RunningSite, run: str, view: str) -> dict[str, Any]:
+    """With the lens open, at the end of the text."""
+    order = {"run": run, "view": view, "title": "Long", "lens": {"positions": [TOKENS - 16, TOKENS]}}
+    told: dict[str, Any] = site.http.post("/api/v1/shares", json=order).raise_for_status().json()
+    return told
 
 
 def _opened_ms(chromium: Browser, site: RunningSite, page: str) -> float:

@@ -17,6 +17,9 @@ from tests.running import RunningSite
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
+TEXT = "Mary gave the book to John, and John gave it to Mary."
+
+
 @pytest.fixture
 def visitor(browser: Browser, site: RunningSite) -> Iterator[Page]:
     """A second browser, which knows nothing of the first."""
@@ -52,11 +55,16 @@ def blog() -> Iterator[Callable[[str], str]]:
     server.shutdown()
 
 
-def share(page: Page, site: RunningSite, **more: str) -> str:
+def share(page: Page, site: RunningSite) -> str:
     """Runs a text, looks at a head in another way, shares it; the link's path."""
-    told = site.traced("prose", "Mary gave the book to John, and John gave it to Mary.")
+    told = site.traced("prose", TEXT)
     page.goto(f"{told['page']}?site=decoder.self.2&head=1&scale=log&token=decoder.5")
     expect(page.locator(".status")).to_contain_text("recorded")
+    return link_of(page)
+
+
+def link_of(page: Page) -> str:
+    """Shares what is seen; the link's path."""
     page.get_by_role("button", name="Share", exact=True).click()
     page.get_by_label("Title").fill("Who gets the book")
     page.get_by_label("Note").fill("Look at the second name.")
@@ -91,6 +99,57 @@ def test_view_is_shared_opened_elsewhere_copied_and_withdrawn(page: Page, visito
     expect(visitor.locator(".token-active")).to_have_count(0)
     visitor.goto(path)
     expect(visitor.get_by_role("heading", name="This link leads nowhere")).to_be_visible()
+
+
+def test_lens_that_is_open_is_shared_with_it(page: Page, visitor: Page, site: RunningSite) -> None:
+    told = site.traced("prose", f"{TEXT} {TEXT}")
+    page.goto(f"{told['page']}?site=decoder.self.2&head=1")
+    page.locator(".panel-lens summary").click()
+    expect(page.locator(".lens-cell").first).to_be_visible()
+    page.get_by_role("button", name="Earlier positions").click()
+    expect(page.locator(".lens-span")).to_contain_text("positions 8 to")
+    expect(page.locator('.lens-cell[data-position="8"]').first).to_be_visible()
+    cells, span = page.locator(".lens-table").inner_text(), page.locator(".lens-span").inner_text()
+    visitor.goto(link_of(page))
+    expect(visitor.locator(".lens-cell").first).to_be_visible()
+    assert (visitor.locator(".lens-table").inner_text(), visitor.locator(".lens-span").inner_text()) == (cells, span)
+    visitor.get_by_role("button", name="Later positions").click()
+    expect(visitor.locator('.lens-cell[data-position="31"]').first).to_be_attached()
+
+
+@pytest.mark.parametrize("reading", ["value", "gradient", "rollout", "flow"])
+def test_reading_in_view_is_shared(page: Page, visitor: Page, site: RunningSite, reading: str) -> None:
+    told = site.traced("prose", TEXT)
+    page.goto(f"{told['page']}?site=decoder.self.2&head=1&reading={reading}&token=decoder.5")
+    expect(page.locator(".map-head, .map-foot").filter(has_text="exact").first).to_be_visible()
+    formula = page.locator(".measure-formula").first.inner_text()
+    visitor.goto(link_of(page))
+    expect(visitor.locator(".map-head, .map-foot").filter(has_text="exact").first).to_be_visible()
+    expect(visitor.locator(".measure-formula").first).to_have_text(formula)
+    expect(visitor.locator(".map-line, .map-trouble").filter(has_text="This share")).to_have_count(0)
+
+
+def test_comparison_is_shared_copied_and_withdrawn(page: Page, visitor: Page, site: RunningSite) -> None:
+    first, second = site.traced("prose", TEXT), site.traced("prose", TEXT.replace("John", "Paul"))
+    page.goto(f"{first['page']}?site=decoder.self.2&head=1&with={second['id']}")
+    changed = page.locator(".compare-distance")
+    expect(changed).to_contain_text("changed by")
+    path = link_of(page)
+    visitor.goto(path)
+    expect(visitor.locator(".compare-distance")).to_have_text(changed.inner_text())
+    expect(visitor.locator(".compare-texts")).to_contain_text("Paul")
+    for name in ("Swap", "Pair by hand"):
+        expect(visitor.get_by_role("button", name=name)).to_be_hidden()
+
+    visitor.get_by_role("button", name="Open a copy").click()
+    visitor.wait_for_url(re.compile(r"/runs/[a-z0-9]{26}.*with=[a-z0-9]{26}"))
+    expect(visitor.locator(".compare-distance")).to_have_text(changed.inner_text())
+    visitor.goto(path)
+    expect(visitor.locator(".compare-texts")).to_contain_text("Paul")
+    page.get_by_role("listitem").filter(has_text="Who gets the book").get_by_role(
+        "button", name="Withdraw"
+    ).first.click()
+    expect(visitor.locator(".compare-texts")).not_to_contain_text("Paul", timeout=6_000)
 
 
 def test_share_is_embedded_with_chosen_panels(

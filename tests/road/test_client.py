@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -56,6 +58,31 @@ def test_map_is_what_the_site_says_it_is(site: RunningSite, headlight: Any) -> N
     part = run.map("decoder.self.1", 3, rows=slice(2, 4), cols=slice(0, 3))
     assert np.allclose(part, weights[2:4, 0:3], atol=1e-6)
     assert run.map(1, 3, cell=2).shape == (-(-len(run.tokens) // 2),) * 2
+
+
+@pytest.mark.parametrize("order", [{}, {"kind": "generate", "generate": {"max_tokens": 3}}])
+def test_exported_notebook_makes_the_run_again(
+    site: RunningSite, headlight: Any, monkeypatch: pytest.MonkeyPatch, order: dict[str, Any]
+) -> None:
+    """Its cells in their order, as a kernel would run them; of matplotlib only what it is asked to draw."""
+    run = site.traced("prose", 'It\'s "so": so it goes.', **order)
+    exported = site.http.get(f"/api/v1/runs/{run['id']}/notebook?site=decoder.self.2&head=1").raise_for_status()
+    pyplot = mock.MagicMock()
+    pyplot.subplots.return_value = (axes := mock.MagicMock(), axes)
+    monkeypatch.setitem(sys.modules, "matplotlib", mock.MagicMock(pyplot=pyplot))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
+    monkeypatch.setenv("HEADLIGHT_URL", f"http://127.0.0.1:{site.port}")
+    names: dict[str, Any] = {}
+    for cell in nbformat.reads(exported.text, as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, names)
+    again = names["run"]
+    assert again.id != run["id"]
+    assert [token.text for token in again.tokens] == [token["text"] for token in run["tokens"]]
+    told = site.http.get(f"/api/v1/runs/{run['id']}/maps/decoder.self.2/1").json()["weights"]
+    assert names["weights"] == pytest.approx(np.array(told), abs=1e-5)
+    (drawn,) = axes.imshow.call_args.args
+    assert drawn == pytest.approx(np.sqrt(names["weights"]))
 
 
 def test_run_shows_itself_in_a_notebook_and_escapes_its_text(site: RunningSite, headlight: Any) -> None:

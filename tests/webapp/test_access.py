@@ -18,6 +18,7 @@ from django.utils import timezone
 from tests.webapp.conftest import MANIFEST, store
 from tests.webapp.people import client_of, person
 from tests.webapp.test_watch_run import Viewer
+from tests.workers.golden_frames import GOLDEN
 from webapp import dispatch, stream
 from webapp.accounts.models import ApiToken
 from webapp.api.router import api
@@ -103,6 +104,12 @@ ROWS = {
     "GET /api/v1/shares/{slug}/maps/{site}/{head}/totals": SHARE,
     "GET /api/v1/shares/{slug}/maps/{site}/{head}/floors": SHARE,
     "GET /api/v1/shares/{slug}/probabilities": SHARE,
+    "GET /api/v1/shares/{slug}/second/frames": SHARE,
+    "GET /api/v1/shares/{slug}/second/maps/{site}/{head}": SHARE,
+    "GET /api/v1/shares/{slug}/second/maps/{site}/{head}/floors": SHARE,
+    "GET /api/v1/shares/{slug}/comparison": SHARE,
+    "GET /api/v1/shares/{slug}/comparison/maps/{site}/{head}": SHARE,
+    "GET /api/v1/shares/{slug}/lens": SHARE,
     "POST /api/v1/shares/{slug}/copy": SHARE,
     "GET /api/v1/openapi.json": PUBLIC,
     "GET /api/v1/docs": PUBLIC,
@@ -231,8 +238,15 @@ class World:
             "attempt": 1,
             "created_at": timezone.now().isoformat(),
         }
-        share = ShareLink.objects.create(owner=self.ada, run=self.run, record=record, **fields)
+        more = {
+            "second": {"record": record, "model": None},
+            "lens": {"positions": [0, 2], "kept": [0, 2], "tuned": False},
+        }
+        share = ShareLink.objects.create(owner=self.ada, run=self.run, record=record, **more, **fields)
         kept.keep_frames(share.folder, stream.stored_frames(self.run.id))
+        kept.keep_frames(share.folder / kept.SECOND, stream.stored_frames(self.other.id))
+        for name in (kept.LENS, kept.COMPARISON):
+            kept.keep_answer(share.folder, name, *GOLDEN[name])
         return share
 
     def path(self, row: str, slug: str = "") -> str:

@@ -1,4 +1,6 @@
-"""The API keeps to its own description: made-up requests to every address are answered as it tells."""
+"""The API keeps to its own description: made-up requests to every address are answered as it tells, and what it
+does not allow is refused.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from django.core.cache import cache
 from django.test import Client
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis
-from schemathesis import checks
+from schemathesis import GenerationMode, checks
 from schemathesis.config import SchemathesisConfig
 
 from tests.webapp.conftest import MANIFEST
@@ -43,7 +45,21 @@ def as_bytes(_: object, value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-schema = schemathesis.openapi.from_dict(dict(api.get_openapi_schema()), config=SchemathesisConfig())
+def described(mode: GenerationMode) -> Any:
+    """The description, for requests that fit it or that do not."""
+    config = SchemathesisConfig()
+    config.projects.default.generation.update(modes=[mode])
+    return schemathesis.openapi.from_dict(dict(api.get_openapi_schema()), config=config)
+
+
+schema, broken = described(GenerationMode.POSITIVE), described(GenerationMode.NEGATIVE)
+made_up = hypothesis(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture
@@ -60,16 +76,22 @@ async def refuse(*_: Any) -> Frame:
 
 
 @schema.parametrize()
-@hypothesis(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@made_up
 def test_address_answers_as_described(case: schemathesis.Case, world: None) -> None:
     with mock.patch.object(dispatch, "_ask", refuse), mock.patch.object(dispatch, "_send", lambda *_: True):
         case.validate_response(answer(case), checks=CHECKS)
+
+
+@broken.parametrize()
+@made_up
+def test_what_is_not_allowed_is_refused_as_a_problem(case: schemathesis.Case, world: None) -> None:
+    with mock.patch.object(dispatch, "_ask", refuse), mock.patch.object(dispatch, "_send", lambda *_: True):
+        found = answer(case)
+    case.validate_response(found, checks=[*CHECKS, checks.negative_data_rejection])
+    if found.status_code >= 400:
+        assert found.headers["content-type"] == ["application/problem+json"]
+        told = found.json()
+        assert told["status"] == found.status_code and told["title"] and told["error"]["message"]
 
 
 def answer(case: schemathesis.Case) -> schemathesis.Response:

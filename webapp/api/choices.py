@@ -31,7 +31,7 @@ class ChoicesRequest(Schema):
     With `beams` so many texts are followed side by side, and nothing of drawing is given.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     max_tokens: int = 64
     temperature: float | None = Field(default=None, description="0 is greedy, 1 draws as the model has it.")

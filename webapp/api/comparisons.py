@@ -44,28 +44,10 @@ async def compare(
     have, sinks left out, each scaled to sum to 1. A head's distance is the mean over the rows that both have. Rows that
     rest on sinks in both runs are not counted; long texts are read in part, and `rows_read` says so.
     """
-    both = await sync_to_async(_find_both)(request, a, b, alignment)
+    both = await sync_to_async(find_both)(request, a, b, alignment)
     most_weights = settings.COMPARISON_LIMIT_WEIGHTS // len(both.sites)
     event, arrays = await answered(dispatch.ask_comparison(*both.traces, both.sequences, both.sites, most_weights))
-    told = {name: np.asarray(array).tolist() for name, array in arrays.items()}
-    starts = [0, *accumulate(event.heads)]
-    heads = [
-        _head(told, site, head, start + head)
-        for site, start, count in zip(event.sites, starts, event.heads, strict=False)
-        for head in range(count)
-    ]
-    heads.sort(key=lambda head: -1.0 if head.distance is None else head.distance, reverse=True)
-    answer = ComparisonAnswer(
-        a=a,
-        b=b,
-        aligned_by="hand" if alignment else "tokens",
-        alignment={name: np.reshape(told[f"{name}_pairs"], (-1, 2)).tolist() for name in both.sequences},
-        heads=heads,
-        sites=event.sites,
-        rows_read=event.rows_read,
-        rows_shared=event.rows_shared,
-        implementation=event.implementation,
-    )
+    answer = answer_of(a, b, event, arrays, by_hand=bool(alignment))
     response = HttpResponse(answer.model_dump_json(), content_type="application/json")
     response["Cache-Control"] = KEEP_FOR_EVER
     return response
@@ -91,7 +73,7 @@ async def read_difference(
     """Float32, as .npy where Accept says application/x-npy, as JSON otherwise. NaN, in JSON null, stands where a row or
     a column of the first run has no partner in the second.
     """
-    both = await sync_to_async(_find_both)(request, a, b, alignment)
+    both = await sync_to_async(find_both)(request, a, b, alignment)
     shape = both.shape(site, head)
     check_cell(cell)
     row_range, col_range = span("rows", rows, shape["queries"], cell), span("cols", cols, shape["keys"], cell)
@@ -99,29 +81,51 @@ async def read_difference(
     event, arrays = await answered(
         dispatch.ask_difference(*both.traces, both.sequences, site, head, row_range, col_range, cell)
     )
-    weights = np.asarray(arrays["weights"])
-    if wants_npy(request):
-        response = npy(weights)
-    else:
-        answer = DifferenceAnswer(
-            site=site,
-            head=head,
-            rows=event.rows,
-            cols=event.cols,
-            cell=cell,
-            values=[[_or_null(value) for value in row] for row in weights.tolist()],
-            implementation=event.implementation,
-        )
-        response = HttpResponse(answer.model_dump_json(), content_type="application/json")
+    where = {"site": site, "head": head, "rows": event.rows, "cols": event.cols, "cell": cell}
+    response = difference_answer(request, np.asarray(arrays["weights"]), **where, implementation=event.implementation)
     response["Cache-Control"] = KEEP_FOR_EVER
     response["Vary"] = "Accept"
     return response
 
 
+def answer_of(a: str, b: str, event: Any, arrays: dict[str, memoryview[Any]], by_hand: bool) -> ComparisonAnswer:
+    """What a worker told of two runs."""
+    told = {name: np.asarray(array).tolist() for name, array in arrays.items()}
+    starts = [0, *accumulate(event.heads)]
+    heads = [
+        _head(told, site, head, start + head)
+        for site, start, count in zip(event.sites, starts, event.heads, strict=False)
+        for head in range(count)
+    ]
+    heads.sort(key=lambda head: -1.0 if head.distance is None else head.distance, reverse=True)
+    pairs = {name: np.reshape(told[f"{name}_pairs"], (-1, 2)).tolist() for name in ("encoder", "decoder")}
+    return ComparisonAnswer(
+        a=a,
+        b=b,
+        aligned_by="hand" if by_hand else "tokens",
+        alignment={name: found for name, found in pairs.items() if found},
+        heads=heads,
+        sites=event.sites,
+        rows_read=event.rows_read,
+        rows_shared=event.rows_shared,
+        implementation=event.implementation,
+    )
+
+
+def difference_answer(request: HttpRequest, weights: np.ndarray[Any, Any], **where: Any) -> HttpResponse:
+    """As .npy or JSON, as the request asks."""
+    if wants_npy(request):
+        return npy(weights)
+    values = [[_or_null(value) for value in row] for row in weights.tolist()]
+    answer = DifferenceAnswer(values=values, **where)
+    return HttpResponse(answer.model_dump_json(), content_type="application/json")
+
+
 @dataclass(frozen=True)
-class _Both:
+class Both:
     """Two runs that can be compared, with what they told."""
 
+    runs: tuple[Run, Run]
     traces: tuple[TraceJob, TraceJob]
     told: tuple[Replay, Replay]
     sequences: dict[str, Sequences]
@@ -139,7 +143,7 @@ class _Both:
         return shape
 
 
-def _find_both(request: HttpRequest, a: str, b: str, alignment: str) -> _Both:
+def find_both(request: HttpRequest, a: str, b: str, alignment: str) -> Both:
     """Reads the database and both runs' files. Raises: ApiError that says why they cannot be compared."""
     runs = (find_run(request, a), find_run(request, b))
     told = (replay.replay(a), replay.replay(b))
@@ -164,7 +168,7 @@ def _find_both(request: HttpRequest, a: str, b: str, alignment: str) -> _Both:
             field="alignment",
         )
     traces = (trace_of(runs[0], told[0]), trace_of(runs[1], told[1]))
-    return _Both(traces, told, sequences, sites)
+    return Both(runs, traces, told, sequences, sites)
 
 
 def _check_finished(name: str, run: Run, told: Replay) -> None:

@@ -60,7 +60,7 @@ class Wanted(Schema):
 class Changes(Schema):
     """What is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     title: str | None = Field(None, max_length=120)
     tags: list[Tag] | None = Field(None, max_length=MOST_TAGS)

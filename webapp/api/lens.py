@@ -46,15 +46,15 @@ async def read_lens(
 
     Source: nostalgebraist 2020 (the logit lens); Belrose et al. 2023, arXiv 2303.08112 (the tuned lens).
     """
-    trace, asked = await sync_to_async(_asked)(request, run_id, positions)
+    trace, asked = await sync_to_async(find_positions)(request, run_id, positions)
     lens, arrays = await answered(dispatch.ask_lens(trace, asked, top, tuned))
-    answer = _answer(lens, {name: np.asarray(array) for name, array in arrays.items()})
+    answer = answer_of(lens, arrays)
     response = HttpResponse(answer.model_dump_json(), content_type="application/json")
     response["Cache-Control"] = ASK_EACH_TIME if tuned else KEEP_FOR_EVER
     return response
 
 
-def _asked(request: HttpRequest, run_id: str, positions: str) -> tuple[TraceJob, range]:
+def find_positions(request: HttpRequest, run_id: str, positions: str) -> tuple[TraceJob, range]:
     """The trace that made the run, and the positions that are named. Reads the database and the run's file.
 
     Raises: ApiError where the run has no such positions, or its model no head to look through.
@@ -93,7 +93,9 @@ def _require_bounded(positions: range, checkpoint: Checkpoint) -> None:
         )
 
 
-def _answer(lens: Any, found: dict[str, np.ndarray[Any, Any]]) -> LensAnswer:
+def answer_of(lens: Any, arrays: dict[str, memoryview[Any]]) -> LensAnswer:
+    """What a worker told of some positions."""
+    found = {name: np.asarray(array) for name, array in arrays.items()}
     known = found["truth"] >= 0
 
     def known_only(values: np.ndarray[Any, Any]) -> list[Any]:

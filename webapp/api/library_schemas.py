@@ -14,7 +14,7 @@ VisibilityName = Literal["private", "link", "site"]
 
 
 class FileRequest(Schema):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str = Field(max_length=1000, description="With its folders, as in my-model/config.json.")
     size_bytes: int = Field(ge=0)
@@ -24,7 +24,7 @@ class FileRequest(Schema):
 class ArrivalRequest(Schema):
     """A model about to be sent: every file with its length, or one zip or tar."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str = Field(max_length=1000)
     files: list[FileRequest]
@@ -41,7 +41,7 @@ class ArrivalRequest(Schema):
 class ImportRequest(Schema):
     """A model of the hub. The token is kept encrypted until the import is over."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     source: str = Field(max_length=300, description="owner/name or owner/name@revision.")
     token: str = Field("", max_length=500)
@@ -102,7 +102,7 @@ class LibraryAnswer(Schema):
 class ModelChange(Schema):
     """Only what is given is changed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str | None = Field(None, max_length=1000)
     sentence: str | None = Field(None, max_length=300)

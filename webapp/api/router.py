@@ -23,6 +23,7 @@ from webapp.api import (
     page_errors,
     pictures,
     readings,
+    shared_readings,
     shares,
     sweeps,
     trainings,
@@ -93,3 +94,4 @@ api.add_router("", trainings.router)
 api.add_router("", archives.router)
 api.add_router("", comparisons.router)
 api.add_router("", shares.router)
+api.add_router("", shared_readings.router)

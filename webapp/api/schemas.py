@@ -79,7 +79,7 @@ class RunRequest(Schema):
     or an encoder–decoder from its target; `generate` says how it chooses.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: Literal["trace", "generate"] = "trace"
     model: str = Field(max_length=80)

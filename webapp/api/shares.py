@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from typing import Any
+from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
@@ -10,22 +12,22 @@ from django.utils import timezone
 from ninja import Query, Router, Status
 
 from webapp.accounts.ownership import may_change, person_of
-from webapp.api.asking import REFUSALS, find_own_run, find_shape, span
+from webapp.api import comparisons, lens
+from webapp.api.asking import REFUSALS, find_own_run
 from webapp.api.checkpoints import describe_model
+from webapp.api.entering import entered, gone
 from webapp.api.errors import ApiError
-from webapp.api.influence import Reading
 from webapp.api.pages import Page, page_of
-from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.runs import describe, next_tokens
-from webapp.api.schemas import FloorsAnswer, MapAnswer, ProbabilitiesAnswer, TotalsAnswer
+from webapp.api.schemas import ProbabilitiesAnswer
 from webapp.api.share_schemas import CopyAnswer, ShareAnswer, SharedAnswer, ShareRequest, SharesAnswer
 from webapp.people.limits import allow, allow_storage, forget_storage
 from webapp.runs import replay
 from webapp.runs.models import Run
 from webapp.shares import kept
-from webapp.shares.access import WRONG_FOR_S, Closed, TooManyTriesError, enter, hashed
+from webapp.shares.access import hashed
 from webapp.shares.copying import ModelGoneError, copy_of
-from webapp.shares.making import Output, fill
+from webapp.shares.making import LensWindow, Output, Second, Seen, fill
 from webapp.shares.models import ShareLink
 from workers.protocol import archive
 
@@ -35,20 +37,23 @@ UNTOLD: dict[str, Any] = {
     **{"owner": None, "last_used_at": None, "can_change": False},
 }
 
+LENS_POSITIONS = 128
+"""Of a text as long as this the lens is kept whole."""
+
 router = Router(tags=["shares"])
 
-IMPLEMENTATION = "kept"
 FRAMES = "application/octet-stream"
 
 
 @router.post("/shares", response={201: ShareAnswer, **REFUSALS}, summary="Share a view of a run by a link")
 async def create(request: HttpRequest, payload: ShareRequest) -> Status[dict[str, Any]]:
     """Everything that the view draws is stored with the share: exact maps of the head in view and of as many others as
-    fit, overviews of all. It opens when workers are away, and after the run or its model is deleted.
+    fit, overviews of all, the lens where it is open, and of a comparison the second run. It opens when workers are
+    away, and after the run or its model is deleted.
     """
-    share, run, told = await sync_to_async(_checked)(request, payload)
+    share, run, told, seen = await sync_to_async(_checked)(request, payload)
     try:
-        await fill(share, run, told, Output(payload.position, payload.token))
+        await fill(share, run, told, seen)
     except BaseException:
         await share.adelete()
         kept.forget(share.folder)
@@ -69,10 +74,13 @@ def revoke(request: HttpRequest, slug: str) -> dict[str, Any]:
     """The link leads nowhere from now on, open pages of it end within seconds, and what it kept is deleted."""
     share = ShareLink.objects.filter(slug=slug, revoked_at=None).first()
     if share is None or not may_change(person_of(request), share):
-        raise _gone()
-    share.revoked_at, share.size_bytes = timezone.now(), 0
-    share.save(update_fields=["revoked_at", "size_bytes"])
+        raise gone()
+    share.revoked_at = timezone.now()
+    share.save(update_fields=["revoked_at"])
     kept.forget(share.folder)
+    # As long as it has a size, webapp.shares.ending looks for what may be left of it.
+    share.size_bytes = 0
+    share.save(update_fields=["size_bytes"])
     forget_storage(share.owner)
     return _own(share)
 
@@ -80,7 +88,7 @@ def revoke(request: HttpRequest, slug: str) -> dict[str, Any]:
 @router.get("/shares/{slug}", response={200: SharedAnswer, **REFUSALS}, summary="What a share shows")
 def read(request: HttpRequest, slug: str) -> dict[str, Any]:
     """A share with a password takes it as the header Share-Password."""
-    share = _entered(request, slug)
+    share = entered(request, slug)
     told = replay.replay_of(archive.read(share.folder))
     return {
         **share.record,
@@ -95,6 +103,8 @@ def read(request: HttpRequest, slug: str) -> dict[str, Any]:
         "note": share.note,
         "view": share.view,
         "shown_model": share.model,
+        "lens": share.lens,
+        "second": share.second and share.second["record"],
     }
 
 
@@ -108,96 +118,8 @@ def read(request: HttpRequest, slug: str) -> dict[str, Any]:
 )
 def read_frames(request: HttpRequest, slug: str) -> HttpResponse:
     """Each behind its length and its seq, two little-endian numbers of 32 bits. The socket has the same."""
-    share = _entered(request, slug)
+    share = entered(request, slug)
     return HttpResponse((share.folder / "1.frames").read_bytes(), content_type=FRAMES)
-
-
-@router.get(
-    "/shares/{slug}/maps/{site}/{int:head}",
-    response={200: MapAnswer, **REFUSALS},
-    summary="A rectangle of a map that was kept with a share",
-    openapi_extra={"responses": {200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}}}},
-)
-def read_map(
-    request: HttpRequest,
-    slug: str,
-    site: str,
-    head: int,
-    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
-    cols: str = Query("", description="a:b, the same for columns"),
-    cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),
-    reading: Annotated[Reading, Query()] = "attention",
-    position: int | None = None,
-    token: int | None = None,
-) -> HttpResponse:
-    """As of a run, of those heads whose maps were kept."""
-    share = _entered(request, slug)
-    shape = find_shape(replay.replay_of(archive.read(share.folder)), site, head)
-    check_cell(cell)
-    row_range, col_range = span("rows", rows, shape["queries"], cell), span("cols", cols, shape["keys"], cell)
-    check_rectangle(row_range, col_range, cell)
-    named = kept.reading_name(reading, position, token)
-    weights = kept.read_map(share.folder, site, head, named, row_range, col_range, cell)
-    if weights is None:
-        raise _not_kept()
-    if wants_npy(request):
-        return npy(weights)
-    answer = MapAnswer(
-        site=site,
-        head=head,
-        rows=(row_range.start, row_range.stop),
-        cols=(col_range.start, col_range.stop),
-        cell=cell,
-        rule="exact" if cell == 1 else "max",
-        implementation=IMPLEMENTATION,
-        weights=weights.tolist(),
-        reading=reading,
-        position=position,
-        token=token,
-        logit=None,
-    )
-    return HttpResponse(answer.model_dump_json(), content_type="application/json")
-
-
-@router.get(
-    "/shares/{slug}/maps/{site}/{int:head}/totals",
-    response={200: TotalsAnswer, **REFUSALS},
-    summary="A map that was kept with a share, summed up",
-)
-def read_totals(request: HttpRequest, slug: str, site: str, head: int, rows: str = Query("")) -> HttpResponse:
-    """As of a run."""
-    row_range, weights = _whole_rows(request, slug, site, head, rows)
-    received, entropy = kept.totals(weights)
-    answer = TotalsAnswer(
-        site=site,
-        head=head,
-        rows=(row_range.start, row_range.stop),
-        received=received.tolist(),
-        entropy=entropy.tolist(),
-        implementation=IMPLEMENTATION,
-    )
-    return HttpResponse(answer.model_dump_json(), content_type="application/json")
-
-
-@router.get(
-    "/shares/{slug}/maps/{site}/{int:head}/floors",
-    response={200: FloorsAnswer, **REFUSALS},
-    summary="What is strong enough in a map that was kept with a share",
-)
-def read_floors(
-    request: HttpRequest, slug: str, site: str, head: int, mass: float = Query(..., gt=0, le=1), rows: str = Query("")
-) -> HttpResponse:
-    """As of a run."""
-    row_range, weights = _whole_rows(request, slug, site, head, rows)
-    answer = FloorsAnswer(
-        site=site,
-        head=head,
-        rows=(row_range.start, row_range.stop),
-        mass=mass,
-        floors=kept.floors(weights, mass).tolist(),
-        implementation=IMPLEMENTATION,
-    )
-    return HttpResponse(answer.model_dump_json(), content_type="application/json")
 
 
 @router.get(
@@ -206,7 +128,7 @@ def read_floors(
     summary="The most likely tokens after a position of a share",
 )
 def read_probabilities(request: HttpRequest, slug: str, position: int = -1, top: int = 10) -> dict[str, Any]:
-    share = _entered(request, slug)
+    share = entered(request, slug)
     return next_tokens(replay.probabilities_of(archive.read(share.folder)), position, top)
 
 
@@ -215,18 +137,18 @@ def read_probabilities(request: HttpRequest, slug: str, position: int = -1, top:
 )
 def copy(request: HttpRequest, slug: str) -> Status[dict[str, Any]]:
     """It needs the model to be here still, as it can then be read and changed in every way."""
-    share = _entered(request, slug)
+    share = entered(request, slug)
     allow(request)
     try:
-        run = copy_of(share, person_of(request))
+        run, second = copy_of(share, person_of(request))
     except ModelGoneError:
         raise ApiError(
             409, "model_missing", "The model of this share is not here any more. The share itself still shows all."
         ) from None
-    return Status(201, {"id": run.id, "socket": run.socket, "page": run.page})
+    return Status(201, {"id": run.id, "socket": run.socket, "page": run.page, "second": second and second.id})
 
 
-def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Run, replay.Replay]:
+def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Run, replay.Replay, Seen]:
     """A share that has nothing in it yet. Raises: ApiError where there is nothing to share."""
     run = find_own_run(request, payload.run)
     if run.plan is not None:
@@ -245,68 +167,64 @@ def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Ru
     allow_storage(person)
     if payload.audience == ShareLink.Audience.SIGNED_IN and person is None:
         raise ApiError(422, "bad_audience", "Sign in to share with people who sign in.", field="audience")
-    record = {**describe(run, told), "text_ids": run.ids, "target_ids": run.target_ids, "parent": None}
-    for name in ("id", "tokens", "sites", "socket", "page", "place", "workers", "branched_at"):
-        record.pop(name)
-    record["created_at"] = run.created_at.isoformat()
-    model = describe_model(run.checkpoint) if run.checkpoint else None
+    second = _second(request, payload)
+    seen = Seen(
+        is_picture=run.picture is not None,
+        output=Output(payload.position, payload.token),
+        lens=_lens(request, payload),
+        second=second,
+    )
     share = ShareLink.objects.create(
         owner=person,
         run=run,
-        record={**record, "branched_at": None, "attempt": 1},
-        model=model and {**model, **UNTOLD, "created_at": run.created_at.isoformat()},
-        view=payload.view,
+        **_kept_of(run, told),
+        second=second and _kept_of(second.run, second.told),
+        # A run's id opens the run itself; within the share it has another name.
+        view=re.sub(r"(?<=[?&])with=[^&]*", f"with={kept.SECOND}", payload.view),
         title=payload.title.strip(),
         note=payload.note.strip(),
         audience=payload.audience,
         expires_at=payload.expires_at,
         password=hashed(payload.password),
     )
-    return share, run, told
+    return share, run, told, seen
 
 
-def _entered(request: HttpRequest, slug: str) -> ShareLink:
-    """Raises: ApiError, one and the same for what is unknown, withdrawn and over."""
+def _lens(request: HttpRequest, payload: ShareRequest) -> LensWindow | None:
+    """A short text is kept whole, of a long one the window. Raises: ApiError where the run has no such lens."""
+    if payload.lens is None:
+        return None
+    start, stop = payload.lens.positions
+    _, window = lens.find_positions(request, payload.run, f"{start}:{stop}")
     try:
-        found = enter(slug, person_of(request), request.session, request.headers.get("Share-Password"))
-    except TooManyTriesError:
-        raise ApiError(
-            429, "too_many_tries", "The password was wrong too often. Wait some minutes.", retry_after_s=WRONG_FOR_S
-        ) from None
-    match found:
-        case Closed.GONE:
-            raise _gone()
-        case Closed.SIGN_IN:
-            raise ApiError(401, "sign_in_needed", "This share is for people who sign in.")
-        case Closed.PASSWORD:
-            raise ApiError(401, "password_needed", "This share asks for a password: send it as Share-Password.")
-        case share:
-            return share
+        _, whole = lens.find_positions(request, payload.run, "")
+    except ApiError:  # More than one answer may hold.
+        whole = window
+    return LensWindow(window, whole if len(whole) <= LENS_POSITIONS else window, payload.lens.tuned)
 
 
-def _whole_rows(request: HttpRequest, slug: str, site: str, head: int, rows: str) -> tuple[range, kept.Matrix]:
-    share = _entered(request, slug)
-    shape = find_shape(replay.replay_of(archive.read(share.folder)), site, head)
-    row_range = span("rows", rows, shape["queries"])
-    weights = kept.read_map(share.folder, site, head, "attention", row_range, range(shape["keys"]), 1)
-    if weights is None:
-        raise _not_kept()
-    return row_range, weights
+def _second(request: HttpRequest, payload: ShareRequest) -> Second | None:
+    """Raises: ApiError where the run that the view names cannot be compared with, or is somebody else's."""
+    query = parse_qs(payload.view.lstrip("?"))
+    if "with" not in query:
+        return None
+    run = find_own_run(request, query["with"][-1])
+    alignment = query.get("pairs", [""])[-1]
+    both = comparisons.find_both(request, payload.run, run.id, alignment)
+    return Second(run, both.told[1], both.traces[1], both.sequences, both.sites)
 
 
-def _not_kept() -> ApiError:
-    return ApiError(
-        409,
-        "not_in_share",
-        "This share keeps this head as an overview only. Open a copy to read it exactly.",
-        field="head",
-    )
-
-
-def _gone() -> ApiError:
-    return ApiError(
-        404, "unknown_share", "This link leads nowhere. It may have expired, been withdrawn, or been cut short."
-    )
+def _kept_of(run: Run, told: replay.Replay) -> dict[str, Any]:
+    """What the API says of a run and of its model, as a share keeps both."""
+    record = {**describe(run, told), "text_ids": run.ids, "target_ids": run.target_ids, "parent": None}
+    for name in ("id", "tokens", "sites", "socket", "page", "place", "workers", "branched_at"):
+        record.pop(name)
+    made = run.created_at.isoformat()
+    model = describe_model(run.checkpoint) if run.checkpoint else None
+    return {
+        "record": {**record, "created_at": made, "branched_at": None, "attempt": 1},
+        "model": model and {**model, **UNTOLD, "created_at": made},
+    }
 
 
 def _own(share: ShareLink) -> dict[str, Any]:

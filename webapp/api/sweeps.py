@@ -37,7 +37,7 @@ State = Literal["queued", "running", "finished", "failed", "cancelled"]
 class SweepRequest(Schema):
     """`rows` leaves only those of these names; null takes all."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: Literal["table3", "scaling"]
     plan: PlanRequest

@@ -41,7 +41,7 @@ class PlanRequest(Schema):
     its target a line) learn a text of yours, `images` a zip of yours that POST /api/v1/archives stored.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     assignment: Literal[
         "copy",
@@ -120,7 +120,7 @@ class PlanRequest(Schema):
 class OrderRequest(Schema):
     """`factor` multiplies the planned learning rate from the next step on, and is given with learning_rate alone."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     action: Action
     factor: float | None = Field(default=None, gt=0, le=1000)
@@ -129,7 +129,7 @@ class OrderRequest(Schema):
 class GoOnRequest(Schema):
     """`rate_factor` multiplies the planned learning rate from there on; without it the rate is as it was."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     rate_factor: float | None = Field(default=None, gt=0, le=1000)
 

@@ -1,7 +1,10 @@
 """What a share keeps: the run's frames, without the names of run and worker, and exact maps of the heads in view.
 
-shares/17/1.frames    the frames, numbered from 1 (workers.protocol.archive)
-shares/17/maps.npz    "decoder.self.3/7/attention/1" -> float32; the last number is the map's cell
+shares/17/1.frames           the frames, numbered from 1 (workers.protocol.archive)
+shares/17/maps.npz           "decoder.self.3/7/attention/1" -> float32; the last number is the map's cell
+shares/17/lens.frame         what a worker told of the lens, where it was open
+shares/17/second/1.frames    of a comparison the second run's frames; its maps stand beside the first one's
+shares/17/comparison.frame   what a worker told of both
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import io
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +22,18 @@ import numpy as np
 
 from workers.protocol import archive, frame
 from workers.protocol.archive import StoredFrame
+from workers.protocol.event import Event
+from workers.protocol.frame import Frame
 
 Matrix = np.ndarray[Any, np.dtype[np.float32]]
 
 MAPS = "maps.npz"
+SECOND = "second"
+LENS = "lens"
+COMPARISON = "comparison"
+
+DIFFERENCE = "difference"
+"""As a reading: the second run's weights less the first's. `SECOND` as one: the second run's weights."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +49,10 @@ class MapName:
         return f"{self.site}/{self.head}/{self.reading}/{self.cell}"
 
 
-def reading_name(reading: str, position: int | None = None, token: int | None = None) -> str:
-    """A gradient is one map for each output: "gradient.5.300"."""
+def reading_name(reading: str, position: int | None = None, token: int | None = None, row: int = 0) -> str:
+    """A gradient is one map for each output, "gradient.5.300"; a flow one row for each token, "flow.5"."""
+    if reading == "flow":
+        return f"{reading}.{row}"
     if reading != "gradient":
         return reading
     return ".".join("" if part is None else str(part) for part in (reading, position, token))
@@ -63,6 +76,19 @@ def keep_frames(folder: Path, frames: Iterator[StoredFrame]) -> int:
     writer.sync()
     writer.close()
     return size_bytes(folder)
+
+
+def keep_answer(folder: Path, name: str, event: Event, arrays: Mapping[str, Any]) -> int:
+    """Store what a worker told, under LENS or COMPARISON; returns the bytes."""
+    shaped = {each: _shaped(np.asarray(array), len(event.arrays[each].axes)) for each, array in arrays.items()}
+    return (folder / f"{name}.frame").write_bytes(frame.encode(event, shaped))
+
+
+def read_answer(folder: Path, name: str) -> Frame | None:
+    try:
+        return frame.decode((folder / f"{name}.frame").read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 class MapsWriter:
@@ -126,19 +152,27 @@ def floors(weights: Matrix, mass: float) -> Matrix:
 
 
 def pooled(values: Matrix, cell: int) -> Matrix:
-    """The value furthest from 0 of each cell x cell values; cells at the edges are smaller."""
+    """The value furthest from 0 of each cell x cell values; cells at the edges are smaller. NaN, which stands in a
+    difference where there is no partner, only where there is nothing else.
+    """
     if cell == 1:
         return values
-    height, width = (-(-length // cell) * cell for length in values.shape)
-    padded = np.zeros((height, width), dtype=np.float32)
+    height, width = (-(-length // cell) for length in values.shape)
+    padded = np.full((height * cell, width * cell), np.nan, dtype=np.float32)
     padded[: values.shape[0], : values.shape[1]] = values
-    cells = padded.reshape(height // cell, cell, width // cell, cell)
-    most, least = cells.max(axis=(1, 3)), cells.min(axis=(1, 3))
-    return np.where(most >= -least, most, least)
+    blocks = padded.reshape(height, cell, width, cell).transpose(0, 2, 1, 3).reshape(height, width, cell * cell)
+    furthest = np.where(np.isnan(blocks), -1, np.abs(blocks)).argmax(-1)[..., None]
+    found: Matrix = np.take_along_axis(blocks, furthest, -1)[..., 0]
+    return found
 
 
 def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shaped(array: np.ndarray[Any, Any], rank: int) -> np.ndarray[Any, Any]:
+    """A memoryview that holds nothing, which a frame is decoded into, has lost its shape."""
+    return array if array.size else np.empty((0,) * rank, dtype=array.dtype)
 
 
 def _finest(file: zipfile.ZipFile, site: str, head: int, reading: str) -> MapName | None:
@@ -150,4 +184,4 @@ def _finest(file: zipfile.ZipFile, site: str, head: int, reading: str) -> MapNam
 
 
 def size_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

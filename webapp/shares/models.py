@@ -34,6 +34,10 @@ class ShareLink(models.Model):
     model = models.JSONField(null=True)
     # The page's whole state, as its address says it: "?site=decoder.self.3&head=7".
     view = models.CharField(max_length=2000, blank=True)
+    # {"positions": [a, b], "kept": [c, d], "tuned": false} where the lens was open: its window, and what is kept of it.
+    lens = models.JSONField(null=True)
+    # {"record": …, "model": …} of the run that this one is compared with.
+    second = models.JSONField(null=True)
     title = models.CharField(max_length=120, blank=True)
     note = models.CharField(max_length=2000, blank=True)
     audience = models.CharField(max_length=9, choices=Audience, default=Audience.UNLISTED)

@@ -81,7 +81,13 @@ def _page(request: HttpRequest, share: ShareLink, template: str, **more: str) ->
         "run": told,
     }
     shared["shown_model"] = share.model
-    values = {"shared": json.dumps(shared), "slug": share.slug, "run_id": "", "plotly_url": settings.PLOTLY_URL, **more}
+    shared["lens"] = share.lens
+    if share.second:
+        record = share.second["record"]
+        shared["second"] = {name: record[name] for name in TOLD}
+        shared["second_model"] = share.second["model"]
+    values = {"shared": json.dumps(shared), "slug": share.slug, "has_second": share.second is not None, **more}
+    values |= {"run_id": "", "plotly_url": settings.PLOTLY_URL}
     return render(request, template, values)
 
 

@@ -65,6 +65,8 @@ function openPage(app: HTMLElement): void {
     diverging.set(divergingRampOf(name));
   });
   const shared = app.dataset.shared ? (JSON.parse(app.dataset.shared) as SharedPage) : null;
+  // A share has no worker to ask.
+  const hasNoLens = shared !== null && shared.lens === null;
   const explorer = new Explorer(window, app.dataset.run || null, shared);
   tellPageErrors(() => explorer.run.value.id ?? "");
   const rectangles = new Rectangles(undefined, undefined, (map, area) => explorer.weightsOf(map, area));
@@ -80,7 +82,7 @@ function openPage(app: HTMLElement): void {
   const account = accountLink(app);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    ...(shared ? [] : [mountTour(document.body, explorer), otherPages(), shareButton(explorer, app)]),
+    ...(shared ? [] : [mountTour(document.body, explorer), otherPages(), shareButton(explorer, () => lens.inSight(), app)]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
@@ -105,8 +107,7 @@ function openPage(app: HTMLElement): void {
   mountNotice(places.mapLine, places.mapPanel, explorer);
   mountProbabilities(places.next, places.nextTools, explorer);
   const lens = mountLens(places.lensPanel, places.lens, places.lensTools, explorer, new Lenses(), new Tuning(), ramp);
-  // A share has no worker to ask.
-  places.lensPanel.hidden = shared !== null;
+  places.lensPanel.hidden = hasNoLens;
   mountMeasures(places.measures, explorer);
   const shownInside = mountInside(places.inside, explorer, shared ? new Pairs(readNothing(NOT_TAKEN_APART)) : new Pairs());
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
@@ -136,7 +137,7 @@ function openPage(app: HTMLElement): void {
   const sheets = mountSheets(places.tabs, [
     { label: say("Heads"), panel: places.headsPanel },
     { label: say("Next tokens"), panel: places.nextPanel },
-    ...(shared ? [] : [{ label: say("Lens"), panel: places.lensPanel }]),
+    ...(hasNoLens ? [] : [{ label: say("Lens"), panel: places.lensPanel }]),
     { label: say("This head"), panel: places.measuresPanel },
     { label: say("Inside"), panel: places.insidePanel },
   ]);

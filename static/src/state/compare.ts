@@ -1,11 +1,12 @@
 /**
  * Two runs side by side: the explorer's is the first, A; the other, B, is named by the address (`?with=ID`) and followed
- * here. What a worker says of their difference comes when both have finished.
+ * here. What a worker says of their difference comes when both have finished. A share has kept all of it.
  */
 import type { Explorer } from "./explorer";
 import { CHANGE, changeKey } from "./heads";
 import { NOBODY, type Partners, partnersOf } from "./partners";
 import { EMPTY_RUN, fold, hasMapsToAskFor, queuedRun, type Run, type SequenceName, sequencesOf, type Site } from "./run";
+import { readShare } from "./shared";
 import { isSameHead } from "./sites";
 import { derive, Store } from "./store";
 import { DEFAULT_VIEW } from "./view";
@@ -15,11 +16,13 @@ import {
   type Compared,
   type ComparisonReading,
   createRun,
+  idOfSecond,
   readComparison,
   readRun,
   type RunOrder,
   socketOfRun,
 } from "../wire/http";
+import { requestFrames, type SharedPage } from "../wire/shares";
 import { openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 
 export type { ChangedHead, ChangedRow, Compared } from "../wire/http";
@@ -59,6 +62,10 @@ export class Comparison {
     this.found.subscribe((found) =>
       explorer.change.set(found && new Map(found.heads.map((head) => [changeKey(head), head.distance]))),
     );
+    // What was withdrawn is no longer shown to whoever has it open.
+    explorer.connection.subscribe((connection) => {
+      if (explorer.shared && connection?.state === "refused") this.other.set(EMPTY_RUN);
+    });
     this.#follow(id.value);
   }
 
@@ -164,6 +171,8 @@ export class Comparison {
     this.problem.set(null);
     this.pointed.set(null);
     if (!id) return this.other.set(EMPTY_RUN);
+    const { shared } = this.explorer;
+    if (shared) return void this.#openShared(shared);
     this.other.set(queuedRun({ id, kind: "trace", model: null, text: null, target: null, text_pair: null }));
     this.#socket = openRunSocket({
       address: socketAddress(this.window.location, socketOfRun(id)),
@@ -175,6 +184,17 @@ export class Comparison {
       },
     });
     void this.#describe(id);
+  }
+
+  /** A share knows one other run. */
+  async #openShared({ slug, second }: SharedPage): Promise<void> {
+    if (!second) return this.other.set(EMPTY_RUN);
+    const id = idOfSecond(slug);
+    const { kind, model, text, target, text_pair, picture = null } = second;
+    let run = queuedRun({ id, kind, model, text, target, text_pair, picture });
+    this.other.set(run);
+    await readShare(requestFrames(id), (event) => (run = fold(run, event)));
+    if (this.other.value.id === id) this.other.set(run);
   }
 
   async #describe(id: string): Promise<void> {

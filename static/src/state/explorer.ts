@@ -11,7 +11,7 @@ import { EMPTY_RUN, fold, queuedRun, type Run, type RunRequest } from "./run";
 import { GREEDY } from "./sampling";
 import { selectedHead } from "./selection";
 import { type HeadRef, isSameHead, sitesOfModel } from "./sites";
-import { modelOfShare, readShare } from "./shared";
+import { modelsOfShare, readShare } from "./shared";
 import { derive, Store } from "./store";
 import { MOST_PICKED, openView, type TokenRef, type View, type ViewAddress } from "./view";
 import { Player } from "./player";
@@ -32,7 +32,7 @@ import {
   socketOfRun,
   storePicture,
 } from "../wire/http";
-import type { SharedPage } from "../wire/shares";
+import { requestFrames, type SharedPage } from "../wire/shares";
 import { ENDINGS, type RunEvent } from "../wire/messages";
 import { type Connection, openRunSocket, type RunSocket, socketAddress } from "../wire/socket";
 
@@ -82,6 +82,7 @@ export class Explorer {
   readonly #pace: Pace;
   readonly #address: ViewAddress;
   readonly #featuredRun: string | null;
+  readonly #stored: Promise<ArrayBuffer> | null;
 
   constructor(
     private readonly window: Window,
@@ -89,6 +90,8 @@ export class Explorer {
     /** The page shows this share, and nothing can be asked of a worker. */
     readonly shared: SharedPage | null = null,
   ) {
+    // Asked for before the page is laid out, which takes as long as the answer.
+    this.#stored = shared && requestFrames(idOfShare(shared.slug));
     this.#address = openView(window, shared?.view);
     this.#pace = new Pace(() => this.#show(), window);
     this.view = this.#address.view;
@@ -116,7 +119,7 @@ export class Explorer {
   /** Asks which models there are now, and in which state; the chosen one stays chosen. */
   async readModels(): Promise<void> {
     try {
-      const { models, workers } = this.shared ? modelOfShare(this.shared) : await listModels();
+      const { models, workers } = this.shared ? modelsOfShare(this.shared) : await listModels();
       this.workers.set(workers);
       // What is told again as it was shall not redraw a list that somebody walks through.
       if (JSON.stringify(models) === JSON.stringify(this.models.value)) return;
@@ -267,7 +270,7 @@ export class Explorer {
     const id = this.shared ? idOfShare(this.shared.slug) : named;
     if (id === this.told.value.id) return;
     this.problem.set(null);
-    if (id && this.shared) void this.#openShare(id, this.shared);
+    if (id && this.shared && this.#stored) void this.#openShare(id, this.shared, this.#stored);
     else if (id) void this.#open(decodeURIComponent(id));
     else {
       this.#socket?.close();
@@ -276,18 +279,22 @@ export class Explorer {
   }
 
   /** All of a share comes at once; its socket tells when it is withdrawn. */
-  async #openShare(id: string, { slug, run }: SharedPage): Promise<void> {
+  async #openShare(id: string, { run }: SharedPage, stored: Promise<ArrayBuffer>): Promise<void> {
     const { kind, model, text, target, text_pair, picture = null, generate } = run;
     this.#expect({ id, kind, model, text, target, text_pair, picture });
     if (generate) this.sampling.set(generate);
     this.#pace.now();
     const learn = (event: RunEvent) => this.#learn(fold(this.told.value, event));
-    // The first layer is on the screen while the others are made ready.
+    // The first layer is on the screen while the others are made ready: what is done before the next frame begins would
+    // hold back the one that shows it.
     const show = () => {
       this.#pace.now();
-      return new Promise<void>((drawn) => this.window.requestAnimationFrame(() => drawn()));
+      const { window } = this;
+      return new Promise<void>((drawn) =>
+        window.requestAnimationFrame(() => window.requestAnimationFrame(() => window.setTimeout(drawn))),
+      );
     };
-    const after = await readShare(slug, learn, show);
+    const after = await readShare(stored, learn, show);
     this.#pace.now();
     this.#follow(socketOfRun(id), after);
   }

@@ -3,6 +3,7 @@
  */
 import { say } from "../language/say";
 import type { LensReading } from "../wire/lens";
+import type { KeptLens } from "../wire/shares";
 import type { Run, SequenceName } from "./run";
 import type { TokenRef } from "./view";
 
@@ -16,31 +17,44 @@ export interface LensRange {
   /** Of the whole sequence. */
   length: number;
   positions: readonly [number, number];
+  /** Where the others cannot be asked for: those that can. */
+  kept?: readonly [number, number];
 }
 
 /**
  * The window that shows a token: the one before where the token is in it, else one with the token in its middle. Without
- * a token the end of the text, where a model's next word is. Of a picture the class token alone.
+ * a token the end of the text, where a model's next word is. Of a picture the class token alone. A share begins with the
+ * window that was shared, and does not leave what it keeps.
  */
-export function lensRange(run: Run, token: TokenRef | null, before: LensRange | null): LensRange | null {
+export function lensRange(
+  run: Run,
+  token: TokenRef | null,
+  before: LensRange | null,
+  shared: Pick<KeptLens, "positions" | "kept"> | null = null,
+): LensRange | null {
   const sequence: SequenceName = run.sequences.decoder ? "decoder" : "encoder";
   const tokens = run.sequences[sequence];
   if (!tokens?.texts.length) return null;
   const length = run.picture ? 1 : tokens.texts.length;
   const isSameText = before?.sequence === sequence && before.length === length;
-  const index = token?.sequence === sequence && token.index < length ? token.index : null;
+  const kept = shared?.kept ?? ([0, length] as const);
+  const index = token?.sequence === sequence && isIn(kept, token.index) ? token.index : null;
   if (isSameText && before && (index === null || isIn(before.positions, index))) return before;
+  if (shared && (index === null || isIn(shared.positions, index))) return { sequence, length, positions: shared.positions, kept };
   const wished = index === null ? length - WINDOW : index - WINDOW / 2;
   const start = Math.max(0, Math.min(Math.ceil(wished / STEP) * STEP, Math.ceil((length - WINDOW) / STEP) * STEP));
-  return { sequence, length, positions: [start, Math.min(length, start + WINDOW)] };
+  const [first, last] = kept;
+  const positions = [Math.max(first, start), Math.min(last, start + WINDOW)] as const;
+  return { sequence, length, positions, ...(shared ? { kept } : {}) };
 }
 
 /** The window next to this one, half of it the same; null at the end of the text. */
 export function besides(range: LensRange, direction: -1 | 1): LensRange | null {
   const [start, stop] = range.positions;
-  if (direction < 0 ? start === 0 : stop === range.length) return null;
-  const begin = Math.max(0, start + direction * STEP);
-  return { ...range, positions: [begin, Math.min(range.length, begin + WINDOW)] };
+  const [first, last] = range.kept ?? [0, range.length];
+  if (direction < 0 ? start <= first : stop >= last) return null;
+  const begin = Math.max(first, start + direction * STEP);
+  return { ...range, positions: [begin, Math.min(last, begin + WINDOW)] };
 }
 
 function isIn([start, stop]: readonly [number, number], index: number): boolean {

@@ -1,20 +1,25 @@
-/** A share, which keeps all that it draws: its one model, and its frames, which come at once. */
+/** A share, which keeps all that it draws: its models, and its frames, which come at once. */
 import { FrameError } from "../wire/frame";
 import { ApiError, type Model } from "../wire/http";
 import type { RunEvent } from "../wire/messages";
-import { readFrames, type SharedPage } from "../wire/shares";
+import { framesIn, type SharedPage } from "../wire/shares";
 
-/** The one model that a share knows of; no worker stands by. */
-export function modelOfShare({ shown_model }: SharedPage): { models: Model[]; workers: number } {
-  return { models: shown_model ? [shown_model] : [], workers: 0 };
+/** The models of its runs; no worker stands by. */
+export function modelsOfShare({ shown_model, second_model = null }: SharedPage): { models: Model[]; workers: number } {
+  const models = [shown_model, second_model?.id === shown_model?.id ? null : second_model];
+  return { models: models.filter((model) => model !== null), workers: 0 };
 }
 
 /** Has `learn` take each event, and waits for `show` once the first layer is there. Returns the last event's seq. */
-export async function readShare(slug: string, learn: (event: RunEvent) => void, show: () => Promise<void>): Promise<number> {
+export async function readShare(
+  stored: Promise<ArrayBuffer>,
+  learn: (event: RunEvent) => void,
+  show: () => Promise<void> = async () => {},
+): Promise<number> {
   let after = 0;
   let layers = 0;
   try {
-    for (const event of await readFrames(slug)) {
+    for (const event of framesIn(await stored)) {
       learn(event);
       after = event.seq;
       if (event.type === "site" && ++layers === 1) await show();

@@ -3,11 +3,14 @@ import type { Explorer } from "./explorer";
 import { outputOf, readingOf } from "./reading";
 import { isUnderWay } from "./run";
 import { Store } from "./store";
-import { writeView } from "./view";
+import { readView, writeView } from "./view";
 import { addressOfRun, ApiError } from "../wire/http";
-import { type Audience, copyShared, createShare, listShares, revokeShare, type ShareRecord } from "../wire/shares";
+import { type Audience, copyShared, createShare, type KeptLens, listShares, revokeShare, type ShareRecord } from "../wire/shares";
 
-export type { Audience, SharedPage, ShareRecord } from "../wire/shares";
+export type { Audience, KeptLens, SharedPage, ShareRecord } from "../wire/shares";
+
+/** The window of the lens that is in sight, if it is. */
+export type OpenLens = () => Pick<KeptLens, "positions" | "tuned"> | null;
 
 export interface ShareChoices {
   title: string;
@@ -25,7 +28,10 @@ export class Sharing {
   readonly own = new Store<ShareRecord[] | null>(null);
   readonly problem = new Store<ApiError | null>(null);
 
-  constructor(private readonly explorer: Explorer) {}
+  constructor(
+    private readonly explorer: Explorer,
+    private readonly openLens: OpenLens,
+  ) {}
 
   /** Whether the run can be shared: it has ended, and has maps. */
   get isReady(): boolean {
@@ -38,13 +44,15 @@ export class Sharing {
     const run = this.explorer.run.value;
     const view = this.explorer.view.value;
     const selected = this.explorer.selection.value;
-    // The page may have chosen the head; whoever opens the link shall see the same. A comparison is of two runs.
-    const seen = writeView({ ...view, site: selected?.site ?? null, head: selected?.head ?? 0, with: null, pairs: "" });
+    // The page may have chosen the head; whoever opens the link shall see the same.
+    const seen = writeView({ ...view, site: selected?.site ?? null, head: selected?.head ?? 0 });
     const output = readingOf(view).name === "gradient" ? outputOf(run, view) : null;
     const of = output && { token: output.token, ...(output.position === null ? {} : { position: output.position }) };
     const expires_at = hours === null ? null : new Date(Date.now() + hours * HOUR_MS).toISOString();
     return this.#trying(async () => {
-      const made = await createShare({ run: run.id ?? "", view: seen, ...choices, expires_at, ...of });
+      const open = this.openLens();
+      const lens = open && { positions: open.positions, tuned: open.tuned };
+      const made = await createShare({ run: run.id ?? "", view: seen, ...choices, expires_at, lens, ...of });
       this.own.update((own) => [made, ...(own ?? [])]);
       return made;
     });
@@ -81,9 +89,11 @@ export class Sharing {
   }
 }
 
-/** The page of a run of one's own that begins as this share. Raises: ApiError. */
-export async function copyOf(slug: string): Promise<string> {
-  return (await copyShared(slug)).page;
+/** The address of a run of one's own that begins as this share, seen as the query says. Raises: ApiError. */
+export async function copyOf(slug: string, query: string): Promise<string> {
+  const { page, second } = await copyShared(slug);
+  const view = readView(query);
+  return page + writeView({ ...view, with: view.with && second });
 }
 
 /** For readings that only a worker could give: a share has none. */

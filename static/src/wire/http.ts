@@ -259,8 +259,14 @@ export function idOfShare(slug: string): string {
   return SHARE + slug;
 }
 
+/** Of a shared comparison the second run. */
+export function idOfSecond(slug: string): string {
+  return `${SHARE}${slug}/second`;
+}
+
 function pathOf(id: string): string {
-  return id.startsWith(SHARE) ? `shares/${encodeURIComponent(id.slice(SHARE.length))}` : `runs/${encodeURIComponent(id)}`;
+  if (!id.startsWith(SHARE)) return `runs/${encodeURIComponent(id)}`;
+  return `shares/${id.slice(SHARE.length).split("/").map(encodeURIComponent).join("/")}`;
 }
 
 /** `workers` is how many live now. */
@@ -335,10 +341,11 @@ export function readFloors(
   return json<FloorsReading>(`${address}?${query}`, { signal: signal ?? null });
 }
 
-export function readComparison({ a, b, pairs }: Compared, signal?: AbortSignal): Promise<ComparisonReading> {
-  return json(`${comparisonOf(a, b)}${pairs ? `?${new URLSearchParams({ alignment: pairs })}` : ""}`, {
-    signal: signal ?? null,
-  });
+export async function readComparison({ a, b, pairs }: Compared, signal?: AbortSignal): Promise<ComparisonReading> {
+  const query = pairs ? `?${new URLSearchParams({ alignment: pairs })}` : "";
+  const reading = await json<ComparisonReading>(comparisonOf(a, b) + query, { signal: signal ?? null });
+  // A share does not tell which runs these were.
+  return { ...reading, a, b };
 }
 
 /** NaN where a row or a column of the first run has no partner in the second. */
@@ -352,6 +359,7 @@ export async function readDifference(compared: Compared, area: Rectangle, signal
 }
 
 function comparisonOf(a: string, b: string): string {
+  if (a.startsWith(SHARE)) return `${addressOfRun(a)}/comparison`;
   return `/api/v1/comparisons/${encodeURIComponent(a)}/${encodeURIComponent(b)}`;
 }
 

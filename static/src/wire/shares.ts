@@ -1,6 +1,6 @@
 /** Shares as the page makes, lists, opens and withdraws them. */
 import { decode } from "./frame";
-import { addressOfRun, idOfShare, json, type Model, request, type RunRecord } from "./http";
+import { addressOfRun, json, type Model, request, type RunRecord } from "./http";
 import type { RunEvent } from "./messages";
 
 /** What a page of a share is opened with. */
@@ -10,8 +10,21 @@ export interface SharedPage {
   note: string;
   /** The query of an address. */
   view: string;
-  run: Pick<RunRecord, "kind" | "model" | "text" | "target" | "text_pair" | "picture" | "generate" | "error">;
+  run: SharedRun;
   shown_model: Model | null;
+  lens: KeptLens | null;
+  /** The run that this one is compared with, and its model. */
+  second?: SharedRun;
+  second_model?: Model | null;
+}
+
+export type SharedRun = Pick<RunRecord, "kind" | "model" | "text" | "target" | "text_pair" | "picture" | "generate" | "error">;
+
+/** The lens as it was open: its window, and all positions that are kept of it; both half-open. */
+export interface KeptLens {
+  positions: readonly [number, number];
+  kept: readonly [number, number];
+  tuned: boolean;
 }
 
 export type Audience = "unlisted" | "signed_in";
@@ -27,6 +40,7 @@ export interface ShareOrder {
   /** Of which output a gradient in view is. */
   position?: number;
   token?: number;
+  lens: Pick<KeptLens, "positions" | "tuned"> | null;
 }
 
 export interface ShareRecord {
@@ -61,10 +75,13 @@ export function revokeShare(slug: string): Promise<ShareRecord> {
   return json(`${SHARES}/${encodeURIComponent(slug)}/revoke`, { method: "POST" });
 }
 
-/** All that the run told, as it is stored: each frame behind its length and its seq. The page has it preloaded. */
-export async function readFrames(slug: string): Promise<RunEvent[]> {
-  const response = await request(`${addressOfRun(idOfShare(slug))}/frames`, {});
-  const stored = await response.arrayBuffer();
+/** All that a run of a share told, as it is stored. The page has it preloaded. */
+export async function requestFrames(id: string): Promise<ArrayBuffer> {
+  return (await request(`${addressOfRun(id)}/frames`, {})).arrayBuffer();
+}
+
+/** Each frame stands behind its length and its seq. */
+export function framesIn(stored: ArrayBuffer): RunEvent[] {
   const numbers = new DataView(stored);
   const events: RunEvent[] = [];
   for (let at = 0; at + RECORD_BYTES <= stored.byteLength; ) {
@@ -76,7 +93,7 @@ export async function readFrames(slug: string): Promise<RunEvent[]> {
   return events;
 }
 
-/** A run of one's own. */
-export function copyShared(slug: string): Promise<{ id: string; page: string }> {
+/** A run of one's own; of a comparison two. */
+export function copyShared(slug: string): Promise<{ id: string; page: string; second: string | null }> {
   return json(`${SHARES}/${encodeURIComponent(slug)}/copy`, { method: "POST" });
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Comparison } from "../../../static/src/state/compare";
 import { Explorer } from "../../../static/src/state/explorer";
 import { EMPTY_RUN } from "../../../static/src/state/run";
+import type { SharedPage } from "../../../static/src/wire/shares";
 import { siteEvent, tokensEvent } from "../made";
 
 const A = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -24,14 +25,14 @@ const answer = {
   rows_shared: [2],
 };
 
-function open(search = "") {
+function open(search = "", shared: SharedPage | null = null) {
   const location = new URL(`http://host/runs/${A}${search}`);
   const history = {
     pushState: (_: unknown, __: string, to: string) => (location.href = new URL(to, location).href),
     replaceState() {},
   };
   const window = { addEventListener() {}, requestAnimationFrame() {}, history, location } as unknown as Window;
-  const explorer = new Explorer(window, null);
+  const explorer = new Explorer(window, null, shared);
   const comparison = new Comparison(explorer, window);
   return { explorer, comparison, location };
 }
@@ -45,6 +46,8 @@ beforeEach(() => {
     if (address.startsWith(`/api/v1/comparisons/${A}/${B}`)) return reply(answer);
     if (address.startsWith("/api/v1/comparisons/"))
       return reply({ error: { code: "no_token_in_common", message: "No token in common.", field: null } }, 422);
+    if (address === "/api/v1/shares/slug/comparison") return reply({ ...answer, a: "slug", b: "second" });
+    if (address.endsWith("/frames")) return new Response(new ArrayBuffer(0));
     if (address === "/api/v1/runs") return reply({ id: B, page: `/runs/${B}`, socket: `/ws/runs/${B}` });
     return reply({ id: address.split("/").at(-1), kind: "trace", model: "m", text: "t", target: null, text_pair: null });
   }));
@@ -126,4 +129,22 @@ test.each([
   const { comparison, explorer } = open();
   expect(comparison.compareRun(link)).toBe(isOne);
   expect(explorer.view.value.with).toBe(isOne ? B : null);
+});
+
+test("a share has kept its second run and what changed, and ends with the share", async () => {
+  const run = { kind: "trace", model: "m", text: "t", target: null, text_pair: null, picture: null, generate: null, error: null } as const;
+  const shared: SharedPage = {
+    ...{ slug: "slug", title: "", note: "", view: "?with=second", run, shown_model: null, lens: null },
+    second: { ...run, text: "other" },
+  };
+  const { explorer, comparison } = open("", shared);
+  expect(comparison.other.value).toMatchObject({ id: "share:slug/second", text: "other" });
+  await settle();
+  expect(vi.mocked(fetch).mock.calls.map(([address]) => address)).toContain("/api/v1/shares/slug/second/frames");
+  explorer.run.set(finished("share:slug", ["a", "b", "c"]));
+  comparison.other.set(finished("share:slug/second", ["a", "c"]));
+  await settle();
+  expect(comparison.found.value).toMatchObject({ a: "share:slug", b: "share:slug/second" });
+  explorer.connection.set({ state: "refused", reason: "gone" });
+  expect(comparison.other.value.id).toBe(null);
 });

@@ -37,6 +37,18 @@ describe("the window", () => {
     expect(lensRange(run, { sequence: "encoder", index: 3 }, rest)).toBe(rest);
   });
 
+  test("of a share begins as it was shared, and stays within what is kept", () => {
+    const shared = { positions: [40, 56], kept: [36, 60] } as const;
+    const run = runOf(100);
+    const rest = lensRange(run, null, null, shared);
+    expect(rest?.positions).toEqual([40, 56]);
+    expect(lensRange(run, at(80), rest, shared)).toBe(rest);
+    expect(lensRange(run, at(58), rest, shared)?.positions).toEqual([56, 60]);
+    const [earlier, later] = rest ? [besides(rest, -1), besides(rest, 1)] : [];
+    expect([earlier?.positions, later?.positions]).toEqual([[36, 52], [48, 60]]);
+    expect([earlier && besides(earlier, -1), later && besides(later, 1)]).toEqual([null, null]);
+  });
+
   test("is made anew for another text", () => {
     expect(lensRange(runOf(20), null, lensRange(runOf(100), null, null))?.positions).toEqual([8, 20]);
   });

@@ -33,6 +33,7 @@ export function mountComparison(
   const name = element("h2", { class: "compare-name" });
   const distance = element("span", { class: "compare-distance" });
   const swap = button(say("Swap"), { class: "quiet", title: say("The second run becomes the first") }, () => comparison.swap());
+  swap.hidden = explorer.shared !== null;
   const leave = button(say("Leave comparison"), { class: "quiet compare-leave" }, () => comparison.leave());
   const tools = element("div", { class: "compare-tools" });
   const note = element("p", { class: "compare-note", role: "status" });
@@ -53,16 +54,23 @@ export function mountComparison(
     heads,
     texts,
   );
-  mountComparePlot(a.plot, "a", explorer, comparison, readings, ramp);
-  mountComparePlot(b.plot, "b", explorer, comparison, readings, ramp);
-  mountComparePlot(difference.plot, "difference", explorer, comparison, readings, diverging);
-  mountChangedRows(rows, explorer, comparison);
-  mountChangedHeads(heads, explorer, comparison);
-  mountBothTexts(texts, explorer, comparison);
+  let isMounted = false;
+
+  /** When it is first wanted: most pages compare nothing, and each plot's WebGL context would cost them 25 ms. */
+  function mountParts(): void {
+    isMounted = true;
+    mountComparePlot(a.plot, "a", explorer, comparison, readings, ramp);
+    mountComparePlot(b.plot, "b", explorer, comparison, readings, ramp);
+    mountComparePlot(difference.plot, "difference", explorer, comparison, readings, diverging);
+    mountChangedRows(rows, explorer, comparison);
+    mountChangedHeads(heads, explorer, comparison);
+    mountBothTexts(texts, explorer, comparison);
+  }
 
   function show(): void {
     host.hidden = !comparison.isOn.value;
     if (host.hidden) return;
+    if (!isMounted) mountParts();
     const chosen = explorer.selection.value;
     setText(name, chosen ? headName(chosen.site, chosen.head) : say("Comparison"));
     const found = comparison.head;

@@ -16,6 +16,8 @@ const MOST_TOKENS = 600;
 
 export function mountBothTexts(host: HTMLElement, explorer: Explorer, comparison: Comparison): void {
   const byHand = button(say("Pair by hand"), { class: "quiet", "aria-pressed": "false" }, () => pairByHand(!isPairing));
+  // A share keeps them as they were paired.
+  byHand.hidden = explorer.shared !== null;
   const guide = element("p", { class: "aside", role: "status" });
   const made = element("ul", { class: "compare-pairs", "aria-label": say("Paired by hand") });
   const lines = { a: element("div", { class: "compare-line" }), b: element("div", { class: "compare-line" }) };
@@ -127,6 +129,7 @@ export function mountBothTexts(host: HTMLElement, explorer: Explorer, comparison
     made.replaceChildren(
       ...pairs.map((pair) => {
         const words = `${namesOf(comparison.first, pair.sequence)[pair.a] ?? pair.a} – ${namesOf(comparison.other.value, pair.sequence)[pair.b] ?? pair.b}`;
+        if (explorer.shared) return element("li", {}, words);
         const undo = button(`${words} ✕`, { class: "quiet", "aria-label": say("Undo the pair {pair}", { pair: words }) }, () =>
           explorer.view.update((view) => ({ ...view, pairs: writePairs(pairs.filter((other) => other !== pair)) })),
         );

@@ -31,7 +31,9 @@ export function mountLens(
   lenses: Lenses,
   tuning: Tuning,
   ramp: Store<Ramp>,
-): { tools: HTMLElement; shown(): LensReading | null } {
+): { tools: HTMLElement; shown(): LensReading | null; inSight(): LensReading | null } {
+  const { shared } = explorer;
+  const kept = shared?.lens ?? null;
   const where = element("p", { class: "where" });
   const state = element("p", { class: "lens-state", role: "status" });
   const again = button(say("Try again"), { class: "quiet", hidden: true }, () => lenses.retry());
@@ -44,7 +46,7 @@ export function mountLens(
   const training = createTraining(explorer, tuning);
   const walk = element("div", { class: "lens-walk" }, earlier, span, later);
   host.append(where, walk, state, again, shownParts, training.root);
-  let isTuned = false;
+  let isTuned = kept?.tuned ?? false;
   const kinds = createSwitch(
     say("Kind of lens"),
     [
@@ -69,21 +71,22 @@ export function mountLens(
   const draw = oncePerFrame(() => {
     if (!panel.open || !isInSight || !host.checkVisibility({ visibilityProperty: true })) return;
     const run = explorer.run.value;
-    tuning.follow(run.phase === "finished" ? run.model : null);
+    // A share has kept one lens, and trains none.
+    tuning.follow(run.phase === "finished" && !shared ? run.model : null);
     training.draw();
     const { tuned = null } = tuning.state.value ?? {};
     kinds.root.hidden = tuned === null;
     kinds.choose(isTuned && tuned ? "tuned" : "logit");
     const isReady = run.id !== null && run.phase === "finished" && !explorer.isAsWritten;
-    const wished = isReady ? lensRange(run, wanted(), range) : null;
+    const wished = isReady ? lensRange(run, wanted(), range, kept) : null;
     if (wished !== range && range && wished && isPassing(wished)) {
       clearTimeout(rest);
       rest = setTimeout(() => {
-        range = lensRange(explorer.run.value, wanted(), range);
+        range = lensRange(explorer.run.value, wanted(), range, kept);
         draw();
       }, REST_MS);
     } else range = wished;
-    const kind = isTuned && tuned ? { tuned: true, trained: String(tuned.trained_at) } : { tuned: false };
+    const kind = isTuned && tuned ? { tuned: true, trained: String(tuned.trained_at) } : { tuned: kept?.tuned ?? false };
     const place = range && run.id ? { run: run.id, positions: range.positions, ...kind } : null;
     lenses.want(place);
     const { reading, failure } = lenses;
@@ -109,7 +112,7 @@ export function mountLens(
       return;
     }
     setText(state, "");
-    setText(where, WHAT[reading.guesses]);
+    setText(where, shared && reading.tuned ? `${WHAT[reading.guesses]} · ${say("Tuned")}` : WHAT[reading.guesses]);
     shownParts.hidden = false;
     if (reading !== drawn || ramp.value !== drawnIn) table.show(lensRows(reading), namesOf(run, range.sequence), ramp.value);
     [drawn, drawnIn] = [reading, ramp.value];
@@ -177,10 +180,11 @@ export function mountLens(
     setText(detail, `${depthInWords(pointed?.depth ?? last?.depth ?? 0)}, ${say("at {token}", { token: name })}: ${guesses}`);
   }
 
-  panel.open = NARROW.matches || window.localStorage.getItem(OPEN) === "yes";
+  const isWished = kept !== null || window.localStorage.getItem(OPEN) === "yes";
+  panel.open = NARROW.matches || isWished;
   NARROW.addEventListener("change", () => (panel.open ||= NARROW.matches));
   panel.addEventListener("toggle", () => {
-    if (!NARROW.matches) window.localStorage.setItem(OPEN, panel.open ? "yes" : "no");
+    if (!NARROW.matches && !shared) window.localStorage.setItem(OPEN, panel.open ? "yes" : "no");
     draw();
   });
   panel.addEventListener("transitionend", draw);
@@ -191,7 +195,8 @@ export function mountLens(
   watch([explorer.run, explorer.connection, explorer.active, explorer.player.shown, ramp], draw);
   lenses.onChange(draw);
   tuning.state.subscribe(draw);
-  return { tools, shown: () => (shownParts.hidden ? null : drawn) };
+  const shown = () => (shownParts.hidden ? null : drawn);
+  return { tools, shown, inSight: () => (panel.open && host.checkVisibility({ visibilityProperty: true }) ? shown() : null) };
 }
 
 const WHAT: Record<LensReading["guesses"], string> = {

@@ -8,7 +8,7 @@ import { element } from "../../dom/element";
 import { cssColour } from "../../dom/ink";
 import { oncePerFrame } from "../../dom/schedule";
 import { announce, hideTooltip, showTooltip } from "../../dom/tooltip";
-import { type LineLayer, openLines } from "../../gl/lines";
+import { type LineLayer, type LinesSurface, openLines } from "../../gl/lines";
 import { parseHex, type Ramp } from "../../gl/ramp";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
@@ -57,7 +57,8 @@ export function mountLinks(
   const words = element("div", { class: "visually-hidden links-words" });
   const stage = element("div", { class: "links-stage" }, threads, ink);
   host.append(legend, stage, words);
-  const surface = openLines(threads, () => draw());
+  /** Opened when lines are first drawn: its WebGL context would cost every page 25 ms. */
+  let surface: LinesSurface | null = null;
   let box: HostSize = { width: 0, height: 0, ratio: 1 };
   let shown: Shown | null = null;
   let pointed: { side: Side; index: number } | null = null;
@@ -75,6 +76,7 @@ export function mountLinks(
       return rectangles.wantOfAll("links", []);
     }
     shown = arrange();
+    surface ??= openLines(threads, () => draw());
     surface.resize(Math.round(box.width * box.ratio), Math.round(box.height * box.ratio));
     const context = clearedContext(ink, box);
     if (!shown) {

@@ -4,14 +4,14 @@ import { announce } from "../../dom/tooltip";
 import { sizeOf } from "../../language/amounts";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { type Audience, type ShareRecord, Sharing } from "../../state/sharing";
+import { type Audience, type OpenLens, type ShareRecord, Sharing } from "../../state/sharing";
 
 const DAY_HOURS = 24;
 const COPIED_MS = 1_600;
 
 /** `isSignedIn`: whether whoever looks has an account here. Gives the button that opens the dialog. */
-export function mountShare(host: HTMLElement, explorer: Explorer, isSignedIn: boolean): HTMLElement {
-  const sharing = new Sharing(explorer);
+export function mountShare(host: HTMLElement, explorer: Explorer, openLens: OpenLens, isSignedIn: boolean): HTMLElement {
+  const sharing = new Sharing(explorer, openLens);
   const title = element("input", { type: "text", maxlength: 120, autocomplete: "off", name: "title" });
   const note = element("textarea", { rows: 2, maxlength: 2000, name: "note" });
   const audience = select("audience", [

@@ -28,7 +28,7 @@ export function mountShared(host: HTMLElement, shared: SharedPage): void {
   async function open(): Promise<void> {
     copy.disabled = true;
     try {
-      window.location.assign((await copyOf(shared.slug)) + (window.location.search || shared.view));
+      window.location.assign(await copyOf(shared.slug, window.location.search || shared.view));
     } catch (error) {
       problem.hidden = false;
       setText(problem, error instanceof Error ? error.message : String(error));

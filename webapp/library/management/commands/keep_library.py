@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from webapp.library.librarian import Librarian
 from webapp.library.removal import collect, expire
+from webapp.shares.ending import release_ended
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
                     expire()
                     collect()
                     librarian.fetch_back()
+                    release_ended()
                 time.sleep(LOOK_EVERY_S)
             except (DatabaseError, OSError) as error:  # OSError: a full disk, a storage that is away.
                 log.warning("the library waits: %s", error)
