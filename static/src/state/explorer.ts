@@ -285,16 +285,8 @@ export class Explorer {
     if (generate) this.sampling.set(generate);
     this.#pace.now();
     const learn = (event: RunEvent) => this.#learn(fold(this.told.value, event));
-    // The first layer is on the screen while the others are made ready: what is done before the next frame begins would
-    // hold back the one that shows it.
-    const show = () => {
-      this.#pace.now();
-      const { window } = this;
-      return new Promise<void>((drawn) =>
-        window.requestAnimationFrame(() => window.requestAnimationFrame(() => window.setTimeout(drawn))),
-      );
-    };
-    const after = await readShare(stored, learn, show);
+    // The first layer is on the screen while the others are made ready.
+    const after = await readShare(stored, learn, () => this.#pace.seen());
     this.#pace.now();
     this.#follow(socketOfRun(id), after);
   }

@@ -35,6 +35,13 @@ export class Pace {
     });
   }
 
+  /** Shows it, and waits until it is on the screen: work before the next frame begins would hold back this one. */
+  seen(): Promise<void> {
+    this.now();
+    const { frames } = this;
+    return new Promise((seen) => frames.requestAnimationFrame(() => frames.requestAnimationFrame(() => setTimeout(seen))));
+  }
+
   soon(): void {
     if (this.#timer !== undefined) return;
     const rest_ms = this.#shown_ms + this.#rest_ms - performance.now();
