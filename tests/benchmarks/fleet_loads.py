@@ -82,7 +82,9 @@ def _feed(site: RunningSite) -> tuple[str, Feed]:
 
 
 def _publish(feed: Feed, events: int, rate: float) -> None:
-    padding = {"steps": np.zeros(EVENT_BYTES // 4, np.int32)}
+    each = EVENT_BYTES // 16
+    padding: dict[str, np.ndarray[Any, Any]] = {"steps": np.zeros(each, np.int32)}
+    padding |= {name: np.zeros(each, np.float32) for name in ("loss", "learning_rate", "gradient_norm")}
     began = time.monotonic()
     for number in range(events):
         time.sleep(max(0.0, began + number / rate - time.monotonic()))

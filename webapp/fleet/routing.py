@@ -1,7 +1,8 @@
 """Which worker a job goes to: the one that could begin it soonest.
 
 That is a worker that has the model and is idle, if there is one; else whoever ends what it has, or loads the model,
-soonest. A load is weighed a little heavier than it takes, because the model that it pushes out will be asked for again.
+soonest. A load is weighed heavier than it takes where it pushes another model out: that one will be asked for again, and
+its load will hold up others.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 
 from webapp.fleet.living import takes_jobs
 
-# Of a worker that has not run or loaded anything yet.
-RUN_S, LOAD_BYTES_PER_S, LOAD_LEAST_S = 0.2, 200e6, 0.1
-PUSHING_OUT = 1.5
+# Of a worker that has not shown it yet. Hopeful: one that is thought slow would never be asked, and never show it.
+RUN_S, LOAD_BYTES_PER_S, LOAD_LEAST_S = 0.2, 1e9, 0.1
+PUSHING_OUT = 3.0
 
 
 @dataclass(frozen=True)

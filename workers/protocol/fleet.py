@@ -58,9 +58,17 @@ class Gauges:
         return asdict(self)
 
 
+TELLING_BYTES = 64 << 20
+"""From this size on a model's load tells how quickly bytes are read."""
+
+
 @dataclass
 class Pace:
-    """How quickly a worker has been: running means, from which whoever routes reckons waits."""
+    """How quickly a worker has been: running means, from which whoever routes reckons waits.
+
+    What a worker does first takes longer than anything after it, and a small model's load is all beginning and no
+    speed. Neither is counted: a worker that seems slow gets no work by which it could show otherwise.
+    """
 
     run_s: float = 0.0
     load_bytes_per_s: float = 0.0
@@ -71,10 +79,14 @@ class Pace:
 
     def ran(self, seconds: float) -> None:
         self.done += 1
+        if self.done == 1:
+            return
         self.run_s = seconds if not self.run_s else (1 - self.weight) * self.run_s + self.weight * seconds
 
     def loaded(self, size_bytes: int, seconds: float) -> None:
         self.loading_s += seconds
+        if size_bytes < TELLING_BYTES:
+            return
         rate = size_bytes / max(seconds, 1e-3)
         before = self.load_bytes_per_s
         self.load_bytes_per_s = rate if not before else (1 - self.weight) * before + self.weight * rate
