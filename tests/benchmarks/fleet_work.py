@@ -16,7 +16,7 @@ import numpy as np
 from websockets.sync.client import connect
 
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.fleet_loads import Watched, resident_mebibytes, watched
+from tests.benchmarks.fleet_loads import LENT, Watched, resident_mebibytes, watched
 from tests.benchmarks.made_up import save_gpt2, text_of
 from tests.faults.ledger import frames_of
 from tests.running import RunningSite
@@ -26,7 +26,7 @@ from workers.protocol.training_events import Progress
 STEPS, VIEWERS, FRAMES_A_SECOND = 12_000, 50, 20.0
 # As small as a model gets, so that as many steps as possible come in a second.
 PLAN = {
-    **{"assignment": "copy", "layers": 1, "heads": 1, "width": 8, "batch": 1, "length": 4, "warmup": 10},
+    **{"assignment": "copy", "layers": 1, "heads": 1, "width": 16, "batch": 1, "length": 8, "warmup": 10},
     **{"evaluate_every": STEPS, "snapshot_every": STEPS, "checkpoint_every": STEPS, "steps": STEPS},
 }
 ANALYSES, ANALYSED_TOKENS, ANALYSED_S = 8, 64, 20.0
@@ -39,6 +39,10 @@ def working_loads() -> Iterator[Figure]:
         try:
             yield _quick_training(site)
             yield _large_models(site, Path(folder))
+        finally:
+            site.stop()
+        site = RunningSite(Path(folder) / "watched", workers=0, **LENT)
+        try:
             yield _uploads(site)
         finally:
             site.stop()
