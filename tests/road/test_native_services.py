@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.running import HOUSE, free_port
 from webapp.deploy.native import postgres
 
 START_S = 120
+KEPT_AWAY_S = 10
 
 
 def _has_postgres() -> bool:
@@ -65,11 +67,20 @@ class Services:
     def ask(self, method: str, path: str, web: int = 0, **body: Any) -> httpx.Response:
         return httpx.request(method, f"http://127.0.0.1:{self.port + web}{path}", timeout=30, **body)
 
-    def traced(self, text: str) -> str:
-        body = {"kind": "trace", "model": "prose", "text": text}
-        answer = self.ask("POST", "/api/v1/runs", json=body)
+    def processes(self, words: str) -> list[psutil.Process]:
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in family if re.search(words, " ".join(child.cmdline()))]
+
+    def submit(self, **body: Any) -> str:
+        answer = self.ask("POST", "/api/v1/runs", json={"model": "prose", **body})
         assert answer.status_code == 201, answer.text
         run: str = answer.json()["id"]
+        return run
+
+    def traced(self, text: str) -> str:
+        return self.finished(self.submit(kind="trace", text=text))
+
+    def finished(self, run: str) -> str:
         deadline = time.monotonic() + 60
         while self.ask("GET", f"/api/v1/runs/{run}", 1).json()["state"] != "finished":
             assert time.monotonic() < deadline, self.said()
@@ -107,15 +118,30 @@ def test_no_secret_is_in_the_list_of_processes_or_in_a_workers_environment(runni
 
 
 def test_broker_that_is_killed_comes_back_with_its_file_and_runs_go_on(running: Services) -> None:
-    (broker,) = [
-        child
-        for child in psutil.Process(running.process.pid).children(recursive=True)
-        if re.search("valkey", " ".join(child.cmdline()))
-    ]
+    (broker,) = running.processes("valkey")
     broker.kill()
     running.until_ready()
     running.traced("after the broker came back")
     assert any((running.folder / "broker" / "appendonlydir").iterdir())
+
+
+def test_database_that_is_kept_away_is_told_of_and_what_workers_do_meanwhile_is_not_lost(running: Services) -> None:
+    run = running.submit(kind="generate", text="In the beginning", generate={"max_tokens": 60})
+    told: set[int] = set()
+    until = time.monotonic() + KEPT_AWAY_S
+    while time.monotonic() < until:
+        for process in running.processes(r"postgres -D"):
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGQUIT)
+        for path in ("/", "/train", f"/runs/{run}", "/api/v1/models", f"/api/v1/runs/{run}"):
+            answer = running.ask("GET", path)
+            told.add(answer.status_code)
+            assert answer.status_code != 503 or answer.headers["Retry-After"] == "5"
+        assert running.ask("GET", "/healthz").status_code == 200
+    assert 503 in told and told <= {200, 503}
+    running.until_ready()
+    running.finished(run)
+    running.traced("after the database came back")
 
 
 def test_everything_is_there_after_a_restart(running: Services) -> None:

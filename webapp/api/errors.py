@@ -8,7 +8,7 @@ import secrets
 from http import HTTPStatus
 from typing import Any
 
-from django.db import DatabaseError
+from django import db
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.deprecation import MiddlewareMixin
 from ninja import NinjaAPI, Schema
@@ -103,19 +103,34 @@ def install(api: NinjaAPI) -> None:
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
         return refusal(404, "not_found", "There is nothing at this address.")
 
-    @api.exception_handler(DatabaseError)
+    @api.exception_handler(db.Error)
     @api.exception_handler(OSError)
-    def away(request: HttpRequest, error: Exception) -> HttpResponse:
-        id_ = secrets.token_hex(8)
+    @api.exception_handler(Exception)
+    def site_failed(request: HttpRequest, error: Exception) -> HttpResponse:
+        return failed(request, error, log_failure(request, error))
+
+
+def is_storage_away(error: BaseException | None) -> bool:
+    """Whether the site failed for what it keeps: the database is away, a disk is full. That passes by itself."""
+    return isinstance(error, db.Error | OSError)
+
+
+def log_failure(request: HttpRequest, error: BaseException | None) -> str:
+    """Writes down what the site failed on, and returns the id under which that is found."""
+    id_ = secrets.token_hex(8)
+    if is_storage_away(error):
         log.error("request %s: %s %s: %s", id_, request.method, request.path, error)
+    else:
+        log.error("request %s: %s %s", id_, request.method, request.path, exc_info=error)
+    return id_
+
+
+def failed(request: HttpRequest, error: BaseException | None, id_: str) -> HttpResponse:
+    """A failure of the site's own, in the API's shape."""
+    if is_storage_away(error):
         message = "The site cannot write or read what it keeps: its disk may be full. Try again in a moment."
         return refusal(503, "storage_away", message, id_=id_)
-
-    @api.exception_handler(Exception)
-    def broken(request: HttpRequest, error: Exception) -> HttpResponse:
-        id_ = secrets.token_hex(8)
-        log.exception("request %s: %s %s", id_, request.method, request.path, exc_info=error)
-        return refusal(500, "internal", "The site failed on this request. Its log says why, under this id.", id_=id_)
+    return refusal(500, "internal", "The site failed on this request. Its log says why, under this id.", id_=id_)
 
 
 class ErrorShape(MiddlewareMixin):

@@ -1,8 +1,8 @@
 """Which worker a job goes to: the one that could begin it soonest.
 
 That is a worker that has the model and is idle, if there is one; else whoever ends what it has, or loads the model,
-soonest. A load is weighed heavier than it takes where it pushes another model out: that one will be asked for again, and
-its load will hold up others.
+soonest. A load is weighed heavier than it takes where it pushes another model out: that one will be asked for again,
+and its load will hold up others.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from pathlib import Path
 
-from django.db import DatabaseError
+from django import db
 
 from webapp.checkpoints.models import Checkpoint
 from webapp.library.models import ModelFile
@@ -34,7 +34,7 @@ def fetch_back() -> list[str]:
             continue
         try:
             place = kept.lay_out(checkpoint.id, files)
-        except DatabaseError:
+        except db.Error:
             raise
         except Exception as error:  # Each storage has its own ways to say that it is away.
             _tell(checkpoint, error)

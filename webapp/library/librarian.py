@@ -6,7 +6,8 @@ import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from django.db import DatabaseError, connection
+from django import db
+from django.db import connection
 
 from webapp.library.adoption import adopt
 from webapp.library.fetching_back import fetch_back
@@ -57,7 +58,7 @@ class Librarian:
 def _fetch_back() -> None:
     try:
         fetch_back()
-    except (DatabaseError, OSError) as error:
+    except (db.Error, OSError) as error:
         log.warning("models are not fetched back: %s", error)
     finally:
         connection.close()
@@ -71,7 +72,7 @@ def _work_on(arrival: Arrival) -> bool:
         else:
             adopt(arrival)
         return True
-    except (DatabaseError, OSError) as error:  # A full disk, a storage that is away: the next round tries again.
+    except (db.Error, OSError) as error:  # A full disk, a storage that is away: the next round tries again.
         log.warning("arrival %s waits: %s", arrival.id, error)
     except Exception:
         log.exception("arrival %s", arrival.id)

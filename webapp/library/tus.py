@@ -24,11 +24,11 @@ from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django import db
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIRequest
-from django.db import DatabaseError
 from django.http import HttpResponse
 from django.utils.http import http_date
 
@@ -74,7 +74,7 @@ class Uploads:
             await _send(send, status, headers)
         except LibraryError as refused:
             await _refuse(send, refused)
-        except (DatabaseError, OSError):
+        except (db.Error, OSError):
             away = LibraryError(503, "storage_away", "The site cannot keep this now. What has arrived is kept; go on.")
             await _refuse(send, away)
 

@@ -32,7 +32,7 @@ class FleetRows:
         self._sampled = -SAMPLE_EVERY_S
 
     def write(self) -> None:
-        """Raises: redis.RedisError, DatabaseError; it may be repeated."""
+        """Raises: redis.RedisError, db.Error; it may be repeated."""
         beats = stream.workers()
         is_time = time.monotonic() - self._sampled >= SAMPLE_EVERY_S
         with transaction.atomic():

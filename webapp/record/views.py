@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import redis
-from django.db import DatabaseError, connection
+from django import db
+from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
 from webapp import stream
@@ -20,7 +21,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {"database": "ok", "broker": "ok", "workers": "ok"}
     try:
         connection.ensure_connection()
-    except DatabaseError:
+    except db.Error:
         parts["database"] = "away"
     try:
         if not stream.workers(QUEUE):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal, cast
 
 import redis
+from django import db
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from webapp.fleet.disk import is_low
@@ -55,7 +56,7 @@ def _database() -> Iterator[Finding]:
         connection.ensure_connection()
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    except DatabaseError as error:
+    except db.Error as error:
         told = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         yield Finding("database", "broken", f"{kind} does not answer: {told}. Check DATABASE_URL, and that it runs.")
         return

@@ -8,8 +8,9 @@ import signal
 import time
 from typing import Any
 
+from django import db
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from webapp.library.librarian import Librarian
 from webapp.library.removal import collect, expire
@@ -40,7 +41,7 @@ class Command(BaseCommand):
                     librarian.fetch_back()
                     release_ended()
                 time.sleep(LOOK_EVERY_S)
-            except (DatabaseError, OSError) as error:  # OSError: a full disk, a storage that is away.
+            except (db.Error, OSError) as error:  # OSError: a full disk, a storage that is away.
                 log.warning("the library waits: %s", error)
                 connection.close()
                 time.sleep(BACK_OFF_S)

@@ -8,8 +8,9 @@ import time
 from typing import Any
 
 import redis
+from django import db
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from webapp import dispatch
 from webapp.record import fleet_rows, keeper
@@ -49,7 +50,7 @@ class Command(BaseCommand):
                     remove_unused_archives()
                     remove_leftover_progress()
                     fleet_rows.thin()
-            except (redis.RedisError, DatabaseError, OSError) as error:  # OSError: a full disk, a file that is away.
+            except (redis.RedisError, db.Error, OSError) as error:  # OSError: a full disk, a file that is away.
                 log.warning("the recorder waits: %s", error)
                 connection.close()
                 time.sleep(BACK_OFF_S)

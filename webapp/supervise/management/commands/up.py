@@ -9,10 +9,11 @@ from argparse import ArgumentParser, ArgumentTypeError
 from io import StringIO
 from typing import Any
 
+from django import db
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connections
+from django.db import connections
 
 from webapp.supervise import broker, instance, roster
 from webapp.supervise.console import Console
@@ -93,7 +94,7 @@ def _prepare_database(console: Console) -> None:
         call_command("migrate", verbosity=0)
         call_command("register_zoo", verbosity=0, stdout=told)
         console.say(told.getvalue())
-    except (DatabaseError, CommandError, OSError) as error:
+    except (db.Error, CommandError, OSError) as error:
         raise instance.Refused(f"The database could not be prepared: {error}") from error
     finally:
         connections.close_all()
