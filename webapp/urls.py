@@ -68,7 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler404 = "webapp.runs.views.not_found"
-handler500 = "webapp.administration.failing.site_failed"
+handler500 = "webapp.api.failing.site_failed"
 
 socket_urlpatterns = [
     path("ws/runs/<str:run_id>", RunConsumer.as_asgi()),
