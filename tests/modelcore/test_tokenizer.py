@@ -133,3 +133,8 @@ def test_tokens_of_other_vocabularies_read_as_spelled():
     inner.decoder = decoders.WordPiece()
     assert Tokenizer(inner).readable(0) == "Ġthe"
     assert Tokenizer(inner).readable(7) == "⟨7⟩"
+
+
+def test_lengths_are_those_of_each_text_alone(tokenizer):
+    texts = ["", "a", "the cat sat on the mat", "…—é漢字🙂", "\n\n"]
+    assert tokenizer.lengths(texts) == [len(tokenizer.encode(text).ids) for text in texts]

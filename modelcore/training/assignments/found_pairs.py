@@ -8,7 +8,7 @@ import zlib
 
 from modelcore.training.assignments.assignment import HELD_OUT
 from modelcore.training.assignments.cutting import learned
-from modelcore.training.assignments.given_pairs import SPECIALS, longest_side, sides_of
+from modelcore.training.assignments.given_pairs import SPECIALS, longest_sides, sides_of
 from modelcore.training.assignments.pairs import PairAssignment
 from modelcore.training.assignments.starting import Given
 from modelcore.training.plan import PlanError, TrainingPlan
@@ -23,7 +23,8 @@ class FoundPairsAssignment(PairAssignment):
 
     def __init__(self, plan: TrainingPlan, given: Given, pairs: list[Example]) -> None:
         tokenizer = given.tokenizer or learned(plan, sides_of(pairs), SPECIALS)
-        pairs = [pair for pair in pairs if longest_side(pair, tokenizer) <= plan.length]
+        lengths = longest_sides(pairs, tokenizer)
+        pairs = [pair for pair, length in zip(pairs, lengths, strict=True) if length <= plan.length]
         if len(pairs) < FEWEST:
             raise PlanError("length", f"Only {len(pairs)} of the pairs are as short; set length to more.", FEWEST)
         held_out = [pair for pair in pairs if is_held_out(pair)]

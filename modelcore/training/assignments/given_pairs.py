@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from modelcore.tokenizer import Specials, Tokenizer
 from modelcore.training.assignments.assignment import HELD_OUT, random_of
@@ -67,14 +68,15 @@ def _read_pair(line: str, number: int) -> Example:
     return Example(columns[0], columns[1])
 
 
-def longest_side(pair: Example, tokenizer: Tokenizer) -> int:
-    """In tokens."""
-    return max(len(tokenizer.encode(pair.source)), len(tokenizer.target.encode(pair.target)))
+def longest_sides(pairs: Sequence[Example], tokenizer: Tokenizer) -> list[int]:
+    """Of each pair, in tokens."""
+    sources = tokenizer.lengths([pair.source for pair in pairs])
+    targets = tokenizer.target.lengths([pair.target for pair in pairs])
+    return [max(sides) for sides in zip(sources, targets, strict=True)]
 
 
 def _refuse_long(pairs: list[Example], tokenizer: Tokenizer, length: int) -> None:
-    for number, pair in enumerate(pairs, 1):
-        longest = longest_side(pair, tokenizer)
+    for number, longest in enumerate(longest_sides(pairs, tokenizer), 1):
         if longest > length:
             raise PlanError(
                 "length", f"Line {number:,} has {longest:,} tokens; set length to as many, or shorten it.", longest
