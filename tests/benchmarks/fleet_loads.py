@@ -21,23 +21,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-import numpy as np
-import redis
 from websockets.asyncio.client import connect
 
 from tests.benchmarks.figures import Figure
 from tests.running import HOUSE, RunningSite
-from webapp.supervise import broker as own_broker
+from tests.standing_in import LENT, StandIn
 from workers.protocol import frame
-from workers.protocol.events import Finished, Started
 from workers.protocol.training_events import Progress
-from workers.runtime.feed import Feed
 
 ROUNDS = 3
 EVENT_BYTES = 4096
 SPAN_S = 20.0
-# Where this process stands in for the worker, nobody's heartbeat renews a run's lease.
-LENT = {"HEADLIGHT_LEASE_S": "3600"}
 TEXT = "In the beginning God created"
 
 
@@ -70,42 +64,25 @@ def loads() -> Iterator[Figure]:
             site.stop()
 
 
-def _feed(site: RunningSite) -> tuple[str, Feed]:
-    """A run that waits for a worker, and the worker, which is this process."""
-    run = site.submit("prose", TEXT)
-    server = redis.Redis(unix_socket_path=str(own_broker.socket_path(site.data)))
-    feed = Feed.take(server, site.data, run, 1)
-    assert feed is not None
-    started = Started(
-        run=run, attempt=1, model="prose", worker="bench", device="cpu", dtype="float32", implementation="cpu"
-    )
-    feed.publish(started)
-    return run, feed
-
-
-def _publish(feed: Feed, events: int, rate: float) -> None:
-    each = EVENT_BYTES // 16
-    padding: dict[str, np.ndarray[Any, Any]] = {"steps": np.zeros(each, np.int32)}
-    padding |= {name: np.zeros(each, np.float32) for name in ("loss", "learning_rate", "gradient_norm")}
+def _publish(worker: StandIn, events: int, rate: float) -> None:
     began = time.monotonic()
     for number in range(events):
         time.sleep(max(0.0, began + number / rate - time.monotonic()))
-        # Where it says so is the time of its publication; both processes read the same clock.
-        feed.publish(Progress(tokens_per_s=time.time(), memory_bytes=0, seconds_left=0.0), padding)
-    feed.publish(Finished(implementation="cpu", timings={}))
-    feed.__exit__(None, None, None)
+        # What it says is the time of its publication; both processes read the same clock.
+        worker.say(time.time())
+    worker.finish()
 
 
 def watched(site: RunningSite, count: int, rate: float) -> Watched:
     """One round of so many watchers of one run, that tells so many events a second."""
-    run, feed = _feed(site)
+    worker = StandIn(site, EVENT_BYTES)
     events = int(rate * SPAN_S)
-    url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after=0"
+    url = f"ws://127.0.0.1:{site.port}/ws/runs/{worker.run}?after=0"
     command = [sys.executable, "-m", "tests.benchmarks.fleet_loads", url, str(count), str(events)]
     child = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline().strip() == "open"
-    _publish(feed, events, rate)
+    _publish(worker, events, rate)
     told = json.loads(child.stdout.readline())
     child.wait()
     return Watched(**told, web_mebibytes=resident_mebibytes(site))
@@ -135,12 +112,12 @@ def resident_mebibytes(site: RunningSite) -> float:
 
 
 def _idle(site: RunningSite, count: int = 1500) -> Figure:
-    run, feed = _feed(site)
+    worker = StandIn(site, EVENT_BYTES)
     before = resident_mebibytes(site)
 
     async def open_all() -> tuple[float, float, float]:
         began = time.monotonic()
-        url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after=0"
+        url = f"ws://127.0.0.1:{site.port}/ws/runs/{worker.run}?after=0"
         sockets = []
         for _ in range(0, count, 50):
             sockets += await asyncio.gather(*(connect(url, compression=None, ping_interval=None) for _ in range(50)))
@@ -152,7 +129,7 @@ def _idle(site: RunningSite, count: int = 1500) -> Figure:
         return took_s, grown, pong_s
 
     took_s, grown, pong_s = asyncio.run(open_all())
-    feed.__exit__(None, None, None)
+    worker.leave()
     each = grown * 1024 / count
     return Figure(
         "fleet.L3.idle_sockets_1500",
@@ -164,11 +141,11 @@ def _idle(site: RunningSite, count: int = 1500) -> Figure:
 
 def _cut(site: RunningSite, count: int = 300) -> Figure:
     """All at once, in the middle of a run; how long until each has caught up, and what each missed."""
-    run, feed = _feed(site)
-    publisher = threading.Thread(target=_publish, args=(feed, 200, 20.0))
+    worker = StandIn(site, EVENT_BYTES)
+    publisher = threading.Thread(target=_publish, args=(worker, 200, 20.0))
 
     async def follow() -> tuple[float, int]:
-        url = f"ws://127.0.0.1:{site.port}/ws/runs/{run}?after="
+        url = f"ws://127.0.0.1:{site.port}/ws/runs/{worker.run}?after="
         sockets = [await connect(f"{url}0", compression=None, max_size=None) for _ in range(count)]
         publisher.start()
         seen = [[0] for _ in sockets]

@@ -16,10 +16,11 @@ import numpy as np
 from websockets.sync.client import connect
 
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.fleet_loads import LENT, Watched, resident_mebibytes, watched
+from tests.benchmarks.fleet_loads import Watched, resident_mebibytes, watched
 from tests.benchmarks.made_up import save_gpt2, text_of
 from tests.faults.ledger import frames_of
 from tests.running import RunningSite
+from tests.standing_in import LENT
 from workers.protocol import frame
 from workers.protocol.training_events import Progress
 

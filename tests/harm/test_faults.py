@@ -200,6 +200,25 @@ def test_site_answers_and_accepts_while_the_broker_is_deaf(site: RunningSite) ->
     assert site.wait(accepted.json()["id"], 90)["state"] == "finished"
 
 
+def test_broker_that_is_full_takes_nothing_and_nothing_is_lost(site: RunningSite, broker: redis.Redis) -> None:
+    before = broker.config_get("maxmemory*")
+    run = writes(site)
+    running_on(site, broker, run)
+    broker.config_set("maxmemory-policy", "noeviction")
+    broker.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(redis.ResponseError):
+            broker.set("anything", bytes(100))
+        asked = site.submit("prose", TEXT)
+        assert site.read(asked)["state"] == "queued"
+        time.sleep(LEASE_S / 2)
+    finally:
+        for name in ("maxmemory", "maxmemory-policy"):
+            broker.config_set(name, before[name])
+    assert [site.wait(each, 120)["state"] for each in (run, asked)] == ["finished"] * 2
+    whole(site, run)
+
+
 def test_web_that_was_killed_is_back_and_a_viewer_goes_on_where_it_was(site: RunningSite) -> None:
     run = writes(site)
     seen = [event.seq for event, _ in site.frames(run, most=5)]
