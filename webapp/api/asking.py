@@ -31,6 +31,12 @@ REFUSALS = {
     503: ErrorAnswer,
 }
 
+
+def as_bytes(kind: str) -> dict[str, Any]:
+    """For an address's `openapi_extra`: that it answers with bytes of this media type too."""
+    return {"responses": {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}}
+
+
 # A run's maps never change, so a browser may keep what it has.
 KEEP_FOR_EVER = "private, max-age=31536000, immutable"
 

@@ -14,10 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from webapp import dispatch
-from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_run, span
+from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, as_bytes, find_run, span
 from webapp.api.comparison_schemas import ChangedHead, ChangedRow, ComparisonAnswer, DifferenceAnswer, StrongestKey
 from webapp.api.errors import ApiError
-from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
+from webapp.api.rectangles import NPY, Cols, check_cell, check_rectangle, npy, wants_npy
 from webapp.runs import replay
 from webapp.runs.models import Run
 from webapp.runs.replay import Replay
@@ -57,7 +57,7 @@ async def compare(
     "/comparisons/{a}/{b}/maps/{site}/{int:head}",
     response={200: DifferenceAnswer, **REFUSALS},
     summary="The second run's weights less the first's, on a rectangle of one head's map",
-    openapi_extra={"responses": {200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}}}},
+    openapi_extra=as_bytes(NPY),
 )
 async def read_difference(
     request: HttpRequest,
@@ -66,7 +66,7 @@ async def read_difference(
     site: str,
     head: int,
     rows: str = Query("", description="a:b, from row a of the first run up to but not including row b; all by default"),
-    cols: str = Query("", description="a:b, the same for columns"),
+    cols: Cols = "",
     cell: int = Query(1, description="more than 1: the value furthest from 0 of every cell x cell tokens"),
     alignment: str = Query("", description=BY_HAND),
 ) -> HttpResponse:

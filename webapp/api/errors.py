@@ -103,8 +103,6 @@ def install(api: NinjaAPI) -> None:
     def missing(request: HttpRequest, error: Http404) -> HttpResponse:
         return refusal(404, "not_found", "There is nothing at this address.")
 
-    @api.exception_handler(db.Error)
-    @api.exception_handler(OSError)
     @api.exception_handler(Exception)
     def site_failed(request: HttpRequest, error: Exception) -> HttpResponse:
         return failed(request, error, log_failure(request, error))

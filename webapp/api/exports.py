@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from webapp import stream
-from webapp.api.asking import REFUSALS, find_run, find_shape
+from webapp.api.asking import REFUSALS, as_bytes, find_run, find_shape
 from webapp.api.errors import ApiError
 from webapp.exports.notebook import notebook
 from webapp.exports.page import page
@@ -18,15 +18,11 @@ router = Router(tags=["runs"])
 HTML, IPYNB = "text/html", "application/x-ipynb+json"
 
 
-def _as_file(kind: str) -> dict[str, object]:
-    return {"responses": {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}}}}}}
-
-
 @router.get(
     "/runs/{run_id}/page",
     response={200: None, **REFUSALS},
     summary="A run as one HTML file that works offline",
-    openapi_extra=_as_file(HTML),
+    openapi_extra=as_bytes(HTML),
 )
 def read_page(request: HttpRequest, run_id: str) -> HttpResponse:
     """Every head's overview with the tokens: up to 64 tokens that is every weight, in 8 bits."""
@@ -40,7 +36,7 @@ def read_page(request: HttpRequest, run_id: str) -> HttpResponse:
     "/runs/{run_id}/notebook",
     response={200: None, **REFUSALS},
     summary="A notebook that makes a run again",
-    openapi_extra=_as_file(IPYNB),
+    openapi_extra=as_bytes(IPYNB),
 )
 def read_notebook(
     request: HttpRequest,

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from webapp import stream
 from webapp.accounts.ownership import person_of, seen_by
-from webapp.api.asking import REFUSALS, find_own_run, find_run
+from webapp.api.asking import REFUSALS, as_bytes, find_own_run, find_run
 from webapp.api.pages import Page, page_of
 from webapp.api.runs import router
 from webapp.people.belongings import delete_run
@@ -113,7 +113,7 @@ def delete(request: HttpRequest, run_id: str) -> Status[None]:
     "/runs/{run_id}/thumbnail",
     response={200: None, **REFUSALS},
     summary="A run as a small picture: the overview of its surest head",
-    openapi_extra={"responses": {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}},
+    openapi_extra=as_bytes("image/png"),
 )
 def read_thumbnail(request: HttpRequest, run_id: str) -> HttpResponse:
     """PNG of at most 64 x 64 pixels; a single transparent one before a layer is done."""

@@ -14,6 +14,7 @@ from ninja import Query, Router, Schema
 from webapp import dispatch
 from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, span
 from webapp.api.errors import ApiError
+from webapp.api.rectangles import Rows
 from webapp.api.schemas import FloorsAnswer, PairAnswer, StrongKey, TotalsAnswer
 
 router = Router(tags=["runs"])
@@ -55,7 +56,7 @@ async def read_totals(
     run_id: str,
     site: str,
     head: int,
-    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
+    rows: Rows = "",
 ) -> HttpResponse:
     """`received` sums the columns over these rows, so those of parts add up; `entropy` is each row's, in nats.
 
@@ -79,7 +80,7 @@ async def read_floors(
     site: str,
     head: int,
     mass: float = Query(..., gt=0, le=1, description="the share of what a row's keys hold that is to be kept"),
-    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
+    rows: Rows = "",
 ) -> HttpResponse:
     """The weights that reach their row's floor are the fewest that together hold `mass` of what its keys hold; what a
     learned sink takes is no part of it.

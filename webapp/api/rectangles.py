@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from ninja import Query
 
 from webapp.api.errors import ApiError
 
 NPY = "application/x-npy"
+
+Rows = Annotated[str, Query(description="a:b, from row a up to but not including row b; all where left out")]
+Cols = Annotated[str, Query(description="a:b, the same for columns")]
+Cell = Annotated[int, Query(description="more than 1: the largest weight of every cell x cell tokens")]
+"""As a request names a rectangle: "", "" and 1 are all of a map, exact."""
 
 
 def check_rectangle(rows: range, cols: range, cell: int) -> None:

@@ -11,12 +11,12 @@ from ninja import Query, Router, Status
 
 from webapp.accounts.ownership import may_see, person_of
 from webapp.accounts.visitors import visitor_of
-from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, find_own_run, find_run, span
+from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, as_bytes, find_head, find_own_run, find_run, span
 from webapp.api.checkpoints import unknown_model
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
 from webapp.api.influence import Question, Reading, ask, check_question
-from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
+from webapp.api.rectangles import NPY, Cell, Cols, Rows, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.schemas import MapAnswer, ProbabilitiesAnswer, RunAnswer, RunRequest, SubmittedAnswer, TreeAnswer
 from webapp.checkpoints.access import find_usable
 from webapp.fleet.living import fleet
@@ -126,16 +126,16 @@ def stop(request: HttpRequest, run_id: str) -> dict[str, Any]:
     "/runs/{run_id}/maps/{site}/{int:head}",
     response={200: MapAnswer, **REFUSALS},
     summary="An exact rectangle of one head's map",
-    openapi_extra={"responses": {200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}}}},
+    openapi_extra=as_bytes(NPY),
 )
 async def read_map(
     request: HttpRequest,
     run_id: str,
     site: str,
     head: int,
-    rows: str = Query("", description="a:b, from row a up to but not including row b; all where left out"),
-    cols: str = Query("", description="a:b, the same for columns"),
-    cell: int = Query(1, description="more than 1: the largest weight of every cell x cell tokens"),
+    rows: Rows = "",
+    cols: Cols = "",
+    cell: Cell = 1,
     reading: Annotated[Reading, Query(description="what is read off the map")] = "attention",
     position: int | None = Query(None, description="reading=gradient: after which token; the last where left out"),
     token: int | None = Query(

@@ -11,12 +11,12 @@ from ninja import Query, Router
 
 from webapp.api import comparisons
 from webapp.api import lens as lens_of_runs
-from webapp.api.asking import REFUSALS, find_shape, span
+from webapp.api.asking import REFUSALS, as_bytes, find_shape, span
 from webapp.api.comparison_schemas import ComparisonAnswer, DifferenceAnswer
 from webapp.api.entering import entered, not_kept
 from webapp.api.influence import Reading
 from webapp.api.lens_schemas import LensAnswer, LensLayer
-from webapp.api.rectangles import NPY, check_cell, check_rectangle, npy, wants_npy
+from webapp.api.rectangles import NPY, Cell, Cols, Rows, check_cell, check_rectangle, npy, wants_npy
 from webapp.api.schemas import FloorsAnswer, MapAnswer, TotalsAnswer
 from webapp.api.shares import FRAMES
 from webapp.runs import replay
@@ -27,26 +27,22 @@ from workers.protocol import archive
 router = Router(tags=["shares"])
 
 IMPLEMENTATION = "kept"
-ROWS = "a:b, from row a up to but not including row b; all where left out"
-COLS = "a:b, the same for columns"
-CELL = "more than 1: the largest weight of every cell x cell tokens"
-AS_NPY = {"responses": {200: {"content": {NPY: {"schema": {"type": "string", "format": "binary"}}}}}}
 
 
 @router.get(
     "/shares/{slug}/maps/{site}/{int:head}",
     response={200: MapAnswer, **REFUSALS},
     summary="A rectangle of a map that was kept with a share",
-    openapi_extra=AS_NPY,
+    openapi_extra=as_bytes(NPY),
 )
 def read_map(
     request: HttpRequest,
     slug: str,
     site: str,
     head: int,
-    rows: str = Query("", description=ROWS),
-    cols: str = Query("", description=COLS),
-    cell: int = Query(1, description=CELL),
+    rows: Rows = "",
+    cols: Cols = "",
+    cell: Cell = 1,
     reading: Annotated[Reading, Query()] = "attention",
     position: int | None = None,
     token: int | None = None,
@@ -108,7 +104,7 @@ def read_floors(
     "/shares/{slug}/second/frames",
     response={200: None, **REFUSALS},
     summary="Of a shared comparison all frames of the second run",
-    openapi_extra={"responses": {200: {"content": {FRAMES: {"schema": {"type": "string", "format": "binary"}}}}}},
+    openapi_extra=as_bytes(FRAMES),
 )
 def read_second_frames(request: HttpRequest, slug: str) -> HttpResponse:
     """As those of the share."""
@@ -119,16 +115,16 @@ def read_second_frames(request: HttpRequest, slug: str) -> HttpResponse:
     "/shares/{slug}/second/maps/{site}/{int:head}",
     response={200: MapAnswer, **REFUSALS},
     summary="Of a shared comparison a rectangle of one of the second run's maps",
-    openapi_extra=AS_NPY,
+    openapi_extra=as_bytes(NPY),
 )
 def read_second_map(
     request: HttpRequest,
     slug: str,
     site: str,
     head: int,
-    rows: str = Query("", description=ROWS),
-    cols: str = Query("", description=COLS),
-    cell: int = Query(1, description=CELL),
+    rows: Rows = "",
+    cols: Cols = "",
+    cell: Cell = 1,
 ) -> HttpResponse:
     """As of a run, of those heads whose maps were kept."""
     share = entered(request, slug)
@@ -168,15 +164,15 @@ def read_comparison(request: HttpRequest, slug: str, alignment: str = Query(""))
     "/shares/{slug}/comparison/maps/{site}/{int:head}",
     response={200: DifferenceAnswer, **REFUSALS},
     summary="Of a shared comparison the second run's weights less the first's",
-    openapi_extra=AS_NPY,
+    openapi_extra=as_bytes(NPY),
 )
 def read_difference(
     request: HttpRequest,
     slug: str,
     site: str,
     head: int,
-    rows: str = Query("", description=ROWS),
-    cols: str = Query("", description=COLS),
+    rows: Rows = "",
+    cols: Cols = "",
     cell: int = Query(1, description="more than 1: the value furthest from 0 of every cell x cell tokens"),
     alignment: str = Query(""),
 ) -> HttpResponse:

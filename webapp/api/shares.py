@@ -13,7 +13,7 @@ from ninja import Query, Router, Status
 
 from webapp.accounts.ownership import may_change, person_of
 from webapp.api import comparisons, lens
-from webapp.api.asking import REFUSALS, find_own_run
+from webapp.api.asking import REFUSALS, as_bytes, find_own_run
 from webapp.api.checkpoints import describe_model
 from webapp.api.entering import entered, gone
 from webapp.api.errors import ApiError
@@ -112,9 +112,7 @@ def read(request: HttpRequest, slug: str) -> dict[str, Any]:
     "/shares/{slug}/frames",
     response={200: None, **REFUSALS},
     summary="All frames of a share, as they are stored",
-    openapi_extra={
-        "responses": {200: {"content": {FRAMES: {"schema": {"type": "string", "format": "binary"}}}}},
-    },
+    openapi_extra=as_bytes(FRAMES),
 )
 def read_frames(request: HttpRequest, slug: str) -> HttpResponse:
     """Each behind its length and its seq, two little-endian numbers of 32 bits. The socket has the same."""
