@@ -344,6 +344,18 @@ def test_weights_alone_are_refused_where_no_model_or_a_wrong_one_is_named(client
     assert client.get(f"/api/v1/arrivals/{arrival.id}").json()["error"]["code"] == "bad_tensor"
 
 
+def test_like_is_for_weights_alone_and_a_model_that_is_here(client: Client) -> None:
+    first = model_of(bring(good(), name="First"))
+    for name in ("model.zip", "config.json"):
+        asked = {"name": "a", "files": [{"name": name, "size_bytes": 9}], "like": first.id}
+        told = client.post("/api/v1/arrivals", json.dumps(asked), content_type="application/json")
+        assert (told.status_code, told.json()["error"]["code"]) == (422, "not_weights_alone")
+    second = bring({"model.safetensors": good()["model.safetensors"]}, name="Second", like=first.id)
+    storage().clear_away(first.id)
+    adopt(second)
+    assert client.get(f"/api/v1/arrivals/{second.id}").json()["error"]["code"] == "model_missing"
+
+
 def test_weights_are_not_built_like_a_strangers_model(unlooked: None, client: Client) -> None:
     ada, _ = person("ada")
     hers = model_of(bring(good(), ada))

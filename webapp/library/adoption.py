@@ -42,6 +42,11 @@ def adopt(arrival: Arrival) -> None:
     if not all(file.path.is_file() for file in files):
         refuse(arrival, Refusal("files_gone", "The files that arrived are gone. Send them again."))
         return
+    if arrival.like and arrival.like.is_missing:
+        refuse(
+            arrival, Refusal("model_missing", f"The files of {arrival.like.name}, which this is built like, are gone.")
+        )
+        return
     brought = [(file.name, file.path) for file in files]
     try:
         lent = _lent(arrival, brought)
@@ -76,9 +81,9 @@ def _lent(arrival: Arrival, brought: list[tuple[str, Path]]) -> list[tuple[str, 
 
     They are copied, because the inspection sees no other folder. What was brought is never replaced.
     """
-    there, folder = {Path(name).name for name, _ in brought}, arrival.folder / "like"
-    if arrival.like is None or "config.json" in there:
+    if arrival.like is None:
         return []
+    there, folder = {Path(name).name for name, _ in brought}, arrival.folder / "like"
     folder.mkdir(exist_ok=True)
     beside = Path(min(name for name, _ in brought)).parent
     lent = []

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 
 from django.conf import settings
 from django.db import transaction
@@ -24,6 +25,7 @@ FILES_LIMIT = 2_000
 OPEN_LIMIT = 20
 # A row is not written anew for each part of a long upload.
 EXPIRY_STEP_S = 600.0
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 NAME_LIMIT, PATH_LIMIT = 120, 1000
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -45,7 +47,7 @@ def declare(
     Raises: LibraryError before a byte is read.
     """
     require_allowed(person)
-    model = _model(person, like) if like else None
+    model = _model(person, like, files) if like else None
     if not files or len(files) > FILES_LIMIT:
         raise LibraryError(
             422, "bad_files", f"An upload has 1 to {FILES_LIMIT:,} files.", field="files", limit=FILES_LIMIT
@@ -87,7 +89,12 @@ def require_allowed(person: Person | None) -> None:
         )
 
 
-def _model(person: Person | None, id_: str) -> Checkpoint:
+def _model(person: Person | None, id_: str, files: Sequence[Declared]) -> Checkpoint:
+    """Which these weights are built like."""
+    names = [PurePosixPath(file.name).name for file in files]
+    if "config.json" in names or not any(name.endswith(WEIGHTS) for name in names):
+        told = f"like is for weights (named {', '.join(WEIGHTS)}) that come without a config.json, and in no archive."
+        raise LibraryError(422, "not_weights_alone", told, field="like")
     found = find_usable(id_, person)
     if found is None:
         raise LibraryError(

@@ -38,6 +38,7 @@ import { mountPicture } from "../views/picture/picture";
 import { mountNotice } from "../views/notice";
 import { mountProbabilities } from "../views/probabilities";
 import { mountPrompt } from "../views/prompt";
+import { mountShare } from "../views/share/share";
 import { mountShared } from "../views/share/shared";
 import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
@@ -47,9 +48,7 @@ import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
 import { layOutPage } from "./layout";
-import { accountLink } from "./header";
-import { shareButton } from "./people";
-import { languageMenu, libraryLink, linkButton, runsLink, themeButton, trainLink } from "./tools";
+import { accountLink, languageMenu, linkButton, pageLinks, themeButton } from "./tools";
 import { tellPageErrors } from "../state/page_errors";
 
 const LONGEST_TITLE = 48;
@@ -82,7 +81,7 @@ function openPage(app: HTMLElement): void {
   const account = accountLink(app);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    ...(shared ? [] : [mountTour(document.body, explorer), otherPages(), shareButton(explorer, () => lens.inSight(), app)]),
+    ...(shared ? [] : [mountTour(document.body, explorer), pageLinks("/"), mountShare(document.body, explorer, () => lens.inSight(), Boolean(app.dataset.person))]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
@@ -165,10 +164,6 @@ function openPage(app: HTMLElement): void {
     ramp.set({ ...ramp.value });
     diverging.set({ ...diverging.value });
   });
-}
-
-function otherPages(): HTMLElement {
-  return element("nav", { "aria-label": say("Pages") }, trainLink(), libraryLink(), runsLink());
 }
 
 const app = document.getElementById("app");

@@ -1,4 +1,4 @@
-/** What stands at the top: the way to the other pages, copy the link to this very view, the language, light or dark. */
+/** What stands at the top: the way to all pages and to one's account, copy the link to this very view, the language, light or dark. */
 import { button, element } from "../dom/element";
 import { createMenu } from "../dom/menu";
 import { announce } from "../dom/tooltip";
@@ -10,16 +10,25 @@ const COPIED_MS = 1_600;
 const LANGUAGE_COOKIE = "headlight_language";
 const YEAR_S = 365 * 24 * 3600;
 
-export function trainLink(): HTMLElement {
-  return element("a", { class: "quiet train-link", href: "/train", title: say("Train a model, and watch its heads form") }, say("Train"));
+/** The way to every page; `current` is the address of the one that is open, and `""` one that has no place in it. */
+export function pageLinks(current: string): HTMLElement {
+  const pages = [
+    ["/", say("Explore"), say("Read a text, and see what every head looks at")],
+    ["/train", say("Train"), say("Train a model, and watch its heads form")],
+    ["/library", say("Library"), say("Bring a model of your own, or choose one")],
+    ["/runs", say("Runs"), say("Runs that were made here, to find again")],
+  ] as const;
+  const links = pages.map(([href, name, title]) => element("a", { class: "quiet", href, title, "aria-current": href === current ? "page" : null }, name));
+  return element("nav", { "aria-label": say("Pages") }, ...links);
 }
 
-export function libraryLink(): HTMLElement {
-  return element("a", { class: "quiet library-link", href: "/library", title: say("Bring a model of your own, or choose one") }, say("Library"));
-}
-
-export function runsLink(): HTMLElement {
-  return element("a", { class: "quiet", href: "/runs", title: say("Runs that were made here, to find again") }, say("Runs"));
+/** null where nobody can sign in. */
+export function accountLink(app: HTMLElement): HTMLElement | null {
+  const { person, signIn } = app.dataset;
+  if (person) return element("a", { class: "quiet account-link", href: "/account", title: person }, say("Account"));
+  if (signIn === "off" || !signIn) return null;
+  const back = encodeURIComponent(window.location.pathname + window.location.search);
+  return element("a", { class: "quiet account-link", href: `/accounts/login/?next=${back}` }, say("Sign in"));
 }
 
 export function linkButton(): HTMLElement {
