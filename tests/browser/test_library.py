@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import NARROW
-from tests.library.bad_files import config, zipped
+from tests.library.bad_archives import zipped
+from tests.library.bad_files import config
 from tests.library.models import TEXT, Files, good
 from tests.running import RunningSite
 

@@ -92,7 +92,8 @@ def try_out(target: Callable[[Path], None], file: Path, raw: bytes) -> None:
 
 def seeds(name: str, files: Files) -> list[bytes]:
     """Good files of the kind that a target reads, for a corpus to begin with."""
-    from tests.library.bad_files import pickled, tarred, zipped
+    from tests.library.bad_archives import tarred, zipped
+    from tests.library.bad_files import pickled
 
     small = {"config.json": b"{}", "model.safetensors": files["model.safetensors"][:400]}
     made = pickled(lambda state: dict(list(state.items())[:2]))(files)["pytorch_model.bin"]

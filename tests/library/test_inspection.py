@@ -10,20 +10,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from tests.library.bad_files import (
-    ARCHIVES,
-    CANARY,
-    CONFIGS,
-    PICKLES,
-    SAFETENSORS,
-    TOKENIZERS,
-    Bad,
-    BadArchive,
-    config,
-    pickled,
-    tarred,
-    zipped,
-)
+from tests.library.bad_archives import ARCHIVES, BadArchive, tarred, zipped
+from tests.library.bad_files import CANARY, CONFIGS, PICKLES, SAFETENSORS, TOKENIZERS, Bad, config, pickled
 from tests.library.models import Files, good
 from webapp.library import inspection
 from webapp.library.inspection import Ready, Refusal, inspect

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from tests.library.bad_files import CONFIGS, pickled, zipped
+from tests.library.bad_archives import zipped
+from tests.library.bad_files import CONFIGS, pickled
 from tests.library.models import Files, good
 from webapp.accounts.models import Person
 from webapp.checkpoints.models import Checkpoint
