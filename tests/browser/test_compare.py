@@ -205,3 +205,18 @@ def test_difference_is_orange_where_there_is_more_and_blue_where_there_is_less(p
         assert box
         page.mouse.move(box["x"] + float(x) + 1, box["y"] + float(y) + 1)
         expect(page.locator(".tooltip-first")).to_have_text(re.compile(rf"^{re.escape(sign)}\d?\.\d+$"))
+
+
+@pytest.mark.parametrize("context", [{"viewport": NARROW}], indirect=True, ids=["narrow"])
+def test_map_that_the_windows_edge_cuts_is_drawn(page: Page, site: RunningSite) -> None:
+    """Where there is no graphics card, what was in sight of such a map was black."""
+    first, second = site.traced("prose", TEXT), site.traced("prose", OTHER)
+    page.goto(f"{first['page']}?with={second['id']}")
+    expect(comparison(page).locator(".compare-distance")).to_contain_text("changed by")
+    cut = plot(page, "second run")
+    page.wait_for_timeout(500)
+    box = cut.bounding_box()
+    assert box is not None and box["y"] < NARROW["height"] < box["y"] + box["height"]
+    shown = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+    in_sight = shown[int(box["y"]) : NARROW["height"], int(box["x"]) : int(box["x"] + box["width"])]
+    assert not (in_sight == 0).all(-1).any()

@@ -70,7 +70,7 @@ interface Program {
 }
 
 export function openWebglLines(canvas: HTMLCanvasElement, onRestored: () => void): LinesSurface | null {
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: false });
+  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, preserveDrawingBuffer: false });
   return gl && new WebglLines(gl, canvas, onRestored);
 }
 
@@ -110,7 +110,8 @@ class WebglLines implements LinesSurface {
     gl.clearColor(paper[0] / 255, paper[1] / 255, paper[2] / 255, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.enable(gl.BLEND);
-    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+    // The canvas itself stays opaque.
+    gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.useProgram(program.handle);
     gl.uniform2f(uniforms.canvas_size, width, height);
     gl.uniform4f(uniforms.window_box, columns.left_x, columns.top, columns.right_x, columns.bottom);

@@ -40,8 +40,9 @@ interface KeptBatch extends Instances {
 }
 
 export function openWebglSurface(canvas: HTMLCanvasElement, onRestored: () => void): Surface | null {
-  // With alpha the blend would also make the canvas see-through.
-  const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, preserveDrawingBuffer: false });
+  // All that is drawn is opaque; but where there is no graphics card, Chromium shows a canvas that cannot be anything else
+  // black as soon as the window's lower edge cuts it.
+  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, preserveDrawingBuffer: false });
   if (!gl) return null;
   return new WebglSurface(gl, canvas, onRestored);
 }
