@@ -1,6 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 // Django serves static/dist under /static/ and finds each entry by its source path in the manifest.
+const PAGES = ["admin", "begin", "explore", "train", "library", "runs", "embed", "plain"];
+/** What `pages/begin.ts` imports; these bring the rest of it along. */
+const BEGINNING = ["pages/layout", "views/grid/first", "views/share/shared", "state/view", "state/theme", "gl/ramp"];
+
+const among = (names: string[]) => new RegExp(`static/src/(${names.join("|")})\\.ts$`);
+
 export default defineConfig({
   base: "/static/",
   publicDir: false,
@@ -13,9 +19,17 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: ["admin", "explore", "train", "library", "runs", "embed", "plain"].map((page) => `static/src/pages/${page}.ts`),
-      // What pages share is one file: each more costs a page another request before it can begin.
-      output: { codeSplitting: { groups: [{ name: "shared", test: /static\/src\/.*\.ts$/, minShareCount: 2 }] } },
+      input: PAGES.map((page) => `static/src/pages/${page}.ts`),
+      // What the explorer begins with comes by itself, with all that it needs. What else pages share is one file: each
+      // more costs a page another request before it can begin.
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "first", test: among(BEGINNING), priority: 1 },
+            { name: "shared", test: /static\/src\/(?!pages\/begin).*\.ts$/, minShareCount: 2 },
+          ],
+        },
+      },
     },
   },
   test: {

@@ -116,7 +116,8 @@ class RunningSite:
     def frames(self, run: str, after: int = 0, most: int | None = None) -> Iterator[Frame]:
         """The run's frames from its socket, until the run ends or `most` came; then the socket is cut."""
         url = f"ws://127.0.0.1:{self.port}/ws/runs/{run}?after={after}"
-        with connect(url, max_size=None, compression=None, open_timeout=20) as viewer:
+        # No limit of frames not read yet: behind them a viewer that leaves would wait ten seconds for its goodbye.
+        with connect(url, max_size=None, max_queue=None, compression=None, open_timeout=20) as viewer:
             count = 0
             while most is None or count < most:
                 try:

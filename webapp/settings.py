@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "webapp.administration",
     "webapp.fleet",
     "webapp.checkpoints",
+    "webapp.classes",
     "webapp.library",
     "webapp.people",
     "webapp.runs",
@@ -143,6 +144,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.accounts.wall.people",
+                "webapp.classes.shown.classes",
             ],
             "builtins": ["webapp.language"],
         },
@@ -153,6 +155,9 @@ DATABASE_URL = env.address(
     "DATABASE_URL", ("sqlite", "postgres", "postgresql"), default=f"sqlite:///{DATA / 'headlight.sqlite3'}"
 )
 DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+# A thread that answers requests stays (webapp.handling), and so does its connection, unless the address has
+# `?conn_max_age=` for it. It is tried first with each request: the database may have been started again meanwhile.
+DATABASES["default"] = {"CONN_MAX_AGE": 60, **DATABASES["default"], "CONN_HEALTH_CHECKS": True}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Write-ahead logging lets readers go on while one writes; taking the write lock at BEGIN makes a second writer
     # wait instead of failing half-way with "database is locked".
@@ -263,9 +268,11 @@ STORAGES: dict[str, dict[str, Any]] = {
 }
 
 
-def s3_options(bucket: str, endpoint: str, region: str) -> dict[str, object]:
-    """How django-storages reaches a bucket; who may, it asks AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+def s3_options(bucket: str, endpoint: str, region: str, key: str = "", secret: str = "") -> dict[str, object]:
+    """How django-storages reaches a bucket. Without a key it looks where Amazon's programs look for one."""
     return {
+        "access_key": key or None,
+        "secret_key": secret or None,
         "bucket_name": bucket,
         "endpoint_url": endpoint or None,
         "region_name": region or None,
@@ -279,11 +286,12 @@ def s3_options(bucket: str, endpoint: str, region: str) -> dict[str, object]:
 
 S3_ENDPOINT = env.address("HEADLIGHT_S3_ENDPOINT", ("http", "https"), default="")
 S3_REGION = env.text("HEADLIGHT_S3_REGION")
+S3_KEY, S3_SECRET = env.text("AWS_ACCESS_KEY_ID"), env.text("AWS_SECRET_ACCESS_KEY")
 if S3_BUCKET := env.text("HEADLIGHT_S3_BUCKET"):
     # All bytes of models lie there, and those in use on this disk too (webapp.library.storage).
     STORAGES["models"] = {
         "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": s3_options(S3_BUCKET, S3_ENDPOINT, S3_REGION),
+        "OPTIONS": s3_options(S3_BUCKET, S3_ENDPOINT, S3_REGION, S3_KEY, S3_SECRET),
     }
 
 # What people bring (webapp.library). Limits of an inspection hold beside what the size of the weights takes.

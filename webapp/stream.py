@@ -47,7 +47,7 @@ async def follow(run: str, after: int) -> AsyncIterator[bytes]:
     """Every frame of a run beyond `after`, in order and once, until the one that ends it."""
     async with _tail(run) as tail:
         # The file is written before Redis, so it has whatever the tail has not, or no longer, or never got.
-        seq, look_in_file = after, True
+        seq, look_in_file = after, False
         while True:
             stored = None if look_in_file else tail.since(seq)
             look_in_file = stored is None
@@ -226,7 +226,8 @@ class _Tail:
         if self._recent and self._recent[-1].seq > seq:
             return True
         try:
-            return await asyncio.wait_for(self._grown.wait(), LOOK_AGAIN_S)
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                return await self._grown.wait()
         except TimeoutError:
             return False
 

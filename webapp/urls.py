@@ -11,6 +11,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 from webapp.administration.metrics import metrics
 from webapp.api.router import api
 from webapp.api.trying import try_api
+from webapp.classes import views as class_views
 from webapp.people import views as people
 from webapp.record.views import healthz, readyz
 from webapp.runs import views
@@ -55,6 +56,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/tokens/<int:token_id>/revoke", people.revoke_token, name="revoke-token"),
     path("account/export", people.export, name="export-account"),
     path("account/delete", people.delete, name="delete-account"),
+    path("classes", class_views.classes, name="classes"),
+    path("classes/<str:class_id>", class_views.school_class, name="class"),
+    path("join/<str:link>", class_views.join, name="join-class"),
     path("accounts/", include(sign_in)),
     path("s/<str:slug>", share_views.share, name="share"),
     path("embed/<str:slug>", share_views.embed, name="embed"),

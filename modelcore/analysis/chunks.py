@@ -15,6 +15,21 @@ from modelcore.layers.attention_map import AttentionMap
 ROWS_AT_ONCE = 256
 
 
+@dataclass(frozen=True)
+class Portion:
+    """How much of what is read is in memory at once: one part of `parts` of what usually is."""
+
+    parts: int = 1
+
+    def of(self, usual: int) -> int:
+        return max(1, usual // self.parts)
+
+
+USUAL = Portion()
+SMALLER = Portion(8)
+"""For a second try where memory was too little for the first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Chunk:
     """Some whole rows of one head. `cols` are the keys that any of them can see; `rounding_Q` is what `weights_QK` of
@@ -27,13 +42,14 @@ class Chunk:
     rounding_Q: Tensor
 
 
-def chunks_of(map_: AttentionMap, head: int, rows: range) -> Iterator[Chunk]:
-    """The rows of the first sample in order, ROWS_AT_ONCE at a time.
+def chunks_of(map_: AttentionMap, head: int, rows: range, portion: Portion = USUAL) -> Iterator[Chunk]:
+    """The rows of the first sample in order, ROWS_AT_ONCE at a time, or a smaller portion of them.
 
     Cost: computes each weight of these rows once; what a band never sees is left out.
     """
-    for start in range(rows.start, rows.stop, ROWS_AT_ONCE):
-        some = range(start, min(start + ROWS_AT_ONCE, rows.stop))
+    at_once = portion.of(ROWS_AT_ONCE)
+    for start in range(rows.start, rows.stop, at_once):
+        some = range(start, min(start + at_once, rows.stop))
         cols = range(map_.keys)
         if mask.is_band(map_.spec):
             cols = mask.keys_seen(map_.spec, map_.queries, map_.keys, some) or cols[:1]

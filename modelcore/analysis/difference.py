@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.partners import NOBODY, Partners
 from modelcore.analysis.sinks import sink_keys
 from modelcore.layers.attention_map import AttentionMap
@@ -75,7 +76,12 @@ class SharedKeys:
 
 @torch.no_grad()
 def head_changes(
-    a: AttentionMap, b: AttentionMap, rows: Partners, keys: SharedKeys, most_weights: int | None = None
+    a: AttentionMap,
+    b: AttentionMap,
+    rows: Partners,
+    keys: SharedKeys,
+    most_weights: int | None = None,
+    portion: Portion = USUAL,
 ) -> HeadChanges:
     """How far each head changed from `a` to `b`, over the rows that both have.
 
@@ -87,7 +93,8 @@ def head_changes(
     if not len(keys.a_C):
         pairs = []
     pairs = _some(pairs, most_weights and most_weights // (a.heads * (a.keys + b.keys)))
-    found = [_Rows.between(a, b, a_rows, b_rows, keys) for a_rows, b_rows in _chunks(pairs, a.heads, a.keys + b.keys)]
+    chunks = _chunks(pairs, a.heads, a.keys + b.keys, portion)
+    found = [_Rows.between(a, b, a_rows, b_rows, keys) for a_rows, b_rows in chunks]
     return _summed_up(found, a.heads, len(pairs))
 
 
@@ -101,6 +108,7 @@ def read_difference(
     of_rows: Partners,
     of_keys: Partners,
     cell: int = 1,
+    portion: Portion = USUAL,
 ) -> npt.NDArray[np.float32]:
     """The weights of `b` less those of `a` in a rectangle of `a`; NaN where a row or a key has no partner. With `cell`
     of each cell x cell block the value that is furthest from 0, with its sign.
@@ -108,14 +116,21 @@ def read_difference(
     Shapes: [ceil(rows / cell), ceil(cols / cell)].
     Cost: computes each weight of the rectangle in either map, whatever the cell. Memory: some rows of it.
     """
-    step = cell * max(1, CHUNK_VALUES // (len(cols) * cell))
+    step = cell * max(1, portion.of(CHUNK_VALUES) // (len(cols) * cell))
     bands = [range(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]
-    exact = (_exact_difference(a, b, head, band, cols, of_rows, of_keys) for band in bands)
+    exact = (_exact_difference(a, b, head, band, cols, of_rows, of_keys, portion) for band in bands)
     return np.concatenate([band if cell == 1 else _furthest(band, cell) for band in exact])
 
 
 def _exact_difference(
-    a: AttentionMap, b: AttentionMap, head: int, rows: range, cols: range, of_rows: Partners, of_keys: Partners
+    a: AttentionMap,
+    b: AttentionMap,
+    head: int,
+    rows: range,
+    cols: range,
+    of_rows: Partners,
+    of_keys: Partners,
+    portion: Portion,
 ) -> npt.NDArray[np.float32]:
     weights_a = a.tile(rows, cols, [head])[0, 0].float().cpu().numpy()
     difference = np.full(weights_a.shape, np.nan, dtype=np.float32)
@@ -125,7 +140,7 @@ def _exact_difference(
         return difference
     cols_b = range(int(of_C[cols_C].min()), int(of_C[cols_C].max()) + 1)
     pairs = [(int(row), int(of_R[row])) for row in np.flatnonzero(of_R != NOBODY)]
-    for rows_a, rows_b in _chunks(pairs, 1, len(cols_b)):
+    for rows_a, rows_b in _chunks(pairs, 1, len(cols_b), portion):
         weights_b = b.tile(rows_b, cols_b, [head])[0, 0].float().cpu().numpy()
         there = weights_b[:, of_C[cols_C] - cols_b.start]
         difference[rows_a.start : rows_a.stop, cols_C] = there - weights_a[rows_a.start : rows_a.stop, cols_C]
@@ -159,9 +174,9 @@ def _some(pairs: list[tuple[int, int]], most: int | None) -> list[tuple[int, int
     return [pairs[place] for place in places]
 
 
-def _chunks(pairs: list[tuple[int, int]], heads: int, width: int) -> Iterator[tuple[range, range]]:
+def _chunks(pairs: list[tuple[int, int]], heads: int, width: int, portion: Portion) -> Iterator[tuple[range, range]]:
     """Rows that follow one another in both runs, as many at once as memory is wide."""
-    most = max(1, CHUNK_VALUES // (heads * max(1, width)))
+    most = max(1, portion.of(CHUNK_VALUES) // (heads * max(1, width)))
     start = 0
     for place in range(1, len(pairs) + 1):
         follows = place < len(pairs) and pairs[place] == (pairs[place - 1][0] + 1, pairs[place - 1][1] + 1)

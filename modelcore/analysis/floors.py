@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modelcore.analysis.chunks import chunks_of
+from modelcore.analysis.chunks import USUAL, Portion, chunks_of
 from modelcore.layers.attention_map import ROUNDING, AttentionMap
 
 
 @torch.no_grad()
-def read_floors(map_: AttentionMap, head: int, mass: float, rows: range | None = None) -> npt.NDArray[np.float32]:
+def read_floors(
+    map_: AttentionMap, head: int, mass: float, rows: range | None = None, portion: Portion = USUAL
+) -> npt.NDArray[np.float32]:
     """For some rows of one head (default: all), first sample: the weakest of the fewest weights that together hold
     `mass` of what the row's keys hold, lowered by ROUNDING.
 
@@ -26,7 +28,7 @@ def read_floors(map_: AttentionMap, head: int, mass: float, rows: range | None =
     Memory: one chunk, in float64.
     """
     floors = []
-    for chunk in chunks_of(map_, head, range(map_.queries) if rows is None else rows):
+    for chunk in chunks_of(map_, head, range(map_.queries) if rows is None else rows, portion):
         # On the host: NumPy sorts floats many times faster than torch does on a CPU.
         rising_QK = np.sort(chunk.weights_QK.cpu().numpy(), axis=-1)
         held_QK = np.cumsum(rising_QK, axis=-1, dtype=np.float64)

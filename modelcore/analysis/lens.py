@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.request import RequestError
 from modelcore.analysis.stream import Stream
 from modelcore.config import ModelShape
@@ -98,7 +99,12 @@ def guessed_by(config: ModelShape) -> Guessed | None:
 
 @torch.inference_mode()
 def read_lens(
-    model: Readable, stream: Stream, positions: range, top: int = 5, translators: Translators | None = None
+    model: Readable,
+    stream: Stream,
+    positions: range,
+    top: int = 5,
+    translators: Translators | None = None,
+    portion: Portion = USUAL,
 ) -> LensReading:
     """The likeliest `top` at each layer and position, and how the true token fares there; the last layer's are what
     the model says.
@@ -123,7 +129,7 @@ def read_lens(
     parts = (
         layers
         if guessed == "class"
-        else torch.cat(layers).split(min(rows_at_once(model.config.vocabulary), model.config.longest))
+        else torch.cat(layers).split(min(rows_at_once(model.config.vocabulary, portion), model.config.longest))
     )
     truths_of_parts = truth_P.repeat(depths).split([1 if guessed == "class" else len(part) for part in parts])
     found = [_statistics(unembed(x_RW), truth_R, top) for x_RW, truth_R in zip(parts, truths_of_parts, strict=True)]
@@ -140,8 +146,8 @@ def truths(stream: Stream, guessed: Guessed) -> list[int]:
     return list(stream.ids) if guessed == "own" else [*stream.ids[1:], NONE]
 
 
-def rows_at_once(vocabulary: int) -> int:
-    return max(1, SCORES_AT_ONCE // vocabulary)
+def rows_at_once(vocabulary: int, portion: Portion = USUAL) -> int:
+    return max(1, portion.of(SCORES_AT_ONCE) // vocabulary)
 
 
 def _statistics(scores_RV: Tensor, truth_R: Tensor, top: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

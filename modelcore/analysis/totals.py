@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modelcore.analysis.chunks import chunks_of
+from modelcore.analysis.chunks import USUAL, Portion, chunks_of
 from modelcore.layers.attention_map import AttentionMap
 
 
@@ -25,14 +25,14 @@ class Totals:
 
 
 @torch.no_grad()
-def read_totals(map_: AttentionMap, head: int, rows: range | None = None) -> Totals:
+def read_totals(map_: AttentionMap, head: int, rows: range | None = None, portion: Portion = USUAL) -> Totals:
     """Both margins of some rows of one head (default: all), first sample, float64. Margins of parts add up.
 
     Cost: that of chunks_of.
     """
     received_K = torch.zeros(map_.keys, dtype=torch.float64, device=map_.q_BHQD.device)
     entropies = []
-    for chunk in chunks_of(map_, head, range(map_.queries) if rows is None else rows):
+    for chunk in chunks_of(map_, head, range(map_.queries) if rows is None else rows, portion):
         weights_QK, rounding_Q, cols = chunk.weights_QK, chunk.rounding_Q, chunk.cols
         received_K[cols.start : cols.stop] += (1 / rounding_Q) @ weights_QK
         # Of p / r where p sums to r, or r is 1: p is what costs, and is read as it is.

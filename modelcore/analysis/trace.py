@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.key_tokens import KeyTokens
 from modelcore.analysis.labels import HeadLabel
 from modelcore.analysis.maps import AttentionMap, Overview, overview_and_labels
@@ -87,7 +88,7 @@ class ClassesScored:
 
 @torch.inference_mode()
 def trace(
-    model: Readable, request: TraceRequest, tokenizer: Tokenizer | None = None
+    model: Readable, request: TraceRequest, tokenizer: Tokenizer | None = None, portion: Portion = USUAL
 ) -> Iterator[TokensRead | SiteTraced | NextTokens | ClassesScored]:
     """Everything a trace shows. The model rests after each layer until the next site is asked for.
 
@@ -108,7 +109,7 @@ def trace(
     layers = model.layerwise(*inputs.values(), tap=maps.append, **types)
     scores_1 = yield from _sites(layers, maps, tokens)
     if model.config.output == "vocabulary":
-        yield _next_tokens(list(inputs)[-1], scores_1[0])
+        yield _next_tokens(list(inputs)[-1], scores_1[0], portion)
     elif model.config.output == "classes" and model.config.image is not None:
         yield _classes(scores_1[0])
 
@@ -180,11 +181,11 @@ def _sites(
         maps.clear()
 
 
-def _next_tokens(sequence: StackName, logits_NV: Tensor) -> NextTokens:
+def _next_tokens(sequence: StackName, logits_NV: Tensor, portion: Portion) -> NextTokens:
     """Softmax in float32 over the whole vocabulary, the largest k of it; a few rows at a time, as logits are large."""
     count = min(NEXT_TOKENS, logits_NV.shape[-1])
     ids, probabilities = [], []
-    for rows_RV in logits_NV.split(ROWS_AT_ONCE):
+    for rows_RV in logits_NV.split(portion.of(ROWS_AT_ONCE)):
         top = rows_RV.topk(count)
         normaliser_R1 = rows_RV.float().logsumexp(-1, keepdim=True)
         ids.append(top.indices.int().cpu())

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.lens import Unembedding, rows_at_once, speaking_stack, unembedding
 from modelcore.analysis.request import RequestError
 from modelcore.config import StackName
@@ -213,10 +214,12 @@ def _keep_the_best(model: Readable, lesson: Lesson, tuning: Tuning, choose: rang
 
 
 @torch.inference_mode()
-def divergences(model: Readable, lesson: Lesson, lens: TunedLens, tokens: range) -> list[float]:
+def divergences(
+    model: Readable, lesson: Lesson, lens: TunedLens, tokens: range, portion: Portion = USUAL
+) -> list[float]:
     """KL(model || lens) of each depth over some tokens, in nats: how much less the lens knows than the model."""
     unembed, depths = unembedding(model), len(lesson.x_LNW) - 1
-    sums, rows = [0.0] * depths, rows_at_once(model.config.vocabulary)
+    sums, rows = [0.0] * depths, rows_at_once(model.config.vocabulary, portion)
     for begin in range(tokens.start, tokens.stop, rows):
         part = slice(begin, min(begin + rows, tokens.stop))
         target_RV = _log_shares(unembed, _to(model, lesson.x_LNW[-1][part]))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.request import TraceRequest, label_ids, read_source, read_target
 from modelcore.analysis.trace import NextTokens, SiteTraced, TokensRead, trace
 from modelcore.config import ModelShape
@@ -76,7 +77,11 @@ def read_start(request: TraceRequest, config: ModelShape, tokenizer: Tokenizer |
 
 @torch.inference_mode()
 def write(
-    model: Readable, request: TraceRequest, sampling: Sampling, tokenizer: Tokenizer | None = None
+    model: Readable,
+    request: TraceRequest,
+    sampling: Sampling,
+    tokenizer: Tokenizer | None = None,
+    portion: Portion = USUAL,
 ) -> Iterator[TokensRead | Written | PromptRows | SiteTraced | NextTokens]:
     """Goes on from a text, one token at a time. The model rests until the next is asked for.
 
@@ -102,12 +107,16 @@ def write(
         yield from watch.prompt()
         if step.finished != "end_token":
             written.append(step.id)
-    yield from _trace_finished(model, start, written, tokenizer)
+    yield from _trace_finished(model, start, written, tokenizer, portion)
 
 
 @torch.inference_mode()
 def write_beams(
-    model: Readable, request: TraceRequest, search: BeamSearch, tokenizer: Tokenizer | None = None
+    model: Readable,
+    request: TraceRequest,
+    search: BeamSearch,
+    tokenizer: Tokenizer | None = None,
+    portion: Portion = USUAL,
 ) -> Iterator[TokensRead | BeamsGrown | SiteTraced | NextTokens]:
     """The same by beam search; the finished text is the best that was found."""
     start = read_start(request, model.config, tokenizer)
@@ -124,16 +133,16 @@ def write_beams(
     best = list(found[0].ids) if found else []
     if best and best[-1] == model.config.end_token:
         best.pop()
-    yield from _trace_finished(model, start, best, tokenizer)
+    yield from _trace_finished(model, start, best, tokenizer, portion)
 
 
 def _trace_finished(
-    model: Readable, start: Start, written: Sequence[int], tokenizer: Tokenizer | None
+    model: Readable, start: Start, written: Sequence[int], tokenizer: Tokenizer | None, portion: Portion
 ) -> Iterator[TokensRead | SiteTraced | NextTokens]:
     text = [*start.prompt.ids, *written]
     source = start.source
     request = TraceRequest(ids=text) if source is None else TraceRequest(ids=source.ids, target_ids=text)
-    for told in trace(model, request, tokenizer):
+    for told in trace(model, request, tokenizer, portion):
         if isinstance(told, SiteTraced | NextTokens):
             yield told
         elif isinstance(told, TokensRead) and told.sequence == "decoder":

@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> None:
         session.follow()
     else:
         _train(session, arguments.out)
-    group.leave()
+    group.leave_and_exit()
 
 
 def _train(session: Session, out: Path) -> None:

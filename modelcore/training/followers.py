@@ -91,6 +91,7 @@ def _follow() -> None:
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     group = Group(sharded=False)
     Session(TrainingPlan.from_json(plan), Path(folder), Brought.from_json(brought), group).follow()
+    group.leave_and_exit()
 
 
 if __name__ == "__main__":

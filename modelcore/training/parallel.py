@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import datetime
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, get_args
@@ -77,6 +78,9 @@ class Alone:
 
     def leave(self) -> None:
         """The end, for all."""
+
+    def leave_and_exit(self) -> None:
+        """The end of this process too, if there are others."""
 
 
 ALONE = Alone()
@@ -167,6 +171,14 @@ class Group(Alone):
 
     def leave(self) -> None:
         dist.destroy_process_group()
+
+    def leave_and_exit(self) -> None:
+        self.leave()
+        # Not by Python's way out: the group's threads may still be giving tensors back, and one that asks for the
+        # interpreter while that ends aborts the process, whose work was done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def join(*, sharded: bool = False) -> Alone:

@@ -56,7 +56,7 @@ def figures() -> Iterator[Figure]:
     )
     yield from loads()
     yield from working_loads()
-    yield Figure("fleet.L10.soak", skipped="hours: python -m tests.faults --minutes 120 runs as long, with faults")
+    yield Figure("fleet.L10.soak", skipped="takes hours: python -m tests.benchmarks.soak --minutes 120")
 
 
 def _median(found: list[Served]) -> Served:

@@ -1,8 +1,4 @@
-"""Loads of many people at once on one small machine: watchers of one run, idle sockets, cuts, many asks.
-
-`python -m tests.benchmarks.fleet_loads URL COUNT SECONDS EVENTS` is the process that watches, so that its own work is
-not counted among the site's.
-"""
+"""Loads of many people at once on one small machine: watchers of one run, idle sockets, cuts, a long queue."""
 
 from __future__ import annotations
 
@@ -18,21 +14,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import httpx
 from websockets.asyncio.client import connect
 
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.fleet_asks import TEXT, asks_and_reads
 from tests.running import HOUSE, RunningSite
 from tests.standing_in import LENT, StandIn
 from workers.protocol import frame
-from workers.protocol.training_events import Progress
 
 ROUNDS = 3
 EVENT_BYTES = 4096
 SPAN_S = 20.0
-TEXT = "In the beginning God created"
 
 
 class Watched(NamedTuple):
@@ -58,7 +52,7 @@ def loads() -> Iterator[Figure]:
         site = RunningSite(Path(folder) / "working", workers=1)
         try:
             site.traced("prose", TEXT)
-            yield from _many_asks(site)
+            yield from asks_and_reads(site)
             yield _five_hundred(site)
         finally:
             site.stop()
@@ -77,8 +71,8 @@ def watched(site: RunningSite, count: int, rate: float) -> Watched:
     """One round of so many watchers of one run, that tells so many events a second."""
     worker = StandIn(site, EVENT_BYTES)
     events = int(rate * SPAN_S)
-    url = f"ws://127.0.0.1:{site.port}/ws/runs/{worker.run}?after=0"
-    command = [sys.executable, "-m", "tests.benchmarks.fleet_loads", url, str(count), str(events)]
+    watching = [str(site.port), f"/ws/runs/{worker.run}?after=0", str(count), str(events)]
+    command = [sys.executable, "-m", "tests.benchmarks.watching", *watching]
     child = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline().strip() == "open"
@@ -177,37 +171,6 @@ def _cut(site: RunningSite, count: int = 300) -> Figure:
     )
 
 
-def _many_asks(site: RunningSite) -> Iterator[Figure]:
-    """Fifty texts of ten people at once, while others read pages: whoever asks is served in turn."""
-    ended: dict[str, float] = {}
-    reads: list[float] = []
-    stop = threading.Event()
-
-    def read() -> None:
-        with httpx.Client(base_url=str(site.http.base_url), timeout=60) as reader:
-            while not stop.is_set():
-                began = time.monotonic()
-                for address in ("/", "/api/v1/models"):
-                    reader.get(address).raise_for_status()
-                    reads.append(time.monotonic() - began)
-                    began = time.monotonic()
-                stop.wait(0.04)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    began = time.monotonic()
-    with ThreadPoolExecutor(10) as people:
-        runs = list(people.map(lambda _: site.submit("prose", TEXT), range(50)))
-        for run in people.map(lambda run: site.wait(run, 120)["id"], runs):
-            ended[run] = time.monotonic() - began
-    took_s = max(ended.values())
-    stop.set()
-    reader.join()
-    yield Figure("fleet.L6.asks_50", f"all done in {took_s:.1f} s", "15 s", took_s <= 15)
-    p95 = sorted(reads)[int(0.95 * len(reads))]
-    yield Figure("fleet.L8.reads_during_L6", f"p95 {1000 * p95:.0f} ms of {len(reads)}", "p95 300 ms", p95 <= 0.3)
-
-
 def _five_hundred(site: RunningSite, count: int = 500) -> Figure:
     answers: dict[int, int] = defaultdict(int)
     runs: list[str] = []
@@ -236,32 +199,3 @@ def _five_hundred(site: RunningSite, count: int = 500) -> Figure:
         "each 201 ends, page p95 300 ms",
         held,
     )
-
-
-async def _watch(url: str, count: int, events: int) -> dict[str, Any]:
-    late: list[float] = []
-    missing = 0
-
-    async def watcher(socket: Any) -> None:
-        nonlocal missing
-        seen = 0
-        async for data in socket:
-            event = frame.decode(data).event
-            if isinstance(event, Progress):
-                seen += 1
-                late.append(time.time() - event.tokens_per_s)
-            if event.ends_run:
-                break
-        missing += events - seen
-
-    sockets = []
-    for _ in range(0, count, 50):
-        sockets += await asyncio.gather(*(connect(url, compression=None, max_size=None) for _ in range(50)))
-    print("open", flush=True)
-    await asyncio.gather(*(watcher(socket) for socket in sockets))
-    late.sort()
-    return {"lost": missing, "p95_s": late[int(0.95 * len(late))], "p99_s": late[int(0.99 * len(late))]}
-
-
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_watch(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))), flush=True)

@@ -130,7 +130,7 @@ def _uploads(site: RunningSite) -> Figure:
     def send_all() -> None:
         began = time.monotonic()
         with ThreadPoolExecutor(UPLOADS) as people:
-            list(people.map(lambda number: _send(site, number), range(UPLOADS)))
+            list(people.map(lambda number: send_upload(site, number), range(UPLOADS)))
         rates.append(UPLOADS * UPLOAD_BYTES / 1e6 / (time.monotonic() - began))
         sent.set()
 
@@ -150,7 +150,7 @@ def _uploads(site: RunningSite) -> Figure:
     )
 
 
-def _send(site: RunningSite, number: int) -> None:
+def send_upload(site: RunningSite, number: int) -> None:
     """The second file never comes, so nothing is inspected; then the upload is given up, and its room with it."""
     files = [{"name": "model.safetensors", "size_bytes": UPLOAD_BYTES}, {"name": "config.json", "size_bytes": 2}]
     part = os.urandom(PART_BYTES)

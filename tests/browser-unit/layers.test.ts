@@ -49,3 +49,14 @@ test("nothing turns text into markup", () => {
   );
   expect(wrong).toEqual([]);
 });
+
+test("what the explorer begins with is a file by itself, which no other page begins by", () => {
+  const manifest = JSON.parse(readFileSync(join(SOURCE, "../dist/manifest.json"), "utf-8")) as Record<
+    string,
+    { imports?: string[] }
+  >;
+  const begin = "static/src/pages/begin.ts";
+  expect(manifest[begin]?.imports?.map((name) => name.split("-")[0])).toEqual(["_first"]);
+  const others = Object.entries(manifest).filter(([, { imports = [] }]) => imports.includes(begin));
+  expect(others.map(([name]) => name)).toEqual(["static/src/pages/explore.ts"]);
+});

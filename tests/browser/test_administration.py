@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.running import HOUSE, RunningSite
+from tests.waiting import until
 
 EMAIL, PASSWORD = "ada@example.org", "a lamp in the fog"
 PLAN = {
@@ -67,15 +67,6 @@ def state_of(site: RunningSite, run: str) -> str:
     return str(site.read(run)["state"])
 
 
-def until(true: Callable[[], Any], timeout_s: float = 60.0) -> float:
-    """How many seconds it took."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < timeout_s
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
 def pids(site: RunningSite) -> set[int]:
     try:
         return {child.pid for child in site.children("interactive1@")}
@@ -84,12 +75,12 @@ def pids(site: RunningSite) -> set[int]:
 
 
 def test_worker_that_is_drained_in_a_run_ends_it_and_takes_nothing_until_it_may(site: RunningSite, fleet: Page) -> None:
-    run = train(site, steps=300)
+    run = train(site, steps=3000)
     expect(job(fleet, run)).to_contain_text("running on")
     press(worker(fleet, "train1"), "Drain")
     expect(worker(fleet, "train1")).to_contain_text("draining")
     later = train(site, steps=1)
-    until(lambda: state_of(site, run) == "finished", 120)
+    until(lambda: state_of(site, run) == "finished", 200)
     expect(worker(fleet, "train1")).to_contain_text("drained: it takes nothing")
     assert state_of(site, later) == "queued"
     press(worker(fleet, "train1"), "Let it work")

@@ -65,7 +65,7 @@ def test_prompt_is_as_tall_as_its_text(page: Page) -> None:
     """It kept the height of two lines when it was measured before the page's letters had come."""
     open_first_page(page)
     prompt = page.get_by_label("Text", exact=True)
-    page.wait_for_function("document.querySelector('#prompt-text').clientHeight < 48")
+    page.wait_for_function("() => document.querySelector('#prompt-text').clientHeight < 48")
     one_line = prompt.evaluate("field => field.clientHeight")
     prompt.fill("one line\nanother line")
     assert prompt.evaluate("field => field.clientHeight") > one_line

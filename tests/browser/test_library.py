@@ -120,6 +120,30 @@ def test_upload_is_paused_and_goes_on(page: Page, tmp_path: Path) -> None:
     expect(card(page, "slow-lamp")).to_be_visible(timeout=60_000)
 
 
+def test_part_that_was_being_hashed_when_its_upload_was_paused_is_not_sent(page: Page, tmp_path: Path) -> None:
+    """A browser takes its headers away then, and would send the part without them."""
+    page.add_init_script(
+        """const digest = crypto.subtle.digest.bind(crypto.subtle);
+        const held = new Promise((resolve) => { window.release = resolve; });
+        crypto.subtle.digest = async (...part) => { window.isHashing = true; await held; return digest(...part); };"""
+    )
+    parts: list[str | None] = []
+    page.on(
+        "request",
+        lambda request: parts.append(request.headers.get("tus-resumable")) if request.method == "PATCH" else None,
+    )
+    page.goto("/library")
+    drop(page, folder_of(tmp_path, "hashed-lamp", good()))
+    page.wait_for_function("() => window.isHashing")
+    arrival = page.locator(".arrival", has_text="hashed-lamp")
+    arrival.get_by_role("button", name="Pause").click()
+    expect(arrival).to_contain_text("Paused")
+    page.evaluate("() => window.release()")
+    arrival.get_by_role("button", name="Go on").click()
+    expect(card(page, "hashed-lamp")).to_be_visible(timeout=60_000)
+    assert set(parts) == {"1.0.0"}
+
+
 def test_upload_goes_on_after_a_reload(page: Page, site: RunningSite, tmp_path: Path) -> None:
     """The first part is there already, as it is after a tab was closed in the middle."""
     files = good()

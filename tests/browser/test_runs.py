@@ -61,7 +61,7 @@ def test_runs_are_found_by_their_words_their_name_and_their_tags(runs: Page) -> 
     assert names(runs) == [BRIDGE, SHIP, BOOK]
     pictures = runs.locator(".run img")
     expect(pictures).to_have_count(3)
-    runs.wait_for_function("[...document.querySelectorAll('.run img')].every((img) => img.naturalWidth > 0)")
+    runs.wait_for_function("() => [...document.querySelectorAll('.run img')].every((img) => img.naturalWidth > 0)")
     name_it(runs, SHIP, "Seafaring", "sea, night")
     search = runs.get_by_role("searchbox", name="Search")
     for words, found in (("book", BOOK), ("seafar", "Seafaring"), ("sailed", "Seafaring"), ("night", "Seafaring")):

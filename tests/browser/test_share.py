@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NARROW, WIDE
@@ -53,6 +58,20 @@ def blog() -> Iterator[Callable[[str], str]]:
 
     yield publish
     server.shutdown()
+
+
+@contextmanager
+def workers_halted(site: RunningSite) -> Iterator[None]:
+    """None of them does anything, nor ends."""
+    workers = site.children("celery")
+    assert workers
+    try:
+        for worker in workers:
+            worker.suspend()
+        yield
+    finally:
+        for worker in workers:
+            worker.resume()
 
 
 def share(page: Page, site: RunningSite) -> str:
@@ -117,6 +136,31 @@ def test_lens_that_is_open_is_shared_with_it(page: Page, visitor: Page, site: Ru
     expect(visitor.locator('.lens-cell[data-position="31"]').first).to_be_attached()
 
 
+def test_weight_taken_apart_is_shared_and_opens_without_workers(page: Page, visitor: Page, site: RunningSite) -> None:
+    told = site.traced("prose", TEXT)
+    page.goto(f"{told['page']}?site=decoder.self.2&head=1&token=decoder.9&key=4&picked=decoder.self.0.3")
+    inside = page.get_by_role("group", name="Inside this head")
+    expect(inside.locator(".formula-line").first).to_be_visible()
+    parts = (".inside-weight", ".where", ".formula", ".inside-row")
+    numbers = [inside.locator(part).inner_text() for part in parts]
+    path = link_of(page)
+    page.goto(f"{told['page']}?site=decoder.self.0&head=3&token=decoder.9&key=4")
+    expect(inside.locator(".formula-line").first).to_be_visible()
+    of_picked = inside.locator(".inside-weight").inner_text()
+    assert of_picked != numbers[0]
+    with workers_halted(site):
+        visitor.goto(path)
+        opened = visitor.get_by_role("group", name="Inside this head")
+        expect(opened.locator(".formula-line").first).to_be_visible()
+        assert [opened.locator(part).inner_text() for part in parts] == numbers
+        visitor.goto(f"{path}?site=decoder.self.0&head=3&token=decoder.9&key=4")
+        expect(opened.locator(".inside-weight")).to_have_text(of_picked)
+        visitor.get_by_role("application", name=re.compile("Attention map")).focus()
+        for key in ("ArrowDown", "Enter"):
+            visitor.keyboard.press(key)
+        expect(opened.locator(".inside-state")).to_contain_text("not this one.")
+
+
 @pytest.mark.parametrize("reading", ["value", "gradient", "rollout", "flow"])
 def test_reading_in_view_is_shared(page: Page, visitor: Page, site: RunningSite, reading: str) -> None:
     told = site.traced("prose", TEXT)
@@ -150,6 +194,21 @@ def test_comparison_is_shared_copied_and_withdrawn(page: Page, visitor: Page, si
         "button", name="Withdraw"
     ).first.click()
     expect(visitor.locator(".compare-texts")).not_to_contain_text("Paul", timeout=6_000)
+
+
+def test_password_opens_a_share(page: Page, visitor: Page, site: RunningSite) -> None:
+    """It was refused as another site's page: under no-referrer browsers send a form with `Origin: null`."""
+    told = site.traced("prose", TEXT)
+    page.goto(f"{told['page']}?site=decoder.self.2&head=1")
+    page.get_by_role("button", name="Share", exact=True).click()
+    page.get_by_label("Password, optional").fill("between us")
+    page.get_by_role("button", name="Make a link").click()
+    link = page.get_by_label("Link", exact=True)
+    expect(link).to_have_value(re.compile("/s/"))
+    visitor.goto(link.input_value())
+    visitor.get_by_label("Password").fill("between us")
+    visitor.get_by_role("button", name="Open").click()
+    expect(visitor.locator(".status")).to_contain_text("recorded")
 
 
 def test_share_is_embedded_with_chosen_panels(
@@ -194,3 +253,27 @@ def test_run_is_saved_as_a_page_that_works_offline(
     expect(alone.get_by_role("status")).to_have_text("M looks at M: 1.000")
     assert faults == []
     offline.close()
+
+
+def test_heads_in_little_stand_where_the_live_ones_will(page: Page, visitor: Page, site: RunningSite) -> None:
+    """The page draws them before most of its code is here; here that code never comes."""
+    link = share(page, site)
+    visitor.route("**/explore-*.js", lambda route: route.abort())
+    visitor.goto(link)
+    expect(visitor.locator(".grid-first")).to_be_visible()
+    first = picture_of(visitor)
+    visitor.unroute_all()
+    visitor.reload()
+    expect(visitor.locator(".status")).to_contain_text("recorded")
+    expect(visitor.locator(".grid-first")).to_have_count(0)
+    live = picture_of(visitor)
+    assert first.shape == live.shape and first.std() > 10
+    assert np.abs(first - live).mean() < 0.5
+
+
+def picture_of(page: Page) -> np.ndarray[Any, Any]:
+    """The heads as they are on the screen."""
+    page.wait_for_timeout(300)
+    return np.asarray(Image.open(io.BytesIO(page.locator(".grid-scroller").first.screenshot())).convert("RGB")).astype(
+        int
+    )

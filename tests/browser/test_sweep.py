@@ -26,7 +26,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
 def choose(page: Page, rows: list[str], steps: int) -> None:
     plan(page, "Copy", steps)
     page.get_by_role("button", name="Table 3").click()
-    for box in page.locator(".sweep-rows input").all():
+    boxes = page.locator(".sweep-rows input")
+    # The rows come from the site; what is not there yet cannot be unchecked.
+    expect(boxes.first).to_be_visible()
+    for box in boxes.all():
         box.set_checked(box.get_attribute("value") in rows)
     page.get_by_role("button", name=f"Start {len(rows)} trainings").click()
     page.wait_for_url("**/sweeps/*")

@@ -101,7 +101,7 @@ def difference(a: list[tuple[str, Any]], b: list[tuple[str, Any]]) -> str:
     """Where two results differ, in words, or nothing.
 
     A worker measures when it starts which route of matrix products is quicker, and the routes round differently: so
-    numbers may be off by TOLERANCE, and what is stored in 8 bits by one step.
+    numbers may be off by TOLERANCE, and what is stored in 8 or 16 bits by one step.
     """
     if [name for name, _ in a] != [name for name, _ in b]:
         return "other events"
@@ -115,7 +115,7 @@ def _off(x: Any, y: Any) -> str:
                 return " in shape"
             off = float(np.abs(x.astype(float) - y.astype(float)).max(initial=0.0))
             exact = not np.issubdtype(x.dtype, np.floating)
-            allowed = (1.0 if x.dtype == np.uint8 else 0.0) if exact else TOLERANCE
+            allowed = (1.0 if x.dtype in (np.uint8, np.uint16) else 0.0) if exact else TOLERANCE
             return f" by {off:g}" if not off <= allowed else ""
         case bool() | int() | str() | None, _:
             return "" if x == y else f": {str(x)[:40]} and {str(y)[:40]}"

@@ -7,16 +7,15 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
-import httpx
 import psutil
 import pytest
 import redis
 
 from tests.faults.ledger import frames_of, twice
+from tests.harm.processes import kill, processes, running_on, until
 from tests.running import RunningSite
 from webapp.supervise import broker as own_broker
 from workers.protocol import frame, keys
@@ -46,31 +45,6 @@ def broker(site: RunningSite) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(own_broker.socket_path(site.data)), socket_timeout=10)
 
 
-def processes(site: RunningSite, words: str) -> list[psutil.Process]:
-    """Those that the supervisor started itself."""
-    found = []
-    for child in psutil.Process(site.process.pid).children():
-        with suppress(psutil.Error):
-            if words in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
-def kill(site: RunningSite, words: str) -> None:
-    for process in processes(site, words):
-        process.kill()
-
-
-def until(true: Callable[[], Any], timeout_s: float = 90.0) -> float:
-    began = time.monotonic()
-    while True:
-        with suppress(httpx.TransportError, psutil.Error, redis.RedisError):
-            if true():
-                return time.monotonic() - began
-        assert time.monotonic() - began < timeout_s
-        time.sleep(0.05)
-
-
 def writes(site: RunningSite, tokens: int = 200) -> str:
     return site.submit("prose", TEXT, kind="generate", generate={"max_tokens": tokens})
 
@@ -79,22 +53,6 @@ def train(site: RunningSite, steps: int) -> str:
     answer = site.http.post("/api/v1/trainings", json={**PLAN, "steps": steps})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
-
-
-def running_on(site: RunningSite, broker: redis.Redis, run: str) -> psutil.Process:
-    """The process of the worker that is on a run, when one is."""
-    found: list[int] = []
-
-    def look() -> bool:
-        for name in broker.scan_iter(keys.WORKERS):
-            beat = json.loads(broker.get(name) or "{}")
-            # The last beat of one that was killed stays for a while.
-            if run in [each["run"] for each in beat.get("running", [])] and psutil.pid_exists(beat["pid"]):
-                found.append(beat["pid"])
-        return bool(found)
-
-    until(look)
-    return psutil.Process(found[0])
 
 
 def whole(site: RunningSite, run: str) -> None:

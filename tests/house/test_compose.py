@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ def test_service_has_an_image_or_a_target_to_build(name: str) -> None:
 def test_every_manage_command_exists() -> None:
     words = [word for service in SERVICES.values() for word in service.get("command", [])]
     named = re.findall(r"manage\.py (\w+)", " ".join(words))
-    assert {"migrate", "register_zoo", "record", "keep_library"} <= set(named)
+    assert {"migrate", "make_bucket", "register_zoo", "record", "keep_library"} <= set(named)
     assert set(named) <= set(get_commands())
 
 
@@ -76,7 +79,7 @@ def test_service_is_limited_read_only_and_keeps_no_secret_in_its_environment(nam
     assert named <= set(service.get("secrets", []))
 
 
-@pytest.mark.parametrize("name", ["proxy", "web", "broker", "database"])
+@pytest.mark.parametrize("name", ["proxy", "web", "broker", "database", "storage"])
 def test_service_that_others_wait_for_says_whether_it_is_well(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"]
 
@@ -89,6 +92,40 @@ def test_secrets_are_made_once_and_fit_one_another(tmp_path: Path) -> None:
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     assert make_secrets(tmp_path / "secrets") == []
     assert {name: (tmp_path / "secrets" / name).read_text() for name in names} == told
+
+
+def test_secrets_that_are_missing_are_added_and_the_others_stay(tmp_path: Path) -> None:
+    """An installation from before there was a storage must not lose the password of its database."""
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    new = {path.name for path in folder.glob("storage_*")}
+    for name in new:
+        (folder / name).unlink()
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    assert set(make_secrets(folder)) == new == {"storage_access_key", "storage_secret_key", "storage_identities"}
+    after = {path.name: path.read_text() for path in folder.iterdir()}
+    assert {name: after[name] for name in before} == before
+    ((identity),) = json.loads(after["storage_identities"])["identities"]
+    opened = {"accessKey": after["storage_access_key"], "secretKey": after["storage_secret_key"]}
+    assert identity["credentials"] == [opened]
+
+
+def test_storage_is_reached_by_the_site_alone() -> None:
+    """Whoever reaches SeaweedFS's inner ports needs no key."""
+    networks = {name: service.get("networks", ["default"]) for name, service in SERVICES.items()}
+    there = {name for name, joined in networks.items() if "storage" in joined}
+    assert there == {"storage", "web", "recorder", "librarian", "prepare"}
+    assert networks["storage"] == ["storage"]
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+@pytest.mark.parametrize("profile", ["cpu", "cuda"])
+def test_file_is_understood_by_docker_compose(profile: str, tmp_path: Path) -> None:
+    shutil.copy(HOUSE / "docker-compose.yml", tmp_path)
+    make_secrets(tmp_path / "secrets")
+    command = ["docker-compose", "--profile", profile, "config", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_variables_of_services_are_in_the_readmes_table() -> None:

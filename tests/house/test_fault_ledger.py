@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 
 from tests.faults.ledger import Promised, difference, settle
 from tests.workers.golden_frames import GOLDEN
@@ -68,3 +70,12 @@ def test_numbers_may_be_rounded_otherwise_and_nothing_else() -> None:
     assert difference(exact, exact[:1]) == "other events"
     nothing = [exact[0], ("site.map", np.array([np.nan, 0.75], np.float32))]
     assert difference(exact, nothing), "what is no number is not near one"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_number_of_few_bits_may_be_off_by_its_last_step(dtype: Any) -> None:
+    one, next_, far = ([("step.rows", np.array([7, steps], dtype))] for steps in (200, 201, 202))
+    assert difference(one, next_) == ""
+    assert difference(one, far) == "step.rows differs by 2"
+    ids = [[("step.alternatives", np.array([steps], np.int32))] for steps in (200, 201)]
+    assert difference(*ids) == "step.alternatives differs by 1"

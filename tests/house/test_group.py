@@ -44,7 +44,7 @@ class Stage:
 
 @pytest.fixture
 async def stage() -> Any:
-    made = Stage(Patience(pauses_s=(0.01, 0.02, 0.03, 0.04), rest_s=0.2))
+    made = Stage(Patience(pauses_s=(0.01, 0.02, 0.03, 0.04), rest_s=0.2, longest_s=0.1))
     yield made
     await made.over()
 
@@ -113,6 +113,28 @@ async def test_worker_that_keeps_ending_leaves_the_rest_up_and_is_tried_again(st
     await stage.until_said("The rest stays up; worker1 is tried again")
     assert not stage.group.ended.done()
     await stage.until_said("worker1   | no", times=6)
+
+
+async def test_needed_program_that_was_ready_and_keeps_trying_is_started_for_ever_and_the_rest_stays_up(
+    stage: Stage,
+) -> None:
+    """A site of many whose database was killed for ten seconds gave up, and nobody was there to start it again."""
+    await stage.group.start(program("web", SLEEP))
+    await stage.group.start(program("broker", "print('no'); raise SystemExit(1)", keeps_trying=True))
+    await stage.until_said("It has worked before: broker is tried again every 0.1 s.", times=4)
+    assert not stage.group.ended.done()
+    assert sum(line == "broker    | no" for line in stage.said) >= 8
+
+
+async def test_program_that_keeps_trying_and_never_was_ready_ends_everything(stage: Stage) -> None:
+    """A person sits before a site that never came up, and must be told."""
+
+    async def never() -> bool:
+        return False
+
+    broken = program("broker", "print('bad setting'); raise SystemExit(1)", keeps_trying=True, ready=never)
+    assert not await stage.group.start(broken)
+    assert await stage.group.ended == 1
 
 
 async def test_command_that_does_not_exist_is_named(stage: Stage) -> None:

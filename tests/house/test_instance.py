@@ -69,6 +69,14 @@ def test_port_is_free_right_after_an_instance_ended() -> None:
     listen(port).close()
 
 
+def test_second_packet_of_an_answer_does_not_wait_for_the_first() -> None:
+    """40 ms an answer, where the web process takes the socket as it comes."""
+    with listen(None) as listener, socket.create_connection(listener.getsockname()):
+        served, _ = listener.accept()
+        with served:
+            assert served.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_brokers_socket_lies_in_a_private_folder(tmp_path: Path) -> None:
     path = broker.socket_path(tmp_path)
     assert path.parent.parent == tmp_path

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from webapp.accounts.models import Person
 from webapp.asgi import application
-from webapp.library import arriving, parts, quota
+from webapp.library import arriving, parts, quota, tus
 from webapp.library.arriving import Declared, declare
 from webapp.library.models import Arrival, ArrivingFile
 
@@ -151,7 +151,11 @@ async def test_part_with_a_wrong_checksum_is_not_kept(site: httpx.AsyncClient) -
     assert code(await send(site, address, 100, b"a", **{"upload-checksum": "crc32 AAAA"})) == (400, "bad_checksum")
 
 
-async def test_more_than_was_declared_is_refused_before_it_is_read(site: httpx.AsyncClient) -> None:
+async def test_more_than_was_declared_is_refused_before_it_is_read(
+    site: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of it is let pass afterwards: else the connection is reset, and the answer with it."""
+    monkeypatch.setattr(tus, "LINGER_BYTES", 5_000)
     address = await create(site, length=100)
     assert code(await send(site, address, 0, bytes(101))) == (413, "longer_than_declared")
     read = 0

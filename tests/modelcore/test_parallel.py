@@ -41,7 +41,7 @@ else:
     session.save()
     print(json.dumps(session.measure()), flush=True)
     session.close()
-group.leave()
+group.leave_and_exit()
 """
 
 

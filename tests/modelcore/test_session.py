@@ -11,14 +11,17 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 
 from modelcore.opening import open_any
+from modelcore.training import dictd
 from modelcore.training.assignments.modular import Equations
 from modelcore.training.brought import Brought
 from modelcore.training.plan import ASSIGNMENTS, OF_A_TEXT, TOKENIZERS, PlanError, TrainingPlan
 from modelcore.training.session import LAST, DivergedError, Session
+from tests.modelcore.dictionaries import install
 from tests.modelcore.zips import picture_zip
 
 TEXT = "In the beginning God created the heaven and the earth. " * 60
 PAIRS = "\n".join(f"{left} {right}\t{right} {left}" for left in "abcd" for right in "klmnop")
+WORDS = {left + right: f"{left}{right}\n{right}{left}\n" for left in "abcdefghij" for right in "klmnopqrstuv"}
 TEXTS = {"text": TEXT, "masked": TEXT, "spans": TEXT, "pairs": PAIRS}
 
 
@@ -37,7 +40,11 @@ def losses(session: Session) -> list[float]:
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
-def test_session_that_was_cut_off_goes_on_with_the_same_losses(assignment: Any, tmp_path: Path) -> None:
+def test_session_that_was_cut_off_goes_on_with_the_same_losses(
+    assignment: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dictd, "FOLDER", tmp_path)
+    install(tmp_path, WORDS)
     brought = Brought(pictures=picture_zip(tmp_path / "pictures.zip", {"dark": range(9), "light": range(200, 209)}))
     whole = losses(Session(plan(assignment), tmp_path / "whole", brought))
     cut_off = Session(plan(assignment), tmp_path / "cut", brought)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,22 +52,27 @@ def test_preset_forms_induction_heads_that_the_measures_name(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_preset_writes_dates_with_heads_that_look_at_the_year_the_month_and_the_day(tmp_path: Path) -> None:
+    """Which of both comes first depends on how a machine rounds."""
     session = Session(TrainingPlan.from_json(preset("dates")), tmp_path)
-    assert until(session, "exact", 0.99)
-    assignment, model = session.assignment, session.model
-    assert isinstance(assignment, DrawnPairsAssignment) and isinstance(model, EncoderDecoder)
-    model.eval()
-    parts = date_alignment(model, assignment.tokenizer, assignment.held_out[:100])
-    assert min(best.score for best in parts.values()) > 0.7, parts
+
+    def weakest_head() -> float:
+        assignment, model = session.assignment, session.model
+        assert isinstance(assignment, DrawnPairsAssignment) and isinstance(model, EncoderDecoder)
+        model.eval()
+        parts = date_alignment(model, assignment.tokenizer, assignment.held_out[:100])
+        model.train()
+        return min(best.score for best in parts.values())
+
+    assert until(session, "exact", 0.99, lambda: weakest_head() > 0.7)
 
 
-def until(session: Session, metric: str, bar: float) -> bool:
-    """Trains until a held-out metric reaches the bar, and whether it did within the preset's steps."""
+def until(session: Session, metric: str, bar: float, holds: Callable[[], bool] = lambda: True) -> bool:
+    """Trains until a held-out metric reaches the bar, and `holds`; whether both did within the preset's steps."""
     while not session.is_done:
         session.advance()
-        if session.step % LOOK_EVERY == 0 and session.measure()[metric] >= bar:
+        if session.step % LOOK_EVERY == 0 and session.measure()[metric] >= bar and holds():
             return True
-    return session.measure()[metric] >= bar
+    return session.measure()[metric] >= bar and holds()
 
 
 def labels(session: Session) -> list[str]:

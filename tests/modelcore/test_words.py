@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,13 @@ from modelcore.training.assignments.found_pairs import is_held_out
 from modelcore.training.assignments.words import read_entry, read_words
 from modelcore.training.plan import PlanError, TrainingPlan
 from modelcore.training.tasks import Example
-
-
-def written(number: int) -> str:
-    return dictd.DIGITS[number] if number < 64 else written(number // 64) + dictd.DIGITS[number % 64]
+from tests.modelcore.dictionaries import install, written
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(dictd, "FOLDER", tmp_path)
     return tmp_path
-
-
-def install(folder: Path, entries: dict[str, str], name: str = "freedict-deu-eng") -> None:
-    """As Debian installs it: the index by the alphabet, the entries in the order given."""
-    packed, lines = b"", []
-    for headword, entry in entries.items():
-        content = entry.encode()
-        lines.append(f"{headword.casefold()}\t{written(len(packed))}\t{written(len(content))}")
-        packed += content
-    (folder / f"{name}.index").write_text("\n".join(sorted(lines)) + "\n", encoding="utf-8")
-    (folder / f"{name}.dict.dz").write_bytes(gzip.compress(packed))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
 import nbformat
 import numpy as np
@@ -43,7 +44,7 @@ def test_every_example_of_the_readme_runs(
     names: dict[str, Any] = {}
     for example in EXAMPLES:
         exec(example.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{training_site.port}"), names)
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     said = capsys.readouterr().out
     assert "The old man" in said and "finished" in said
     assert names["client"].shares() == []
@@ -83,6 +84,89 @@ def test_exported_notebook_makes_the_run_again(
     assert names["weights"] == pytest.approx(np.array(told), abs=1e-5)
     (drawn,) = axes.imshow.call_args.args
     assert drawn == pytest.approx(np.sqrt(names["weights"]))
+
+
+SHARED: list[tuple[dict[str, Any], str, list[str]]] = [
+    ({"row": 5, "col": 2}, "token=decoder.5&key=2", ["pairs/decoder.self.2/1?row=5&col=2"]),
+    ({"reading": "value"}, "reading=value", ["maps/decoder.self.2/1?reading=value"]),
+    (
+        {"reading": "flow", "row": -1},
+        "token=decoder.{last}&reading=flow",
+        ["maps/decoder.self.2/1?reading=flow&{rest}"],
+    ),
+    (
+        {"reading": "gradient", "row": 5, "token": 7},
+        "token=decoder.5&reading=gradient.7",
+        ["maps/decoder.self.2/1?reading=gradient&position=5&token=7"],
+    ),
+    (
+        {"reading": "gradient"},
+        "reading=gradient.{likeliest}",
+        ["maps/decoder.self.2/1?reading=gradient&position={last}&token={likeliest}"],
+    ),
+    ({"lens": slice(1, 4)}, "", ["lens?positions=1:4"]),
+    (
+        {"compare_with": "other", "partners": [("decoder", 1, 2)]},
+        "with=second&pairs=decoder.1.2",
+        ["comparison?alignment=decoder.1.2", "second/maps/decoder.self.2/1", "second/frames"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "view", "kept"), SHARED)
+def test_share_keeps_what_a_script_has_in_view(
+    site: RunningSite, headlight: Any, asked: dict[str, Any], view: str, kept: list[str]
+) -> None:
+    client = headlight.Client(f"http://127.0.0.1:{site.port}")
+    run = client.trace("prose", "So it goes, and so it went.", progress=False)
+    if "compare_with" in asked:
+        asked = {**asked, "compare_with": client.trace("prose", "And so it goes, and so it went.", progress=False)}
+    last = len(run.tokens) - 1
+    known = {"last": last, "likeliest": run.next_tokens(top=1)[0].id, "rest": f"rows={last}:{last + 1}"}
+    link = run.share(layer=2, head=1, **asked)
+    told = site.http.get(f"/api/v1/shares/{link.slug}").json()
+    expected = f"?site=decoder.self.2&head=1&{view.format(**known)}".rstrip("&")
+    assert unquote(told["view"]) == expected
+    for path in kept:
+        answer = site.http.get(f"/api/v1/shares/{link.slug}/{path.format(**known)}")
+        assert answer.status_code == 200, answer.text
+    link.revoke()
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"reading": "mood", "layer": 1}, "no reading"),
+        ({"reading": "flow"}, "give its layer too"),
+        ({"layer": 1, "col": 2}, "give row too"),
+        ({"layer": 1, "row": 99}, "row goes from 0 to"),
+        ({"layer": 1, "token": 5}, "reading='gradient'"),
+        ({"layer": 1, "partners": [("decoder", 1, 1)]}, "give compare_with too"),
+        ({"layer": 1, "tuned": True}, "lens=slice"),
+        ({"layer": 1, "lens": slice(3, 3)}, "without a step"),
+        ({"layer": 9}, "names no one site"),
+    ],
+)
+def test_share_that_contradicts_itself_is_refused_before_it_is_sent(
+    site: RunningSite, headlight: Any, asked: dict[str, Any], sentence: str
+) -> None:
+    client = headlight.Client(f"http://127.0.0.1:{site.port}")
+    run = client.trace("prose", "So it goes.", progress=False)
+    shares = len(client.shares())
+    with pytest.raises(ValueError, match=sentence):
+        run.share(**asked)
+    assert len(client.shares()) == shares
+
+
+def test_share_for_a_class_is_asked_for_by_its_id(site: RunningSite, headlight: Any) -> None:
+    """Nobody has signed in here, so the site says what is missing."""
+    client = headlight.Client(f"http://127.0.0.1:{site.port}")
+    run = client.trace("prose", "So it goes.", progress=False)
+    with pytest.raises(headlight.HeadlightError, match="Sign in to share") as refused:
+        run.share(audience="class", class_id="a" * 26)
+    assert refused.value.field == "audience"
+    with pytest.raises(headlight.HeadlightError, match="Classes are for people who sign in"):
+        client.classes()
 
 
 def test_run_shows_itself_in_a_notebook_and_escapes_its_text(site: RunningSite, headlight: Any) -> None:

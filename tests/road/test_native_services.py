@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import signal
@@ -12,10 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import httpx
 import psutil
 import pytest
 
+from tests.library.models import good
 from tests.running import HOUSE, free_port
 from webapp.deploy.native import postgres
 
@@ -75,8 +78,14 @@ class Services:
         run: str = answer.json()["id"]
         return run
 
-    def traced(self, text: str) -> str:
-        return self.finished(self.submit(kind="trace", text=text))
+    def traced(self, text: str, **body: Any) -> str:
+        return self.finished(self.submit(kind="trace", text=text, **body))
+
+    def bucket(self) -> Any:
+        """With the keys of the site's own secrets."""
+        key, secret = ((self.folder / "secrets" / f"storage_{name}_key").read_text() for name in ("access", "secret"))
+        opened = {"aws_access_key_id": key, "aws_secret_access_key": secret, "region_name": "us-east-1"}
+        return boto3.resource("s3", endpoint_url=f"http://127.0.0.1:{self.port + 4}", **opened).Bucket("headlight")
 
     def finished(self, run: str) -> str:
         deadline = time.monotonic() + 60
@@ -126,6 +135,9 @@ def test_broker_that_is_killed_comes_back_with_its_file_and_runs_go_on(running: 
 def test_database_that_is_killed_is_told_of_and_what_workers_do_meanwhile_is_not_lost(running: Services) -> None:
     run = running.submit(kind="generate", text="In the beginning", generate={"max_tokens": 60})
     told: set[int] = set()
+    files = {"name": "begun", "files": [{"name": "model.safetensors", "size_bytes": 8}]}
+    upload = running.ask("POST", "/api/v1/arrivals", json=files).json()["files"][0]["address"]
+    assert running.ask("HEAD", upload, headers={"tus-resumable": "1.0.0"}).status_code == 200
     # At once and with all that it has open, as where it is broken.
     for process in running.processes(r"postgres -D"):
         process.send_signal(signal.SIGQUIT)
@@ -141,6 +153,27 @@ def test_database_that_is_killed_is_told_of_and_what_workers_do_meanwhile_is_not
     running.until_ready()
     running.finished(run)
     running.traced("after the database came back")
+    assert running.ask("HEAD", upload, headers={"tus-resumable": "1.0.0"}).status_code == 200
+    running.ask("DELETE", upload, headers={"tus-resumable": "1.0.0"})
+
+
+def test_model_that_is_brought_lies_in_the_bucket_byte_for_byte(running: Services) -> None:
+    files = good()
+    told = [{"name": name, "size_bytes": len(content)} for name, content in files.items()]
+    arrival = running.ask("POST", "/api/v1/arrivals", json={"name": "lamp", "files": told}).json()
+    for file in arrival["files"]:
+        headers = {"tus-resumable": "1.0.0", "upload-offset": "0", "content-type": "application/offset+octet-stream"}
+        sent = running.ask("PATCH", file["address"], 1, content=files[file["name"]], headers=headers)
+        assert sent.status_code == 204, sent.text
+    deadline = time.monotonic() + 90
+    while (state := running.ask("GET", f"/api/v1/arrivals/{arrival['id']}").json())["state"] != "ready":
+        assert state["state"] != "refused" and time.monotonic() < deadline, (state, running.said())
+        time.sleep(0.3)
+    bucket = running.bucket()
+    stored = {each.key: each.get()["Body"].read() for each in bucket.objects.all()}
+    assert {key.rpartition("/")[2] for key in stored} == {hashlib.sha256(each).hexdigest() for each in stored.values()}
+    assert files["model.safetensors"] in stored.values() and len(stored) == len(files)
+    assert running.traced("the old lamp", model=state["model"])
 
 
 def test_everything_is_there_after_a_restart(running: Services) -> None:

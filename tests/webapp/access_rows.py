@@ -21,6 +21,11 @@ OWN_MODEL = "the model's owner"
 ARRIVAL = "whoever brings it"
 SWEEP = "whoever may see the sweep"
 OWN_SWEEP = "the sweep's owner"
+OF_CLASS = "the class's people and its teacher"
+OWN_CLASS = "the class's teacher; its people are told that it is hers"
+CLASS_PAGE = "the class's people and its teacher; anybody else is led to sign in"
+JOIN = "whoever has the link, to see whose class it is; nothing of its people"
+SIGNED_IN = "whoever signed in, and of her own alone; a script is told to sign in"
 PERSON = "whoever signed in, and of her own alone"
 
 ROWS = {
@@ -79,6 +84,7 @@ ROWS = {
     "GET /api/v1/shares/{slug}/maps/{site}/{head}": SHARE,
     "GET /api/v1/shares/{slug}/maps/{site}/{head}/totals": SHARE,
     "GET /api/v1/shares/{slug}/maps/{site}/{head}/floors": SHARE,
+    "GET /api/v1/shares/{slug}/pairs/{site}/{head}": SHARE,
     "GET /api/v1/shares/{slug}/probabilities": SHARE,
     "GET /api/v1/shares/{slug}/second/frames": SHARE,
     "GET /api/v1/shares/{slug}/second/maps/{site}/{head}": SHARE,
@@ -87,6 +93,18 @@ ROWS = {
     "GET /api/v1/shares/{slug}/comparison/maps/{site}/{head}": SHARE,
     "GET /api/v1/shares/{slug}/lens": SHARE,
     "POST /api/v1/shares/{slug}/copy": SHARE,
+    "GET /api/v1/classes": SIGNED_IN,
+    "POST /api/v1/classes": SIGNED_IN,
+    "POST /api/v1/classes/join": SIGNED_IN,
+    "GET /api/v1/classes/{class_id}": OF_CLASS,
+    "DELETE /api/v1/classes/{class_id}": OWN_CLASS,
+    "POST /api/v1/classes/{class_id}/leave": OF_CLASS,
+    "POST /api/v1/classes/{class_id}/link": OWN_CLASS,
+    "DELETE /api/v1/classes/{class_id}/link": OWN_CLASS,
+    "GET /api/v1/classes/{class_id}/people": OWN_CLASS,
+    "DELETE /api/v1/classes/{class_id}/people/{person_id}": OWN_CLASS,
+    "GET /api/v1/classes/{class_id}/jobs": OWN_CLASS,
+    "POST /api/v1/classes/{class_id}/jobs/{run_id}/cancel": OWN_CLASS,
     "GET /api/v1/openapi.json": PUBLIC,
     "GET /api/v1/docs": PUBLIC,
     "GET /": PUBLIC,
@@ -98,6 +116,9 @@ ROWS = {
     "GET /sweeps/{sweep_id}": SWEEP,
     "GET /s/{slug}": SHARE,
     "GET /embed/{slug}": SHARE,
+    "GET /classes": PERSON,
+    "GET /classes/{class_id}": CLASS_PAGE,
+    "GET /join/{link}": JOIN,
     "GET /account": PERSON,
     "POST /account/tokens": PERSON,
     "POST /account/tokens/{token_id}/revoke": PERSON,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.test import Client
 
 from webapp.accounts.models import ApiToken, Person
@@ -24,3 +25,11 @@ def client_of(somebody: Person | None) -> Client:
 def bearer(somebody: Person, *scopes: str) -> dict[str, str]:
     """The header of a token of hers."""
     return {"authorization": f"Bearer {ApiToken.make(somebody, 'test', list(scopes))[1]}"}
+
+
+def socket_headers(client: Client) -> list[tuple[bytes, bytes]]:
+    """With which a page of the site, where this client is signed in or not, opens a socket."""
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
+    if cookie := client.cookies.get(settings.SESSION_COOKIE_NAME):
+        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
+    return headers

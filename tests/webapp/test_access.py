@@ -18,10 +18,14 @@ from django.utils import timezone
 from tests.webapp.access_rows import (
     ADMIN,
     ARRIVAL,
+    CLASS_PAGE,
+    JOIN,
     LIST,
     MAKE,
     MODEL,
+    OF_CLASS,
     OF_SIGNING_IN,
+    OWN_CLASS,
     OWN_MODEL,
     OWN_RUN,
     OWN_SHARE,
@@ -31,14 +35,16 @@ from tests.webapp.access_rows import (
     ROWS,
     RUN,
     SHARE,
+    SIGNED_IN,
     SOCKETS,
     SWEEP,
     addresses,
     braced,
     patterns,
 )
+from tests.webapp.classes import school
 from tests.webapp.conftest import MANIFEST, store
-from tests.webapp.people import client_of, person
+from tests.webapp.people import client_of, person, socket_headers
 from tests.webapp.test_watch_run import Viewer
 from tests.workers.golden_frames import GOLDEN
 from webapp import dispatch, stream
@@ -55,7 +61,10 @@ pytestmark = pytest.mark.django_db
 
 # Words that an address or a body needs to be read at all.
 QUERIES = {"floors": "?mass=0.5", "pairs": "?row=0&col=0", "probabilities": "?top=1"}
-BODIES: dict[str, Any] = {"PATCH": {}, "orders": {"action": "pause"}, "lens": {"text": "a"}}
+BODIES: dict[str, Any] = {
+    **{"PATCH": {}, "orders": {"action": "pause"}, "lens": {"text": "a"}},
+    **{"classes": {"name": "a"}, "join": {"link": "a"}},
+}
 ABSENT = {401, 403, 404}
 
 
@@ -96,6 +105,12 @@ class World:
         self.slugs = {name: share.slug for name, share in self.shares.items()}
         self.slugs |= {"guessed": "A" * 22, "truncated": self.slugs["open"][:-1]}
         self.arrival = Arrival.objects.create(owner=self.ada, name="Hers")
+        self.school = school()
+        known = {"teacher": "tess", "pupil": "pip", "other pupil": "eve", "other teacher": "dora"}
+        self.clients |= {name: self.school.clients[each] for name, each in known.items()}
+        self.job = Run.objects.create(text="a", owner=self.school.people["pip"])
+        self.shares["class"] = self._share(audience="class", school_class=self.school.own)
+        self.slugs["class"] = self.shares["class"].slug
         self.token = ApiToken.make(self.ada, "hers", ["read"])[0]
 
     def _run(self, text: str) -> Run:
@@ -137,9 +152,14 @@ class World:
             "model_id": self.model.id,
             "arrival_id": self.arrival.id,
             "sweep_id": self.sweep.id,
+            "class_id": self.school.own.id,
+            "person_id": str(self.school.people["pip"].pk),
+            "link": str(self.school.own.link),
             "token_id": str(self.token.pk),
             "slug": slug or self.slugs["open"],
         }
+        if "/classes/" in path:
+            names["run_id"] = self.job.id
         end = path.rstrip("/").rpartition("/")[2]
         query = QUERIES.get(end, QUERIES["pairs"] if "/pairs/" in path else "")
         return path.format(**names) + query
@@ -232,6 +252,50 @@ def test_what_is_everybodys_says_nothing_of_anybody(world: World, row: str) -> N
             assert secret.encode() not in told
 
 
+@pytest.mark.parametrize("row", rows(OF_CLASS, OWN_CLASS))
+def test_class_is_for_its_people_and_what_is_done_with_it_for_its_teacher(world: World, row: str, broker: Any) -> None:
+    outside = ("anonymous", "stranger", "other pupil", "other teacher")
+    statuses = {name: world.ask(world.clients[name], row).status_code for name in outside}
+    assert statuses == {"anonymous": 401, "stranger": 404, "other pupil": 404, "other teacher": 404}
+    pupil = world.ask(world.clients["pupil"], row)
+    if ROWS[row] == OWN_CLASS:
+        assert (pupil.status_code, pupil.json()["error"]["code"]) == (403, "not_the_teacher")
+    else:
+        assert pupil.status_code in (200, 204)
+    assert world.ask(world.clients["teacher"], row).status_code in (200, 204, 409)
+
+
+@pytest.mark.parametrize("row", rows(CLASS_PAGE, JOIN))
+def test_pages_of_a_class_say_nothing_of_it_to_whom_they_are_not_for(world: World, row: str) -> None:
+    answers = {name: world.ask(world.clients[name], row) for name in world.clients}
+    inside = {"pupil", "teacher"} if ROWS[row] == CLASS_PAGE else set(world.clients)
+    for name, answer in answers.items():
+        assert (answer.status_code == 200) == (name in inside), name
+        assert (b"7b physics" in answer.content) == (name in inside), name
+        assert (b"quin@example.org" in answer.content) == (name == "teacher" and ROWS[row] == CLASS_PAGE), name
+
+
+@pytest.mark.parametrize("row", rows(SIGNED_IN))
+def test_scripts_sign_in_to_see_ones_classes(world: World, row: str) -> None:
+    assert world.ask(world.clients["anonymous"], row).status_code == 401
+    stranger = world.ask(world.clients["stranger"], row)
+    assert stranger.status_code in (200, 403, 404) and b"7b physics" not in stranger.content
+
+
+@pytest.mark.parametrize("row", rows(SHARE))
+def test_share_for_a_class_opens_for_its_people_alone(world: World, row: str) -> None:
+    page, embedded = row.startswith("GET /s/"), row.startswith("GET /embed/")
+    slug = world.slugs["class"]
+    statuses = {
+        name: world.ask(world.clients[name], row, slug).status_code
+        for name in ("anonymous", "stranger", "teammate", "other pupil", "other teacher")
+    }
+    assert statuses.pop("anonymous") == (302 if page else 404 if embedded else 401)
+    assert set(statuses.values()) == {404}
+    for name in ("pupil", "teacher", "owner"):
+        assert world.ask(world.clients[name], row, slug).status_code in ((404,) if embedded else (200, 201, 409)), name
+
+
 @pytest.mark.parametrize("row", rows(PERSON))
 def test_ones_account_is_asked_for_by_signing_in(world: World, row: str) -> None:
     answer = world.ask(world.clients["anonymous"], row)
@@ -267,11 +331,7 @@ def test_admin_is_for_staff(world: World) -> None:
 
 async def close_code_of(path: str, client: Client) -> int | None:
     """None where frames come."""
-    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
-    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
-    if cookie:
-        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={cookie.value}".encode()))
-    viewer = Viewer("", "", headers)
+    viewer = Viewer("", "", socket_headers(client))
     viewer.socket.scope["path"] = f"/{path}"
     await viewer.open()
     sent = await viewer.socket.receive_output(timeout=5)
@@ -287,18 +347,21 @@ def test_sockets_open_for_whom_their_pages_do(world: World, broker: Any) -> None
         return async_to_sync(close_code_of)(path, world.clients[name])
 
     run = f"ws/runs/{world.run.id}"
-    assert {name: code(run, name) for name in world.clients} == {
-        "owner": None,
-        "teammate": 4404,
-        "stranger": 4404,
-        "anonymous": 4404,
-    }
+    assert {name: code(run, name) for name in world.clients} == {**dict.fromkeys(world.clients, 4404), "owner": None}
     Run.objects.update(visible=True)
     assert code(run, "anonymous") is None
     closed = dict.fromkeys(("expired", "revoked", "wrong password", "guessed", "truncated", "signed in"), 4410)
     assert {each: code(f"ws/shares/{world.slugs[each]}", "anonymous") for each in closed} == closed
     assert code(f"ws/shares/{world.slugs['open']}", "anonymous") is None
     assert code(f"ws/shares/{world.slugs['signed in']}", "stranger") is None
+    of_class = f"ws/shares/{world.slugs['class']}"
+    assert {name: code(of_class, name) for name in ("pupil", "teacher", "other pupil", "stranger", "anonymous")} == {
+        "pupil": None,
+        "teacher": None,
+        "other pupil": 4410,
+        "stranger": 4410,
+        "anonymous": 4410,
+    }
 
 
 @pytest.mark.django_db(transaction=True)

@@ -86,6 +86,42 @@ def test_run_that_is_shown_to_others_is_theirs_to_read_alone(run: Run, ada: Pers
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_yours")
 
 
+@pytest.mark.parametrize(
+    ("role", "own_machine", "may"),
+    [
+        *((None, False, False), ("member", False, False), ("teacher", False, True), ("admin", False, True)),
+        *((None, True, True), ("member", True, True)),
+    ],
+)
+def test_run_that_newcomers_see_first_is_changed_by_those_alone_who_look_after_the_site(
+    checkpoint: Checkpoint, settings: Any, role: str | None, own_machine: bool, may: bool
+) -> None:
+    """It belongs to nobody, and a member of an hour could name, pin or delete what all newcomers saw."""
+    settings.OWN_MACHINE = own_machine
+    run = Run.objects.create(checkpoint=checkpoint, text="first", featured=True, state="finished")
+    client = client_of(person("eve", role) if role else None)
+    (listed,) = client.get("/api/v1/runs").json()["runs"]
+    assert listed["mine"] is may
+    answers = [
+        change(client, run, pinned=True, title="Mine!"),
+        client.post(f"/api/v1/runs/{run.id}/cancel"),
+        client.delete(f"/api/v1/runs/{run.id}"),
+    ]
+    assert [answer.status_code for answer in answers] == ([200, 409, 204] if may else [403] * 3)
+    if not may:
+        assert {answer.json()["error"]["code"] for answer in answers} == {"featured_run"}
+        run.refresh_from_db()
+        assert (run.title, run.pinned) == ("", False)
+        assert client.get(f"/api/v1/runs/{run.id}").status_code == 200
+
+
+def test_superuser_looks_after_the_site_whatever_her_role(checkpoint: Checkpoint, settings: Any) -> None:
+    settings.OWN_MACHINE = False
+    run = Run.objects.create(checkpoint=checkpoint, text="first", featured=True)
+    root = Person.objects.create_superuser("root", "root@example.org", "a lamp in the fog")
+    assert change(client_of(root), run, pinned=True).status_code == 200
+
+
 def test_deleted_run_leaves_nothing(run: Run) -> None:
     store(run, "started", "tokens", "site", "finished")
     captures = settings.DATA / "captures"

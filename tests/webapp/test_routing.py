@@ -165,6 +165,20 @@ def test_people_are_served_in_turn_however_much_one_of_them_asks(
     assert [each.run for each in line(QUEUE)][:2] == [one, guest]
 
 
+def test_short_runs_of_whoever_came_first_do_not_all_go_first(
+    checkpoint: Checkpoint, sent: list[TraceJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each ends before the next is looked up, so that nobody ever has one with the workers."""
+    monkeypatch.setattr(dispatch, "queue_length", lambda queue: 1000)
+    people = [Person.objects.create(username=name) for name in ("ada", "bob", "cy")]
+    runs = {submit_trace(checkpoint, text="a", owner=each).id: each.username for each in people for _ in range(3)}
+    order = []
+    while waiting := line(QUEUE):
+        order.append(runs[waiting[0].run])
+        Run.objects.filter(pk=waiting[0].run).update(dispatched_at=timezone.now(), state="finished")
+    assert order == ["ada", "bob", "cy"] * 3
+
+
 def test_run_that_lost_its_worker_is_before_all_others(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "queue_length", lambda queue: 1000)
     runs = [submit_trace(checkpoint, text="a").id for _ in range(3)]

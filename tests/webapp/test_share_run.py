@@ -21,7 +21,7 @@ from webapp.runs.models import Run
 from webapp.shares.kept import pooled
 from webapp.shares.models import ShareLink
 from workers.protocol import archive, frame
-from workers.protocol.events import Tile
+from workers.protocol.events import Started, Tile
 from workers.protocol.jobs import TileJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,8 +124,9 @@ def test_share_tells_neither_the_run_nor_who_made_it_nor_where_the_model_lies(
     told = client.get(f"/api/v1/shares/{slug}").content + b"".join(
         stored.frame for stored in archive.read(share.folder)
     )
-    assert finished.checkpoint
-    for secret in (finished.id, "ada", finished.checkpoint.path, "w1"):
+    started = frame.decode(next(archive.read(archive.folder(settings.DATA, finished.id))).frame).event
+    assert isinstance(started, Started) and finished.checkpoint
+    for secret in (finished.id, finished.checkpoint.path, started.worker, started.run, "ada@", '"ada"'):
         assert secret.encode() not in told
     assert [stored.seq for stored in archive.read(share.folder)] == [1, 2, 3, 4, 5]
 

@@ -1,4 +1,6 @@
-"""Somebody shares more than the maps of one run: the lens, another reading, a comparison. No worker is needed after."""
+"""Somebody shares more than the maps of one run: the lens, a pair, another reading, a comparison. No worker
+is needed after.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,13 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
@@ -60,7 +64,8 @@ class Worker:
 
     def _answer(self, task: str, job: dict[str, Any]) -> bytes:
         where = {name: job[name] for name in ("site", "head", "rows", "cols", "cell") if name in job}
-        sides = [-(-(stop - start) // job["cell"]) for start, stop in (job["rows"], job["cols"])] if where else []
+        spans = (job["rows"], job["cols"]) if "cell" in where else ()
+        sides = [-(-(stop - start) // job["cell"]) for start, stop in spans]
         match task:
             case "tile":
                 weights = np.full(sides, 0.25 if job["trace"]["text"] == "🙂 é" else 0.5, np.float32)
@@ -73,6 +78,10 @@ class Worker:
                 reading: Any = GOLDEN["influence"][0]
                 event = replace(reading, reading=job["reading"], **where)
                 return frame.encode(event, {"values": np.full(sides, 0.75, np.float32)})
+            case "pair":
+                pair: Any = GOLDEN["pair"][0]
+                place = {name: job[name] for name in ("site", "head", "row", "col")}
+                return frame.encode(replace(pair, **place), GOLDEN["pair"][1])
             case "lens":
                 lens: Any = GOLDEN["lens"][0]
                 return frame.encode(replace(lens, positions=job["positions"], tuned=job["tuned"]), GOLDEN["lens"][1])
@@ -154,6 +163,69 @@ def test_lens_that_cannot_be_is_refused(client: Client, finished: Run, lens: dic
     body = {"run": finished.id, "lens": lens}
     answer = client.post("/api/v1/shares", body, content_type="application/json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
+
+
+def test_weight_that_is_taken_apart_is_kept_without_worker_and_run(
+    client: Client, finished: Run, worker: Worker
+) -> None:
+    slug = shared(client, finished, view=f"{SITE}&token=decoder.2&key=1")["slug"]
+    [asked] = worker.jobs("pair")
+    assert [asked[name] for name in ("site", "head", "row", "col")] == ["decoder.self.0", 1, 2, 1]
+    worker.stop()
+    gone(finished)
+    place = {"site": "decoder.self.0", "head": 1, "row": 2, "col": 1}
+    assert client.get(f"/api/v1/shares/{slug}").json()["pairs"] == [place]
+    assert b"&quot;pairs&quot;: [{" in client.get(f"/s/{slug}").content
+    told = client.get(f"/api/v1/shares/{slug}/pairs/decoder.self.0/1?row=2&col=1").json()
+    assert (told["row"], told["col"], told["products"], told["scaled"]) == (2, 1, [0.5, -2.0], -0.75)
+    assert (told["score"], told["strongest"]) == (None, [{"key": 2, "weight": 1.0}])
+
+
+def test_same_two_tokens_are_kept_of_the_picked_heads(client: Client, finished: Run, worker: Worker) -> None:
+    """Of a head that the page does not know, nothing."""
+    picked = "&picked=decoder.self.0.0_decoder.self.0.1_decoder.self.7.0"
+    slug = shared(client, finished, view=f"{SITE}&token=decoder.2&key=1{picked}")["slug"]
+    worker.stop()
+    heads = [(pair["site"], pair["head"]) for pair in client.get(f"/api/v1/shares/{slug}").json()["pairs"]]
+    assert heads == [("decoder.self.0", 1), ("decoder.self.0", 0)]
+    for site, head in heads:
+        told = client.get(f"/api/v1/shares/{slug}/pairs/{site}/{head}?row=2&col=1").json()
+        assert (told["site"], told["head"], told["row"], told["col"]) == (site, head, 2, 1)
+
+
+def test_share_of_before_the_picked_heads_had_pairs_keeps_its_one(
+    client: Client, finished: Run, worker: Worker
+) -> None:
+    slug = shared(client, finished, view=f"{SITE}&token=decoder.2&key=1")["slug"]
+    share = ShareLink.objects.get(slug=slug)
+    ShareLink.objects.update(pairs=share.pairs[0])
+    import_module("webapp.shares.migrations.0005_pairs").as_lists(apps, None)
+    assert client.get(f"/api/v1/shares/{slug}/pairs/decoder.self.0/1?row=2&col=1").status_code == 200
+
+
+def test_other_pair_than_the_kept_one_is_not_in_the_share(client: Client, finished: Run, worker: Worker) -> None:
+    slug = shared(client, finished, view=f"{SITE}&token=decoder.2&key=1")["slug"]
+    path = f"/api/v1/shares/{slug}/pairs/decoder.self.0"
+    for other in ("1?row=2&col=0", "1?row=1&col=1", "0?row=2&col=1"):
+        assert refusal(client, f"{path}/{other}") == (409, "not_in_share")
+    assert refusal(client, f"{path}/1?row=2&col=3") == (422, "bad_col")
+    assert refusal(client, f"{path}/9?row=2&col=1") == (404, "unknown_head")
+
+
+@pytest.mark.parametrize(
+    "kept", ["", "&token=decoder.2", "&token=encoder.2&key=1", "&token=decoder.9&key=1", "&token=decoder.2&key=3"]
+)
+def test_view_without_a_pair_asks_nobody_for_one(client: Client, finished: Run, worker: Worker, kept: str) -> None:
+    slug = shared(client, finished, view=f"{SITE}{kept}")["slug"]
+    assert (worker.jobs("pair"), client.get(f"/api/v1/shares/{slug}").json()["pairs"]) == ([], [])
+    assert refusal(client, f"/api/v1/shares/{slug}/pairs/decoder.self.0/1?row=2&col=1") == (409, "not_in_share")
+
+
+def test_pair_that_the_worker_refused_is_not_promised(client: Client, finished: Run, worker: Worker) -> None:
+    worker.refuses.add("pair")
+    slug = shared(client, finished, view=f"{SITE}&token=decoder.2&key=1")["slug"]
+    assert client.get(f"/api/v1/shares/{slug}").json()["pairs"] == []
+    assert client.get(f"/api/v1/shares/{slug}/maps/decoder.self.0/1").status_code == 200
 
 
 @pytest.mark.parametrize(("token", "row"), [("", 2), ("&token=decoder.1", 1), ("&token=decoder.9", 2)])
@@ -243,10 +315,11 @@ def test_somebody_elses_run_is_not_shared_by_comparing_with_it(
 
 
 def test_share_of_before_there_were_more_views_still_opens(client: Client, finished: Run, worker: Worker) -> None:
-    """Its folder has frames and maps alone, and its row neither a lens nor a second run."""
+    """Its folder has frames and maps alone, and its row neither a lens nor a pair nor a second run."""
     slug = shared(client, finished, view=SITE)["slug"]
     share = ShareLink.objects.get(slug=slug)
+    (share.folder / "first_heads.json").unlink()
     assert {path.name for path in share.folder.iterdir()} == {"1.frames", "maps.npz"}
     told = client.get(f"/api/v1/shares/{slug}").json()
-    assert (told["lens"], told["second"]) == (None, None)
+    assert (told["lens"], told["pairs"], told["second"]) == (None, [], None)
     assert client.get(f"/s/{slug}").status_code == 200

@@ -14,6 +14,7 @@ from django.conf import settings
 from tests.webapp.conftest import store
 from tests.workers.golden_frames import GOLDEN
 from webapp.asgi import application
+from webapp.runs import consumers
 from webapp.runs.models import Run
 from workers.protocol import frame
 from workers.runtime.feed import Feed
@@ -190,6 +191,31 @@ async def test_viewer_who_takes_nothing_holds_nobody_back(run: Run, feed: Feed) 
     await publish(feed, *WHOLE)
     assert await brisk.take(7) == [1, 2, 3, 4, 5, 6, 7]
     assert await idle.take(7) == brisk.seqs
+
+
+async def test_viewer_who_takes_nothing_for_long_is_let_go(
+    run: Run, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes what is sent stays, however long the run says nothing."""
+    monkeypatch.setattr(consumers, "LOOK_AGAIN_S", 0.05)
+    monkeypatch.setattr(consumers, "STALL_S", 0.2)
+    quick, stuck = Viewer(run.id), Viewer(run.id)
+    put = stuck.socket.output_queue.put
+
+    async def takes_no_frame(message: dict[str, Any]) -> None:
+        if "bytes" in message:
+            await asyncio.Event().wait()
+        await put(message)
+
+    stuck.socket.output_queue.put = takes_no_frame
+    assert await quick.open() and await stuck.open()
+    await publish(feed, "started")
+    assert await stuck.close_code() == consumers.TOO_SLOW
+    assert await quick.take(1) == [1]
+    await asyncio.sleep(0.5)
+    await publish(feed, "tokens")
+    assert await quick.take(1) == [1, 2]
+    await quick.cut()
 
 
 async def test_tail_ends_when_its_last_viewer_leaves(run: Run, feed: Feed) -> None:

@@ -8,9 +8,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from tests.webapp.classes import school
 from tests.webapp.conftest import store
+from tests.webapp.people import socket_headers
 from tests.webapp.test_watch_run import Viewer
 from webapp import stream
+from webapp.accounts.models import Person
+from webapp.classes import joining
 from webapp.runs import consumers as of_runs
 from webapp.runs.models import Run
 from webapp.shares import consumers, kept
@@ -58,6 +62,28 @@ async def test_socket_ends_when_the_share_does(share: ShareLink, change: dict[st
     await guest.take(4)
     await ShareLink.objects.filter(pk=share.pk).aupdate(**change)
     assert await guest.close_code() == consumers.GONE
+
+
+@pytest.mark.parametrize("how", ["leaves", "class is deleted", "is locked out"])
+async def test_socket_ends_when_a_viewer_is_no_longer_of_the_class(share: ShareLink, how: str) -> None:
+    at_school = await sync_to_async(school)()
+    quin, own = at_school.people["quin"], at_school.own
+    await ShareLink.objects.filter(pk=share.pk).aupdate(audience=ShareLink.Audience.CLASS, school_class=own)
+    guest, other = (Guest(share.slug, "", socket_headers(at_school.clients[name])) for name in ("quin", "pip"))
+    for each in (guest, other):
+        await each.open()
+        await each.take(4)
+    if how == "leaves":
+        await sync_to_async(joining.leave)(own, quin.pk)
+    elif how == "class is deleted":
+        await own.adelete()
+        assert await other.close_code() == consumers.GONE
+    else:
+        await Person.objects.filter(pk=quin.pk).aupdate(is_active=False)
+    assert await guest.close_code() == consumers.GONE
+    if how != "class is deleted":
+        assert await other.socket.receive_nothing(timeout=0.3)
+        await other.cut()
 
 
 async def test_unknown_cut_and_closed_shares_are_one_answer(share: ShareLink) -> None:

@@ -43,6 +43,17 @@ def may_change(person: Person | None, thing: Owned) -> bool:
     return thing.owner_id is None or (person is not None and thing.owner_id == person.pk)
 
 
+def may_teach(person: Person | None) -> bool:
+    return person is not None and person.role in (Person.Role.TEACHER, Person.Role.ADMIN)
+
+
+def may_curate(person: Person | None) -> bool:
+    """Whether she may change what everybody sees first. On one's own machine nobody else sees it."""
+    if settings.OWN_MACHINE:
+        return True
+    return may_teach(person) or (person is not None and person.is_superuser)
+
+
 def seen_by(person: Person | None) -> Q:
     """The same as a filter of rows that have a field `visible`."""
     seen = Q(owner=None) | Q(visible=True)

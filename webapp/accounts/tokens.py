@@ -17,7 +17,7 @@ USED_EVERY = timedelta(minutes=1)
 
 # What changes something, by the beginning of its address; the first that fits.
 SCOPES = [
-    (re.compile(r"^/api/v1/shares(/|$)"), Scope.SHARE),
+    (re.compile(r"^/api/v1/(shares|classes)(/|$)"), Scope.SHARE),
     (re.compile(r"^/api/v1/(trainings|sweeps|archives)(/|$)|^/api/v1/models/[^/]+/lens"), Scope.TRAIN),
     (re.compile(r"^/api/v1/"), Scope.RUN),
 ]

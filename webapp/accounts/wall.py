@@ -16,16 +16,19 @@ from webapp.accounts.ownership import person_of
 from webapp.language import language_of
 
 OPEN = re.compile(
-    r"^/(?:accounts/|s/|embed/|static/|healthz$|readyz$|metrics$|api/v1/page-errors$|api/v1/shares/[\w-]+(?:/|$)|api/v1/openapi\.json$)"
+    r"^/(?:accounts/|s/|embed/|join/|static/|healthz$|readyz$|metrics$|api/v1/page-errors$|api/v1/shares/[\w-]+(?:/|$)|api/v1/openapi\.json$)"
 )
-"""What answers to whoever has not signed in, where everybody must: shares judge for themselves."""
+"""What answers to whoever has not signed in, where everybody must: shares, and links for joining a class, judge
+for themselves.
+"""
 
 OF_ACCOUNTS = re.compile(r"^/accounts?(?:/|$)")
+NEEDS_ACCOUNTS = re.compile(r"^/(?:accounts?|classes|join|api/v1/classes)(?:/|$)")
 
 
 class SignInWall(MiddlewareMixin):
     def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
-        if settings.SIGN_IN == "off" and OF_ACCOUNTS.match(request.path):
+        if settings.SIGN_IN == "off" and NEEDS_ACCOUNTS.match(request.path):
             raise Http404
         if settings.SIGN_IN != "required" or OPEN.match(request.path) or person_of(request):
             return None

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from webapp import dispatch
-from webapp.accounts.ownership import may_change, may_see, person_of
+from webapp.accounts.ownership import may_change, may_curate, may_see, person_of
 from webapp.api.errors import ApiError, ErrorAnswer
 from webapp.runs import replay
 from webapp.runs.models import Run
@@ -54,6 +54,23 @@ def find_own_run(request: HttpRequest, run_id: str) -> Run:
     run = find_run(request, run_id)
     if not may_change(person_of(request), run):
         raise ApiError(403, "not_yours", "This run is somebody else's: it can be read, not changed.", field="id")
+    return run
+
+
+def find_run_to_change(request: HttpRequest, run_id: str) -> Run:
+    """The same, for what changes the run itself: nobody's is everybody's, but not what everybody sees first.
+
+    Raises: ApiError.
+    """
+    run = find_own_run(request, run_id)
+    if run.featured and not may_curate(person_of(request)):
+        raise ApiError(
+            403,
+            "featured_run",
+            "The first page opens on this run, so teachers and admins alone change it. Run the same text for one of "
+            "your own.",
+            field="id",
+        )
     return run
 
 

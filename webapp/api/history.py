@@ -11,8 +11,9 @@ from ninja import Query, Schema, Status
 from pydantic import ConfigDict, Field, StringConstraints
 
 from webapp import stream
-from webapp.accounts.ownership import person_of, seen_by
-from webapp.api.asking import REFUSALS, as_bytes, find_own_run, find_run
+from webapp.accounts.models import Person
+from webapp.accounts.ownership import may_change, may_curate, person_of, seen_by
+from webapp.api.asking import REFUSALS, as_bytes, find_run, find_run_to_change
 from webapp.api.pages import Page, page_of
 from webapp.api.runs import router
 from webapp.people.belongings import delete_run
@@ -25,7 +26,8 @@ KEEP_A_DAY = "private, max-age=86400"
 
 
 class RunSummary(Schema):
-    """`mine` is whether whoever asks may change it; what nobody owns, everybody may."""
+    """`mine` is whether whoever asks may change it; what nobody owns, everybody may,
+    but for the run that the first page opens on."""
 
     id: str
     kind: str
@@ -87,25 +89,23 @@ def listed(request: HttpRequest, page: Query[Page], wanted: Query[Wanted]) -> di
     if wanted.pinned is not None:
         found = found.filter(pinned=wanted.pinned)
     runs, following = page_of(found, page)
-    mine = person.pk if person else None
-    return {"runs": [summary(run, mine) for run in runs], "next": following}
+    return {"runs": [summary(run, person) for run in runs], "next": following}
 
 
 @router.patch("/runs/{run_id}", response={200: RunSummary, **REFUSALS}, summary="Name, tag, pin or show a run")
 def change(request: HttpRequest, run_id: str, payload: Changes) -> dict[str, Any]:
-    run = find_own_run(request, run_id)
+    run = find_run_to_change(request, run_id)
     given = payload.model_dump(exclude_none=True)
     for name, value in given.items():
         setattr(run, name, list(dict.fromkeys(value)) if name == "tags" else value)
     run.save(update_fields=["tagged" if name == "tags" else name for name in given])
-    person = person_of(request)
-    return summary(run, person.pk if person else None)
+    return summary(run, person_of(request))
 
 
 @router.delete("/runs/{run_id}", response={204: None, **REFUSALS}, summary="Delete a run")
 def delete(request: HttpRequest, run_id: str) -> Status[None]:
     """It is stopped first where it is under way. Shares of it stay, as they keep their own."""
-    delete_run(find_own_run(request, run_id))
+    delete_run(find_run_to_change(request, run_id))
     return Status(204, None)
 
 
@@ -123,7 +123,7 @@ def read_thumbnail(request: HttpRequest, run_id: str) -> HttpResponse:
     return response
 
 
-def summary(run: Run, person: int | None) -> dict[str, Any]:
+def summary(run: Run, person: Person | None) -> dict[str, Any]:
     return {
         "id": run.id,
         "kind": run.kind,
@@ -136,7 +136,7 @@ def summary(run: Run, person: int | None) -> dict[str, Any]:
         "tags": run.tags,
         "pinned": run.pinned,
         "visible": run.visible,
-        "mine": run.owner_id is None or run.owner_id == person,
+        "mine": may_change(person, run) and (not run.featured or may_curate(person)),
         "created_at": run.created_at,
         "page": run.page,
     }

@@ -15,7 +15,7 @@ from webapp.accounts.models import KeptAnswer
 from webapp.accounts.visitors import name_of
 from webapp.api.errors import refusal
 
-CREATIONS = re.compile(r"^/api/v1/(runs|trainings|sweeps|shares)$|^/api/v1/shares/[\w-]+/copy$")
+CREATIONS = re.compile(r"^/api/v1/(runs|trainings|sweeps|shares|classes)$|^/api/v1/shares/[\w-]+/copy$")
 KEY = re.compile(r"^[\x21-\x7e]{1,200}$")
 KEPT = timedelta(days=1)
 UNDER_WAY = timedelta(minutes=2)

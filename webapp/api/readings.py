@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from asgiref.sync import sync_to_async
@@ -16,8 +17,12 @@ from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, find_head, span
 from webapp.api.errors import ApiError
 from webapp.api.rectangles import Rows
 from webapp.api.schemas import FloorsAnswer, PairAnswer, StrongKey, TotalsAnswer
+from workers.protocol.event import Event
 
 router = Router(tags=["runs"])
+
+Row = Annotated[int, Query(description="the query's row of the map, from 0")]
+Col = Annotated[int, Query(description="the key's column of the map, from 0")]
 
 
 @router.get(
@@ -30,20 +35,29 @@ async def read_pair(
     run_id: str,
     site: str,
     head: int,
-    row: int = Query(..., description="the query's row of the map, from 0"),
-    col: int = Query(..., description="the key's column of the map, from 0"),
+    row: Row,
+    col: Col,
 ) -> HttpResponse:
     """weight = exp(score - log_sum_exp) * factor, score = softcap * tanh(scaled / softcap) + biases, and
     scaled = scale * (product + relative). What plays no part is null."""
     trace, shape = await sync_to_async(find_head)(request, run_id, site, head)
+    check_pair(shape, row, col)
+    pair, arrays = await answered(dispatch.ask_pair(trace, site, head, row, col))
+    return _kept(pair_answer(pair, arrays))
+
+
+def check_pair(shape: dict[str, Any], row: int, col: int) -> None:
+    """Raises: ApiError where the map has no such row or column."""
     for name, given, length in (("row", row, shape["queries"]), ("col", col, shape["keys"])):
         if not 0 <= given < length:
             raise ApiError(422, f"bad_{name}", f"{name} goes from 0 to {length - 1}.", field=name, limit=length - 1)
-    pair, arrays = await answered(dispatch.ask_pair(trace, site, head, row, col))
+
+
+def pair_answer(pair: Event, arrays: Mapping[str, Any]) -> PairAnswer:
     lists = {name: np.asarray(array).tolist() for name, array in arrays.items()}
     strongest = zip(lists.pop("strongest_keys"), lists.pop("strongest_weights"), strict=True)
     named = [StrongKey(key=key, weight=weight) for key, weight in strongest]
-    return _kept(PairAnswer(**asdict(pair), **lists, strongest=named))
+    return PairAnswer(**asdict(pair), **lists, strongest=named)
 
 
 @router.get(

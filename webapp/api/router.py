@@ -14,6 +14,7 @@ from webapp.api import (
     archives,
     arrivals,
     checkpoints,
+    classes,
     comparisons,
     errors,
     estimates,
@@ -93,5 +94,6 @@ api.add_router("", sweeps.router)
 api.add_router("", trainings.router)
 api.add_router("", archives.router)
 api.add_router("", comparisons.router)
+api.add_router("", classes.router)
 api.add_router("", shares.router)
 api.add_router("", shared_readings.router)

@@ -11,7 +11,7 @@ from ninja import Query, Router, Status
 
 from webapp.accounts.ownership import may_see, person_of
 from webapp.accounts.visitors import visitor_of
-from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, as_bytes, find_head, find_own_run, find_run, span
+from webapp.api.asking import KEEP_FOR_EVER, REFUSALS, answered, as_bytes, find_head, find_run, find_run_to_change, span
 from webapp.api.checkpoints import unknown_model
 from webapp.api.choices import writing_fields
 from webapp.api.errors import ApiError
@@ -116,7 +116,7 @@ def read_tree(request: HttpRequest, run_id: str) -> dict[str, Any]:
 
 @router.post("/runs/{run_id}/cancel", response={200: SubmittedAnswer, **REFUSALS}, summary="Stop a run")
 def stop(request: HttpRequest, run_id: str) -> dict[str, Any]:
-    run = find_own_run(request, run_id)
+    run = find_run_to_change(request, run_id)
     if not cancel(run):
         raise ApiError(409, "already_ended", "This run has ended; what it found is kept.")
     return {"id": run.id, "socket": run.socket, "page": run.page}

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from webapp.api.schemas import ModelAnswer, RunAnswer
 
-Audience = Literal["unlisted", "signed_in"]
+Audience = Literal["unlisted", "signed_in", "class"]
 
 
 class SharedLens(Schema):
@@ -29,6 +29,15 @@ class KeptLens(SharedLens):
     kept: tuple[int, int] = Field(strict=False)
 
 
+class KeptPair(Schema):
+    """The weight whose making a share keeps: of the head in view that of the kept token (`token`) and key (`key`)."""
+
+    site: str
+    head: int
+    row: int
+    col: int
+
+
 class ShareRequest(Schema):
     """A view of an ended run, for others to open. `view` is the query of the page's address, which is all of its state,
     but for whether the lens is open. With `with` in it, it is a comparison of two runs of one's own.
@@ -43,6 +52,7 @@ class ShareRequest(Schema):
     title: str = Field("", max_length=120)
     note: str = Field("", max_length=2000)
     audience: Audience = "unlisted"
+    class_id: str | None = Field(None, max_length=26, description="Whose people may open it; of audience class.")
     expires_at: datetime | None = Field(None, strict=False, description="With a zone; null: it does not expire.")
     password: str = Field("", max_length=200)
     position: int | None = Field(None, ge=0)
@@ -60,6 +70,7 @@ class ShareAnswer(Schema):
     title: str
     note: str
     audience: Audience
+    class_id: str | None = Field(description="null also where the class was deleted: then nobody else may open it.")
     has_password: bool
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -93,6 +104,7 @@ class SharedAnswer(RunAnswer):
     view: str
     shown_model: ModelAnswer | None
     lens: KeptLens | None
+    pairs: list[KeptPair]
     second: SecondRun | None
 
 

@@ -1,4 +1,4 @@
-"""What a share keeps to be read: maps of its run, of a second one and of their difference, the comparison, the lens."""
+"""What a share keeps to be read: maps of its run, of a second one and of their difference, lens, pairs, comparison."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from webapp.api.comparison_schemas import ComparisonAnswer, DifferenceAnswer
 from webapp.api.entering import entered, not_kept
 from webapp.api.influence import Reading
 from webapp.api.lens_schemas import LensAnswer, LensLayer
+from webapp.api.readings import Col, Row, check_pair, pair_answer
 from webapp.api.rectangles import NPY, Cell, Cols, Rows, check_cell, check_rectangle, npy, wants_npy
-from webapp.api.schemas import FloorsAnswer, MapAnswer, TotalsAnswer
+from webapp.api.schemas import FloorsAnswer, MapAnswer, PairAnswer, TotalsAnswer
 from webapp.api.shares import FRAMES
 from webapp.runs import replay
 from webapp.shares import kept
@@ -98,6 +99,24 @@ def read_floors(
 ) -> HttpResponse:
     """As of a run."""
     return _floors(entered(request, slug), "attention", site, head, mass, rows)
+
+
+@router.get(
+    "/shares/{slug}/pairs/{site}/{int:head}",
+    response={200: PairAnswer, **REFUSALS},
+    summary="A weight that could be taken apart where it was shared: products by dimension, score, softmax",
+)
+def read_pair(request: HttpRequest, slug: str, site: str, head: int, row: Row, col: Col) -> HttpResponse:
+    """As of a run, of the two tokens that were kept in the shared view, in the head shown and in the picked ones."""
+    share = entered(request, slug)
+    check_pair(_shape(share.folder, site, head), row, col)
+    pair, pairs = {"site": site, "head": head, "row": row, "col": col}, share.pairs or []
+    if pair not in pairs:
+        raise not_kept("This share keeps how the weights that were in view came about, and not this one.")
+    answer = kept.read_answer(share.folder, kept.pair_name(pairs.index(pair)))
+    if answer is None:
+        raise not_kept("This share does not keep how this weight came about.")
+    return HttpResponse(pair_answer(*answer).model_dump_json(), content_type="application/json")
 
 
 @router.get(

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Status
 
+from webapp.accounts.models import Person
 from webapp.accounts.ownership import may_change, person_of
 from webapp.api import comparisons, lens
 from webapp.api.asking import REFUSALS, as_bytes, find_own_run
@@ -21,6 +22,7 @@ from webapp.api.pages import Page, page_of
 from webapp.api.runs import describe, next_tokens
 from webapp.api.schemas import ProbabilitiesAnswer
 from webapp.api.share_schemas import CopyAnswer, ShareAnswer, SharedAnswer, ShareRequest, SharesAnswer
+from webapp.classes.access import is_in
 from webapp.people.limits import allow, allow_storage, forget_storage
 from webapp.runs import replay
 from webapp.runs.models import Run
@@ -48,8 +50,8 @@ FRAMES = "application/octet-stream"
 @router.post("/shares", response={201: ShareAnswer, **REFUSALS}, summary="Share a view of a run by a link")
 async def create(request: HttpRequest, payload: ShareRequest) -> Status[dict[str, Any]]:
     """Everything that the view draws is stored with the share: exact maps of the head in view and of as many others as
-    fit, overviews of all, the lens where it is open, and of a comparison the second run. It opens when workers are
-    away, and after the run or its model is deleted.
+    fit, overviews of all, the weight that is taken apart, the lens where it is open, and of a comparison the second
+    run. It opens when workers are away, and after the run or its model is deleted.
     """
     share, run, told, seen = await sync_to_async(_checked)(request, payload)
     try:
@@ -104,6 +106,7 @@ def read(request: HttpRequest, slug: str) -> dict[str, Any]:
         "view": share.view,
         "shown_model": share.model,
         "lens": share.lens,
+        "pairs": share.pairs or [],
         "second": share.second and share.second["record"],
     }
 
@@ -163,8 +166,7 @@ def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Ru
             raise ApiError(422, "bad_expiry", "expires_at has passed already.", field="expires_at")
     person = person_of(request)
     allow_storage(person)
-    if payload.audience == ShareLink.Audience.SIGNED_IN and person is None:
-        raise ApiError(422, "bad_audience", "Sign in to share with people who sign in.", field="audience")
+    _check_audience(payload, person)
     second = _second(request, payload)
     seen = Seen(
         is_picture=run.picture is not None,
@@ -182,10 +184,21 @@ def _checked(request: HttpRequest, payload: ShareRequest) -> tuple[ShareLink, Ru
         title=payload.title.strip(),
         note=payload.note.strip(),
         audience=payload.audience,
+        school_class_id=payload.class_id,
         expires_at=payload.expires_at,
         password=hashed(payload.password),
     )
     return share, run, told, seen
+
+
+def _check_audience(payload: ShareRequest, person: Person | None) -> None:
+    """Raises: ApiError where it is not for whoever asks to say who may open it so."""
+    if payload.audience != ShareLink.Audience.UNLISTED and person is None:
+        raise ApiError(422, "bad_audience", "Sign in to share with people who sign in.", field="audience")
+    if (payload.class_id is not None) != (payload.audience == ShareLink.Audience.CLASS):
+        raise ApiError(422, "bad_class", "Give class_id with audience class, and with no other.", field="class_id")
+    if payload.class_id is not None and not is_in(person, payload.class_id):
+        raise ApiError(422, "bad_class", "You are in no class with this id.", field="class_id")
 
 
 def _lens(request: HttpRequest, payload: ShareRequest) -> LensWindow | None:
@@ -234,6 +247,7 @@ def _own(share: ShareLink) -> dict[str, Any]:
         "title": share.title,
         "note": share.note,
         "audience": share.audience,
+        "class_id": share.school_class_id,
         "has_password": bool(share.password),
         "expires_at": share.expires_at,
         "revoked_at": share.revoked_at,

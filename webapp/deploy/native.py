@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from webapp.deploy import pretended_storage
 from webapp.deploy.secrets import make_secrets
 from webapp.supervise import broker
 from webapp.supervise.console import Console
@@ -51,12 +52,23 @@ class Place:
         return self.folder / "secrets"
 
     def port_of(self, name: str) -> int:
-        return self.port + ["web", "web2", "broker", "database"].index(name)
+        return self.port + ["web", "web2", "broker", "database", "storage"].index(name)
+
+    @property
+    def store(self) -> str:
+        """Where S3 is: another store that was named, or our own; empty where there is none."""
+        named = os.environ.get("HEADLIGHT_S3_ENDPOINT", "")
+        own = f"http://127.0.0.1:{self.port_of('storage')}" if pretended_storage.is_installed() else ""
+        return named or own
 
     def environment(self, service: str) -> dict[str, str]:
         """What the file gives it, as this machine has it, and nothing of what other services are given."""
         given = self.services[service].get("environment", {})
         told = {name: self._here(str(value)) for name, value in given.items()}
+        if not self.store:
+            told = {name: value for name, value in told.items() if "_S3_" not in name and not name.startswith("AWS_")}
+        elif "HEADLIGHT_S3_ENDPOINT" in told:
+            told["HEADLIGHT_S3_ENDPOINT"] = self.store
         kept = {name: os.environ[name] for name in OWN if name in os.environ}
         return {**kept, "PYTHONUNBUFFERED": "1", **told}
 
@@ -78,6 +90,7 @@ def programs(place: Place) -> list[Program]:
     web = place.services["web"]["command"]
     shown = f"Headlight is at http://127.0.0.1:{place.port} on PostgreSQL and a Valkey with a file (Ctrl-C ends it)."
     return [
+        *_storage(place),
         _database(place),
         _broker(place),
         *(
@@ -86,6 +99,7 @@ def programs(place: Place) -> list[Program]:
                 command=_python(_with_options(web, host="127.0.0.1", port=str(place.port_of(name)))),
                 environment=place.environment("web"),
                 ready=_answering(place.port_of(name)),
+                keeps_trying=_keeps_trying(place, "web"),
                 remedy="Its last lines above say why.",
                 welcome=shown if name == "web" else "",
                 grace_s=4.0,
@@ -101,12 +115,34 @@ def programs(place: Place) -> list[Program]:
                     "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
                 },
                 needed=False,
+                keeps_trying=_keeps_trying(place, name),
                 stop_rank=1,
                 grace_s=4.0,
                 remedy="Its last lines above say why.",
             )
             for name in ("recorder", "librarian", "worker-interactive", "worker-train")
         ),
+    ]
+
+
+def _storage(place: Place) -> list[Program]:
+    """Stands in for the store of the file; none where another one was named, or nothing is installed that could."""
+    port = place.port_of("storage")
+    if not place.store.endswith(f"127.0.0.1:{port}"):
+        return []
+    bucket = place.environment("prepare")["HEADLIGHT_S3_BUCKET"]
+    command = _python(["python", "-m", "webapp.deploy.pretended_storage", str(port), bucket])
+    return [
+        Program(
+            name="storage",
+            command=command,
+            environment={name: os.environ[name] for name in OWN if name in os.environ},
+            ready=lambda: _listens(port),
+            keeps_trying=_keeps_trying(place, "storage"),
+            stop_rank=3,
+            grace_s=2.0,
+            remedy="Its last lines above say why.",
+        )
     ]
 
 
@@ -182,6 +218,7 @@ def _database(place: Place) -> Program:
         name="database",
         command=command,
         ready=_prepared,
+        keeps_trying=_keeps_trying(place, "database"),
         stop_rank=3,
         grace_s=5.0,
         remedy="Its last lines above say why.",
@@ -205,10 +242,15 @@ def _broker(place: Place) -> Program:
         command=[str(broker.binary()), str(file)],
         ready=lambda: _listens(port),
         unsaid="Memory overcommit",
+        keeps_trying=_keeps_trying(place, "broker"),
         stop_rank=2,
         grace_s=2.0,
         remedy="Its last lines above say why.",
     )
+
+
+def _keeps_trying(place: Place, service: str) -> bool:
+    return bool(place.services[service]["restart"] == "unless-stopped")
 
 
 def _pairs(options: str) -> list[tuple[str, str]]:
@@ -253,7 +295,7 @@ def _as_postgres() -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m webapp.deploy.native", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("data-native"), help="folder of all that the services keep")
-    parser.add_argument("--port", type=int, default=8100, help="the first of four ports on 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8100, help="the first of five ports on 127.0.0.1")
     arguments = parser.parse_args()
     place = Place(arguments.data.expanduser().resolve(), arguments.port)
     for folder in (place.folder, place.data):
@@ -265,6 +307,8 @@ def main() -> int:
     except FileNotFoundError as missing:
         print(missing, file=sys.stderr)
         return 1
+    if not place.store:
+        print("The files of models lie on the disk alone: no HEADLIGHT_S3_ENDPOINT is set, and moto is not installed.")
     os.chdir(HOUSE)
     kept = programs(place)
     console = Console(sys.stdout, [program.name for program in kept])

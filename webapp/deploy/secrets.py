@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import secrets
 from pathlib import Path
@@ -31,7 +32,16 @@ def make_secrets(folder: Path, broker: str = "broker:6379", database: str = "dat
     secret("broker_url", f"redis://:{broker_password}@{broker}/0")
     secret("database_url", f"postgres://headlight:{database_password}@{database}/headlight")
     secret("secret_key", secrets.token_urlsafe(50))
+    access_key = secret("storage_access_key", secrets.token_hex(10))
+    secret_key = secret("storage_secret_key", secrets.token_hex(24))
+    secret("storage_identities", _identities(access_key, secret_key))
     return made
+
+
+def _identities(access_key: str, secret_key: str) -> str:
+    """Who may use the storage. Source: SeaweedFS's wiki, Amazon S3 API, "Static configuration"."""
+    credentials = [{"accessKey": access_key, "secretKey": secret_key}]
+    return json.dumps({"identities": [{"name": "site", "credentials": credentials, "actions": ["Admin"]}]})
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from django.db import connection
 
 from webapp.library.adoption import adopt
 from webapp.library.fetching_back import fetch_back
+from webapp.library.handing_on import hand_on
 from webapp.library.importing import fetch
 from webapp.library.models import Arrival
 
@@ -28,7 +29,8 @@ class Librarian:
         self._threads = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="librarian")
         self._busy: dict[str, Future[bool]] = {}
         self._resting: dict[str, float] = {}
-        self._fetching: Future[None] | None = None
+        self._moving: Future[None] | None = None
+        self._handed_on = False
 
     def round(self) -> int:
         """Begins what waits, as far as there is a hand free. Returns how many are being looked through."""
@@ -46,22 +48,27 @@ class Librarian:
                 self._busy[arrival.id] = self._threads.submit(_work_on, arrival)
         return len(self._busy)
 
-    def fetch_back(self) -> None:
-        """Begins to lay out models whose folders are gone, beside everything else; not while it is still at it."""
-        if self._fetching is None or self._fetching.done():
-            self._fetching = self._threads.submit(_fetch_back)
+    def even_out(self) -> None:
+        """Begins to lay out models whose folders are gone and, once, to hand on what the other place lacks; beside
+        everything else, and not while it is still at it.
+        """
+        if self._moving is None or self._moving.done():
+            self._moving = self._threads.submit(self._move)
 
     def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-
-def _fetch_back() -> None:
-    try:
-        fetch_back()
-    except (db.Error, OSError) as error:
-        log.warning("models are not fetched back: %s", error)
-    finally:
-        connection.close()
+    def _move(self) -> None:
+        try:
+            fetch_back()
+            # Whatever comes later is put into both places when it comes.
+            if not self._handed_on:
+                hand_on()
+                self._handed_on = True
+        except Exception as error:  # Each storage has its own ways to say that it is away.
+            log.warning("models are not moved between this disk and the other place: %s", error)
+        finally:
+            connection.close()
 
 
 def _work_on(arrival: Arrival) -> bool:

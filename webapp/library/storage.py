@@ -62,9 +62,15 @@ class Storage:
                 os.fsync(file.fileno())
             _link(path, target)
             _sync_folder(target.parent)
-        if self._remote is not None and not self._remote.exists(_remote_name(sha256)):
-            with target.open("rb") as file:
-                self._remote.save(_remote_name(sha256), File(file))
+        self.hand_on(sha256)
+
+    def hand_on(self, sha256: str) -> bool:
+        """To the other place, where there is one that lacks these bytes. Returns whether that was so."""
+        if self._remote is None or self._remote.exists(_remote_name(sha256)):
+            return False
+        with self.place(sha256).open("rb") as file:
+            self._remote.save(_remote_name(sha256), File(file))
+        return True
 
     def lay_out(self, model: str, files: Iterable[tuple[str, str]]) -> Path:
         """The model's folder, of pairs of a name and a hash. Raises: WrongBytesError, or what the other place does."""

@@ -14,8 +14,10 @@ and expiration.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import io
 import json
@@ -24,6 +26,7 @@ from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from channels.db import aclose_old_connections
 from django import db
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -55,6 +58,9 @@ METADATA_LIMIT_BYTES = 8_192
 # A length of more digits is no length, and thousands of digits are more than int() reads.
 DIGITS_LIMIT = 18
 
+# What is still taken in of a body that is refused: as much as the page sends at once, for so long.
+LINGER_BYTES, LINGER_S = 32 << 20, 5.0
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -69,14 +75,39 @@ class Uploads:
         if path.rstrip("/") != ROOT and not path.startswith(f"{ROOT}/"):
             await self._application(scope, receive, send)
             return
+        body = _Body(receive)
+        # As Django does before each request: the database may have been started again since the last one.
+        await aclose_old_connections()
         try:
-            status, headers = await _answered(scope, receive, path.removeprefix(ROOT).strip("/"))
+            status, headers = await _answered(scope, body.receive, path.removeprefix(ROOT).strip("/"))
             await _send(send, status, headers)
         except LibraryError as refused:
-            await _refuse(send, refused)
+            await _refuse(send, refused, body)
         except (db.Error, OSError):
             away = LibraryError(503, "storage_away", "The site cannot keep this now. What has arrived is kept; go on.")
-            await _refuse(send, away)
+            await _refuse(send, away, body)
+
+
+class _Body:
+    """What a request brings, as far as it was read."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._is_read = receive, False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self._is_read = not message.get("more_body", False)
+        return message
+
+    async def let_pass(self) -> None:
+        """Takes in the rest, within limits. A connection that is closed over unread bytes is reset, and whoever sends
+        them never hears the answer.
+        """
+        left = LINGER_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while left > 0 and not self._is_read:
+                    left -= len((await self.receive()).get("body", b""))
 
 
 async def _answered(scope: Scope, receive: Receive, id_: str) -> tuple[int, Headers]:
@@ -250,18 +281,18 @@ def _max_size() -> tuple[bytes, bytes]:
     return b"tus-max-size", _number(settings.MODEL_LIMIT_BYTES)
 
 
-async def _send(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+async def _send(send: Send, status: int, headers: Headers, body: bytes = b"", more: bool = False) -> None:
     always = [
         (b"tus-resumable", VERSION),
         (b"content-length", _number(len(body))),
         (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": [*always, *headers]})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
 
 
-async def _refuse(send: Send, refused: LibraryError) -> None:
-    """In the API's shape, problem details. What was not read of a body is not waited for."""
+async def _refuse(send: Send, refused: LibraryError, body: _Body) -> None:
+    """In the API's shape, problem details; at once, while the body is still coming."""
     names = ("code", "message", "field", "limit")
     error = {**{name: getattr(refused, name) for name in names}, "id": None}
     title = "Checksum Mismatch" if refused.status == 460 else HTTPStatus(refused.status).phrase
@@ -272,4 +303,6 @@ async def _refuse(send: Send, refused: LibraryError) -> None:
         headers.append((b"retry-after", b"60" if refused.status == 507 else b"2"))
     if refused.status == 412:
         headers.append((b"tus-version", VERSION))
-    await _send(send, refused.status, headers, json.dumps(told).encode())
+    await _send(send, refused.status, headers, json.dumps(told).encode(), more=True)
+    await body.let_pass()
+    await send({"type": "http.response.body", "body": b""})

@@ -22,7 +22,12 @@ from webapp.shares import kept
 from webapp.shares.models import ShareLink
 from workers.protocol import archive, trainings
 
-SECRETS = {"accounts.person": ["password"], "accounts.apitoken": ["digest"], "shares.sharelink": ["password"]}
+SECRETS = {
+    "accounts.person": ["password"],
+    "accounts.apitoken": ["digest"],
+    "classes.schoolclass": ["link"],
+    "shares.sharelink": ["password"],
+}
 
 
 def delete_run(run: Run) -> None:
@@ -40,7 +45,9 @@ def delete_run(run: Run) -> None:
 
 
 def delete_person(person: Person) -> None:
-    """The account and everything in it: runs, shares, tokens, sweeps, models that were trained or uploaded here."""
+    """The account and everything in it: runs, shares, tokens, sweeps, models that were trained or uploaded here, the
+    classes that she teaches, and her places in others.
+    """
     for share in ShareLink.objects.filter(owner=person):
         kept.forget(share.folder)
         share.delete()
@@ -69,6 +76,8 @@ def export(person: Person) -> bytes:
             "sweeps": _rows(Sweep.objects.filter(owner=person)),
             "shares": _rows(ShareLink.objects.filter(owner=person)),
             "models": _rows(person.checkpoints.all()),
+            "classes_taught": _rows(person.classes_taught.all()),
+            "classes_joined": _joined(person),
         }
         for name, told in rows.items():
             file.writestr(f"{name}.json", json.dumps(told, indent=1, ensure_ascii=False))
@@ -76,6 +85,18 @@ def export(person: Person) -> bytes:
             for path in sorted(archive.folder(settings.DATA, run.id).glob("*.frames")):
                 file.write(path, f"runs/{run.id}/{path.name}")
     return packed.getvalue()
+
+
+def _joined(person: Person) -> list[dict[str, Any]]:
+    """Of other people's classes what she was told of them."""
+    return [
+        {
+            "id": membership.school_class_id,
+            "name": membership.school_class.name,
+            "joined_at": membership.joined_at.isoformat(),
+        }
+        for membership in person.memberships.select_related("school_class")
+    ]
 
 
 def _rows(rows: Any) -> list[dict[str, Any]]:

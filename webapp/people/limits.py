@@ -18,11 +18,11 @@ from webapp.accounts.models import Person
 from webapp.accounts.ownership import person_of
 from webapp.accounts.visitors import visitor_of
 from webapp.runs.models import Run
+from webapp.runs.spent import training_minutes
 from webapp.shares.models import ShareLink
 from workers.protocol import archive
 
 MINUTE = timedelta(minutes=1)
-MONTH = timedelta(days=30)
 SIZES_KEPT_S = 60
 QUEUE_RETRY_S = 10
 
@@ -164,9 +164,7 @@ def _runs_of(request: HttpRequest) -> QuerySet[Run]:
 
 
 def _training_minutes(runs: QuerySet[Run]) -> float:
-    now = timezone.now()
-    spans = runs.filter(plan__isnull=False, started_at__gt=now - MONTH).values_list("started_at", "ended_at")
-    return sum(((ended or now) - started).total_seconds() for started, ended in spans if started) / 60
+    return sum(training_minutes(runs).values())
 
 
 def _run_bytes(run: str) -> int:

@@ -9,6 +9,7 @@ import heapq
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import redis
@@ -32,6 +33,7 @@ class Waiting(NamedTuple):
     run: str
     person: str
     is_again: bool
+    created_at: datetime
 
 
 def hand_out(queue: str) -> int:
@@ -56,15 +58,17 @@ def hand_out(queue: str) -> int:
 def line(queue: str) -> list[Waiting]:
     """The runs that wait in the database, in the order in which they will be sent. Reads up to LOOKED_THROUGH rows.
 
-    Who has the fewest runs with the workers comes next; what lost its worker comes before all.
+    Who was served least comes next; what lost its worker comes before all.
     """
     rows = Run.objects.filter(of(queue), state=Run.State.QUEUED, dispatched_at=None).order_by("created_at", "id")
     found = [
-        Waiting(run, str(owner or visitor or ""), attempt > 1)
-        for run, owner, visitor, attempt in rows.values_list("id", "owner_id", "visitor", "attempt")[:LOOKED_THROUGH]
+        Waiting(run, str(owner or visitor or ""), attempt > 1, created_at)
+        for run, owner, visitor, attempt, created_at in rows.values_list(
+            "id", "owner_id", "visitor", "attempt", "created_at"
+        )[:LOOKED_THROUGH]
     ]
-    again = [waiting for waiting in found if waiting.is_again]
-    return [*again, *_in_turn([waiting for waiting in found if not waiting.is_again], _served(queue, found))]
+    first = [waiting for waiting in found if not waiting.is_again]
+    return [*(waiting for waiting in found if waiting.is_again), *_in_turn(first, _served(queue, first))]
 
 
 def of(queue: str) -> Q:
@@ -77,11 +81,17 @@ def queue_of(run: Run) -> str:
 
 
 def _served(queue: str, waiting: Sequence[Waiting]) -> Counter[str]:
-    """How many runs of each person the workers have, or will have next; nobody is asked where one person waits."""
-    if len({each.person for each in waiting}) < 2:
+    """How many runs of each person the workers have, will have next, or were given since all of these people wait;
+    nobody is asked where one person waits. Without the last, short runs of whoever came first would all go first.
+    """
+    waits_since: dict[str, datetime] = {}
+    for each in waiting:
+        waits_since.setdefault(each.person, each.created_at)
+    if len(waits_since) < 2:
         return Counter()
     with_workers = Q(state=Run.State.RUNNING) | Q(state=Run.State.QUEUED, dispatched_at__isnull=False)
-    rows = Run.objects.filter(of(queue), with_workers).values_list("owner_id", "visitor")
+    lately = Q(dispatched_at__gte=max(waits_since.values()))
+    rows = Run.objects.filter(of(queue), with_workers | lately).order_by().values_list("owner_id", "visitor")
     return Counter(str(owner or visitor or "") for owner, visitor in rows)
 
 

@@ -102,7 +102,13 @@ class Run(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
-        indexes: ClassVar = [models.Index(fields=["state", "lease_until"]), models.Index(fields=["featured"])]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "lease_until"]),
+            models.Index(fields=["state", "created_at", "id"], name="runs_in_line"),
+            models.Index(fields=["dispatched_at"], name="runs_handed_out"),
+            models.Index(fields=["-created_at", "-id"], name="runs_newest_first"),
+            models.Index(fields=["-created_at"], condition=models.Q(featured=True), name="runs_featured"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

@@ -12,6 +12,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 
 from webapp.accounts.models import Person
+from webapp.classes.access import is_in
 from webapp.shares.models import ShareLink
 
 SESSION_KEY = "opened_shares"
@@ -45,8 +46,10 @@ def enter(
         return Closed.GONE
     if share.owner_id is not None and person is not None and share.owner_id == person.pk:
         return share
-    if share.audience == ShareLink.Audience.SIGNED_IN and person is None:
+    if share.audience != ShareLink.Audience.UNLISTED and person is None:
         return Closed.SIGN_IN
+    if share.audience == ShareLink.Audience.CLASS and not is_in(person, share.school_class_id):
+        return Closed.GONE
     if share.password and not _is_remembered(share, session) and not (password and try_password(share, password)):
         return Closed.PASSWORD
     return share

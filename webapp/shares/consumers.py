@@ -8,7 +8,9 @@ import logging
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from webapp.accounts.models import Person
 from webapp.accounts.ownership import person_of_socket
+from webapp.accounts.still import person_still
 from webapp.runs.consumers import BAD_AFTER, STALL_S, TOO_SLOW, after_of
 from webapp.shares.access import TooManyTriesError, enter
 from webapp.shares.models import ShareLink
@@ -32,7 +34,7 @@ class ShareConsumer(AsyncWebsocketConsumer):
         if after is None:
             await self.close(BAD_AFTER, reason="after is the number of the last frame you have, 0 or more")
             return
-        share = await self._entered()
+        share = await self._entered(person_of_socket(self.scope))
         if share is None:
             await self.close(GONE, reason="This link leads nowhere")
             return
@@ -45,8 +47,9 @@ class ShareConsumer(AsyncWebsocketConsumer):
     async def _show(self, share: ShareLink, after: int) -> None:
         try:
             for stored in await asyncio.to_thread(lambda: list(archive.read(share.folder, after))):
-                await asyncio.wait_for(self.send(bytes_data=stored.frame), STALL_S)
-            while await self._entered():
+                async with asyncio.timeout(STALL_S):
+                    await self.send(bytes_data=stored.frame)
+            while await self._entered(await person_still(self.scope)):
                 await asyncio.sleep(LOOK_AGAIN_S)
             await self.close(GONE, reason="This link leads nowhere any more")
         except TimeoutError:
@@ -57,13 +60,13 @@ class ShareConsumer(AsyncWebsocketConsumer):
             log.exception("share %s: its socket broke", share.pk)
             await self.close(1011)
 
-    async def _entered(self) -> ShareLink | None:
-        return await sync_to_async(self._enter)()
+    async def _entered(self, person: Person | None) -> ShareLink | None:
+        return await sync_to_async(self._enter)(person)
 
-    def _enter(self) -> ShareLink | None:
+    def _enter(self, person: Person | None) -> ShareLink | None:
         slug = self.scope["url_route"]["kwargs"]["slug"]
         try:
-            found = enter(slug, person_of_socket(self.scope), self.scope.get("session", {}))
+            found = enter(slug, person, self.scope.get("session", {}))
         except TooManyTriesError:
             return None
         return found if isinstance(found, ShareLink) else None

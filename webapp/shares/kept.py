@@ -1,8 +1,11 @@
 """What a share keeps: the run's frames, without the names of run and worker, and exact maps of the heads in view.
 
 shares/17/1.frames           the frames, numbered from 1 (workers.protocol.archive)
+shares/17/first_heads.json   all heads in little (webapp.shares.first_heads)
 shares/17/maps.npz           "decoder.self.3/7/attention/1" -> float32; the last number is the map's cell
 shares/17/lens.frame         what a worker told of the lens, where it was open
+shares/17/pair.frame         what a worker told of the weight that was taken apart
+shares/17/pair.1.frame       and of the same two tokens in the first of the picked heads, then pair.2.frame
 shares/17/second/1.frames    of a comparison the second run's frames; its maps stand beside the first one's
 shares/17/comparison.frame   what a worker told of both
 """
@@ -30,6 +33,7 @@ Matrix = np.ndarray[Any, np.dtype[np.float32]]
 MAPS = "maps.npz"
 SECOND = "second"
 LENS = "lens"
+PAIR = "pair"
 COMPARISON = "comparison"
 
 DIFFERENCE = "difference"
@@ -58,6 +62,11 @@ def reading_name(reading: str, position: int | None = None, token: int | None = 
     return ".".join("" if part is None else str(part) for part in (reading, position, token))
 
 
+def pair_name(place: int) -> str:
+    """Of the pairs that are kept, counted from 0."""
+    return f"{PAIR}.{place}" if place else PAIR
+
+
 def keep_frames(folder: Path, frames: Iterator[StoredFrame]) -> int:
     """Store what the last attempt told; returns the bytes.
 
@@ -79,7 +88,7 @@ def keep_frames(folder: Path, frames: Iterator[StoredFrame]) -> int:
 
 
 def keep_answer(folder: Path, name: str, event: Event, arrays: Mapping[str, Any]) -> int:
-    """Store what a worker told, under LENS or COMPARISON; returns the bytes."""
+    """Store what a worker told, under LENS, COMPARISON or the name of a pair; returns the bytes."""
     shaped = {each: _shaped(np.asarray(array), len(event.arrays[each].axes)) for each, array in arrays.items()}
     return (folder / f"{name}.frame").write_bytes(frame.encode(event, shaped))
 

@@ -17,7 +17,7 @@ from webapp import dispatch, stream
 from webapp.runs.models import Run
 from webapp.runs.replay import Replay
 from webapp.runs.writing import trace_of
-from webapp.shares import kept
+from webapp.shares import first_heads, kept
 from webapp.shares.kept import MapName
 from webapp.shares.models import ShareLink
 from workers.protocol.events import Failed
@@ -87,6 +87,7 @@ class Wanted:
 async def fill(share: ShareLink, run: Run, told: Replay, seen: Seen) -> None:
     """Store what the share draws, and its size. Raises: OSError where the disk is full."""
     stored = await asyncio.to_thread(kept.keep_frames, share.folder, stream.stored_frames(run.id))
+    stored += await asyncio.to_thread(first_heads.keep, share.folder, stream.stored_frames(run.id))
     if seen.second:
         of_second = stream.stored_frames(seen.second.run.id)
         stored += await asyncio.to_thread(kept.keep_frames, share.folder / kept.SECOND, of_second)
@@ -94,7 +95,7 @@ async def fill(share: ShareLink, run: Run, told: Replay, seen: Seen) -> None:
     maps = None
     try:
         async with asyncio.timeout(PATIENCE_S):
-            stored += await _keep_answers(share, trace, seen)
+            stored += await _keep_answers(share, trace, told, seen)
             maps = kept.MapsWriter(share.folder, settings.SHARE_LIMIT_BYTES - stored)
             await _keep_maps(maps, trace, seen.second, list(wanted(told, share.view, seen)))
     except TimeoutError:
@@ -105,17 +106,23 @@ async def fill(share: ShareLink, run: Run, told: Replay, seen: Seen) -> None:
         if maps:
             maps.close()
     share.size_bytes = kept.size_bytes(share.folder)
-    await share.asave(update_fields=["size_bytes", "lens"])
+    await share.asave(update_fields=["size_bytes", "lens", "pairs"])
 
 
-async def _keep_answers(share: ShareLink, trace: TraceJob, seen: Seen) -> int:
-    """What workers say of the lens and of both runs; returns the bytes."""
-    stored = 0
+async def _keep_answers(share: ShareLink, trace: TraceJob, told: Replay, seen: Seen) -> int:
+    """What workers say of the pairs in view, of the lens and of both runs; returns the bytes."""
+    stored, share.pairs = 0, []
+    for pair in pairs_in(told, share.view):
+        name = kept.pair_name(len(share.pairs))
+        if taken_apart := await _keep_answer(share, name, dispatch.ask_pair(trace, *pair)):
+            stored += taken_apart
+            share.pairs.append(dict(zip(("site", "head", "row", "col"), pair, strict=True)))
     if seen.lens:
         lens = seen.lens
         answer = dispatch.ask_lens(trace, lens.kept, GUESSES, lens.tuned)
-        stored += (told := await _keep_answer(share, kept.LENS, answer))
-        if told:
+        of_lens = await _keep_answer(share, kept.LENS, answer)
+        stored += of_lens
+        if of_lens:
             share.lens = {
                 "positions": (lens.positions.start, lens.positions.stop),
                 "kept": (lens.kept.start, lens.kept.stop),
@@ -142,8 +149,7 @@ def wanted(told: Replay, view: str, seen: Seen = Seen()) -> Iterator[Wanted]:
     """The maps worth keeping: heads in view as they are read, then their weights, then the others of the site, then
     all. Of a comparison each with the second run's and the difference.
     """
-    query = {name: values[-1] for name, values in parse_qs(view.lstrip("?")).items()}
-    shapes = {site["site"]: site for site in told.sites}
+    query, shapes = _query(view), _shapes(told)
     reading = query.get("reading", "").partition(".")[0]
     if reading in ("value", "gradient", "rollout", "flow"):
         for site, head in dict.fromkeys(_named(query, shapes)):
@@ -153,6 +159,25 @@ def wanted(told: Replay, view: str, seen: Seen = Seen()) -> Iterator[Wanted]:
         if seen.second and site in seen.second.sites:
             yield _whole(site, head, kept.SECOND, seen.second.told.site(site) or shapes[site])
             yield _whole(site, head, kept.DIFFERENCE, shapes[site])
+
+
+def pairs_in(told: Replay, view: str) -> Iterator[tuple[str, int, int, int]]:
+    """Site, head, row and column of each weight that can be taken apart in this view: of the kept two tokens in the
+    head that is shown, and in those that were picked.
+    """
+    query, shapes = _query(view), _shapes(told)
+    for site, head in dict.fromkeys(_named(query, shapes)):
+        row, col = _row_kept(query, shapes[site]), _place(query.get("key", ""), shapes[site]["keys"])
+        if row is not None and col is not None:
+            yield site, head, row, col
+
+
+def _query(view: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(view.lstrip("?")).items()}
+
+
+def _shapes(told: Replay) -> dict[str, dict[str, Any]]:
+    return {site["site"]: site for site in told.sites}
 
 
 def _as_read(name: MapName, shape: dict[str, Any], query: dict[str, str], seen: Seen) -> Iterator[Wanted]:
@@ -170,10 +195,19 @@ def _flow_row(query: dict[str, str], shape: dict[str, Any], is_picture: bool) ->
     """The token whose flow the page shows: the kept one where it is a row of this map, else the last, of a picture the
     first.
     """
-    sequence, _, index = query.get("token", "").partition(".")
-    if sequence == shape["stack"] and index.isascii() and index.isdigit() and int(index) < shape["queries"]:
-        return int(index)
+    if (row := _row_kept(query, shape)) is not None:
+        return row
     return 0 if is_picture else int(shape["queries"]) - 1
+
+
+def _row_kept(query: dict[str, str], shape: dict[str, Any]) -> int | None:
+    """The kept token, where it is a row of this map."""
+    sequence, _, index = query.get("token", "").partition(".")
+    return _place(index, shape["queries"]) if sequence == shape["stack"] else None
+
+
+def _place(written: str, length: int) -> int | None:
+    return int(written) if written.isascii() and written.isdigit() and int(written) < length else None
 
 
 def _whole(site: str, head: int, reading: str, shape: dict[str, Any], output: Output = Output()) -> Wanted:
@@ -186,11 +220,19 @@ def _whole(site: str, head: int, reading: str, shape: dict[str, Any], output: Ou
 
 def _named(query: dict[str, str], shapes: dict[str, Any]) -> Iterator[tuple[str, int]]:
     """The head in view, and those that were picked."""
-    named = [f"{query.get('site', '')}.{query.get('head', '0')}", *query.get("picked", "").split("_")]
-    for name in named:
+    return _heads([_shown(query), *query.get("picked", "").split("_")], shapes)
+
+
+def _shown(query: dict[str, str]) -> str:
+    return f"{query.get('site', '')}.{query.get('head', '0')}"
+
+
+def _heads(names: list[str], shapes: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """Those that there are."""
+    for name in names:
         site, _, head = name.rpartition(".")
-        if site in shapes and head.isascii() and head.isdigit() and int(head) < shapes[site]["heads"]:
-            yield site, int(head)
+        if site in shapes and (place := _place(head, shapes[site]["heads"])) is not None:
+            yield site, place
 
 
 def _all(query: dict[str, str], shapes: dict[str, Any]) -> Iterator[tuple[str, int]]:

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F
 from django.utils import timezone
 
+from webapp.classes.models import SchoolClass
 from webapp.runs.models import Run
 
 
@@ -26,6 +27,7 @@ class ShareLink(models.Model):
     class Audience(models.TextChoices):
         UNLISTED = "unlisted"
         SIGNED_IN = "signed_in"
+        CLASS = "class"
 
     slug = models.CharField(max_length=22, unique=True, default=new_slug)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="shares")
@@ -36,6 +38,8 @@ class ShareLink(models.Model):
     view = models.CharField(max_length=2000, blank=True)
     # {"positions": [a, b], "kept": [c, d], "tuned": false} where the lens was open: its window, and what is kept of it.
     lens = models.JSONField(null=True)
+    # {"site": …, "head": …, "row": …, "col": …} of each weight whose making is kept, in the order of its frames.
+    pairs = models.JSONField(null=True)
     # {"record": …, "model": …} of the run that this one is compared with.
     second = models.JSONField(null=True)
     title = models.CharField(max_length=120, blank=True)
@@ -43,6 +47,8 @@ class ShareLink(models.Model):
     audience = models.CharField(max_length=9, choices=Audience, default=Audience.UNLISTED)
     # Hashed; empty where none is asked for.
     password = models.CharField(max_length=200, blank=True)
+    # Whose people may open it, where it is for a class; null once that was deleted, and then nobody else may.
+    school_class = models.ForeignKey(SchoolClass, on_delete=models.SET_NULL, null=True, related_name="shares")
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
     openings = models.PositiveIntegerField(default=0)

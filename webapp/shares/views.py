@@ -14,8 +14,10 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from webapp.accounts.ownership import person_of
+from webapp.shares import first_heads
 from webapp.shares.access import Closed, TooManyTriesError, enter, remember, try_password
 from webapp.shares.models import ShareLink
+from webapp.shares.privacy import with_form
 
 TOLD = ("kind", "model", "text", "target", "text_pair", "picture", "generate", "error")
 """What the page knows of the run before its frames are here; by asking for it the first heads would come later."""
@@ -49,7 +51,7 @@ def share(request: HttpRequest, slug: str) -> HttpResponse:
         case opened:
             if opened.owner_id is None or person is None or opened.owner_id != person.pk:
                 opened.count_opening()
-            return _page(request, opened, "explore.html")
+            return _page(request, opened, "explore.html", first_heads=first_heads.read(opened.folder))
 
 
 @require_safe
@@ -82,6 +84,7 @@ def _page(request: HttpRequest, share: ShareLink, template: str, **more: str) ->
     }
     shared["shown_model"] = share.model
     shared["lens"] = share.lens
+    shared["pairs"] = share.pairs or []
     if share.second:
         record = share.second["record"]
         shared["second"] = {name: record[name] for name in TOLD}
@@ -92,4 +95,4 @@ def _page(request: HttpRequest, share: ShareLink, template: str, **more: str) ->
 
 
 def _ask_password(request: HttpRequest, problem: str, status: int = 200) -> HttpResponse:
-    return render(request, "share_password.html", {"problem": problem}, status=status)
+    return with_form(render(request, "share_password.html", {"problem": problem}, status=status))

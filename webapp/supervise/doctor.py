@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from webapp.fleet.disk import is_low
+from webapp.library.bucket import FAULTS, WHAT_TO_CHECK, bucket
 from webapp.supervise import broker
 from workers.protocol import keys
 from workers.protocol.jobs import QUEUE, TRAIN_QUEUE
@@ -39,7 +40,7 @@ class Finding:
 
 def findings() -> Iterator[Finding]:
     """One after the other; each looks at one part, and none changes anything."""
-    for look in (_database, _storage, _browser_code):
+    for look in (_database, _storage, _bucket, _browser_code):
         yield from look()
     server = _server()
     try:
@@ -89,6 +90,22 @@ def _storage() -> Iterator[Finding]:
     if mode:
         words = f"Others on this machine can enter {data}, where texts and models lie: chmod 700 {data}"
         yield Finding("storage", "warning", words)
+
+
+def _bucket() -> Iterator[Finding]:
+    """Of the store for the files of models, where one is set."""
+    found = bucket()
+    if found is None:
+        return
+    try:
+        is_there = found.is_there()
+    except FAULTS as error:
+        yield Finding("storage", "broken", f"The bucket {found.name} cannot be reached: {error}. {WHAT_TO_CHECK}")
+        return
+    if is_there:
+        yield Finding("storage", "ok", f"The bucket {found.name} answers.")
+    else:
+        yield Finding("storage", "broken", f"There is no bucket {found.name}: python manage.py make_bucket")
 
 
 def _browser_code() -> Iterator[Finding]:

@@ -26,6 +26,8 @@ class Patience:
     window_s: float = 60.0
     rest_s: float = 60.0
     """Before a program that is not needed is tried again."""
+    longest_s: float = 10.0
+    """Before each further start of one that keeps trying."""
 
     @property
     def deaths(self) -> int:
@@ -41,6 +43,7 @@ class Group:
         self._patience = patience or Patience()
         self._children: dict[str, Child] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        self._was_ready: set[str] = set()
 
     def end(self, code: int) -> None:
         """The first code given is the one that counts."""
@@ -64,7 +67,10 @@ class Group:
                 self.console.say(f"{program.name} has not answered for {SLOW_START_S:.0f} s; still waiting.")
             await self._pause(pause_s)
             pause_s = min(pause_s * ASK_LESS, ASK_EVERY_S)
-        return not self.ended.done()
+        if self.ended.done():
+            return False
+        self._was_ready.add(program.name)
+        return True
 
     def watched(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """The work as a task whose failure ends the group, instead of passing unseen."""
@@ -117,6 +123,10 @@ class Group:
         for line in child.last_lines:
             self.console.say(f"    {line}")
         self.console.say(program.remedy)
+        if program.keeps_trying and program.name in self._was_ready:
+            self.console.say(f"It has worked before: {program.name} is tried again every {patience.longest_s:g} s.")
+            await self._pause(patience.longest_s)
+            return
         if program.needed:
             self.console.say("Nothing works without it, so everything ends now.")
             self.end(1)

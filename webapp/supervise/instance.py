@@ -90,6 +90,9 @@ def listen(port: int | None) -> socket.socket:
     for each in wanted:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Its connections inherit this. uvicorn takes an inherited socket for a Unix one and leaves it out, and then the
+        # second packet of an answer waits 40 ms for the first one's acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind((HOST, each))
             listener.listen(512)

@@ -28,6 +28,8 @@ class Program:
     """What a person can do when it keeps ending."""
     needed: bool = True
     """Nothing works without it: when it keeps ending, everything ends. Otherwise the rest stays up."""
+    keeps_trying: bool = False
+    """Once it has been ready it is started again for ever, `needed` or not: nobody sits before such a site."""
     stop_rank: int = 0
     """Lower ranks are ended first, and are gone before the next rank is asked."""
     grace_s: float = 1.0

@@ -38,8 +38,11 @@ def web(port: int, descriptor: int, environment: Mapping[str, str]) -> Program:
         # the whole group inside its 5 s; viewers come back by seq.
         command=[
             *(sys.executable, "-m", "uvicorn", "webapp.asgi:application", "--fd", str(descriptor)),
+            *("--ws", "webapp.serving:WebSocketProtocol"),
             *("--ws-per-message-deflate", "false", "--ws-max-size", str(2**20)),
-            *("--timeout-graceful-shutdown", "1", "--log-level", "warning", "--no-access-log"),
+            # Longer than clients keep an idle connection: else one may be closed while a request is on its way to it.
+            *("--timeout-keep-alive", "30", "--timeout-graceful-shutdown", "1"),
+            *("--log-level", "warning", "--no-access-log"),
         ],
         environment=environment,
         descriptors=[descriptor],

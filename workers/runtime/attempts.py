@@ -6,8 +6,7 @@ import errno
 import logging
 from collections.abc import Callable
 
-import torch
-
+from modelcore.analysis.chunks import Portion
 from modelcore.analysis.maps import AttentionMap
 from modelcore.analysis.request import RequestError
 from modelcore.checkpoints.reader import CheckpointError
@@ -17,11 +16,12 @@ from modelcore.training.plan import PlanError
 from modelcore.training.session import DivergedError
 from workers import app as celery_app
 from workers.protocol.events import Failed
-from workers.protocol.jobs import TraceJob, TrainJob
+from workers.protocol.jobs import Source, TraceJob, TrainJob
 from workers.protocol.log_lines import about_run
 from workers.runtime.engine import DoesNotFitError
 from workers.runtime.feed import Feed, HandedBackError, SupersededError
 from workers.runtime.process import Process
+from workers.runtime.second_try import twice_if_full
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +31,28 @@ STORAGE_FULL = (
 )
 
 
-def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
-    """Take the attempt, run it, and end it with exactly one last event; keep the maps that `publish` returns."""
+# Publishes a whole run, from `started` to `finished`, and returns the maps to be kept.
+Publish = Callable[[Feed, Portion], list[AttentionMap]]
+
+
+def run_attempt(job: TraceJob | TrainJob, process: Process, publish: Publish) -> None:
+    """Take the attempt, run it, and end it with exactly one last event; keep the maps that `publish` returns.
+
+    Where the device's memory is full, `publish` begins again, in smaller portions: its `started` voids, for whoever
+    watches or reads the run's file, what the first try said, as that of a later attempt does.
+    """
     with about_run(job.run):
         _run_attempt(job, process, publish)
 
 
-def _run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[Feed], list[AttentionMap]]) -> None:
+def _run_attempt(job: TraceJob | TrainJob, process: Process, publish: Publish) -> None:
     feed = Feed.take(process.server, celery_app.DATA, job.run, job.attempt)
     if feed is None:
         log.info("run %s: attempt %d was already taken, or the run has ended", job.run, job.attempt)
         return
     with feed, process.heartbeat.working(job.run, job.attempt):
         try:
-            maps = publish(feed)
+            maps = twice_if_full(lambda portion: publish(feed, portion), process.engine, _sources(job))
         except SupersededError as void:
             log.info("%s", void)
             return
@@ -71,10 +79,8 @@ def _run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[
         except DoesNotFitError as large:
             feed.publish(Failed(code="out_of_memory", message=_too_large(large)))
             return
-        except (MemoryError, torch.OutOfMemoryError):
+        except MemoryError:
             log.exception("run %s", job.run)
-            if process.engine.device == "cuda":
-                torch.cuda.empty_cache()  # The next run finds what this one held.
             feed.publish(
                 Failed(
                     code="out_of_memory",
@@ -100,6 +106,11 @@ def _run_attempt(job: TraceJob | TrainJob, process: Process, publish: Callable[[
             process.captures.keep(job.run, maps)
         except OSError as error:
             log.warning("run %s: its capture could not be kept, tiles will trace again: %s", job.run, error)
+
+
+def _sources(job: TraceJob | TrainJob) -> list[Source]:
+    """Of the models of the engine that the job runs; a training has one of its own."""
+    return [job.source] if isinstance(job, TraceJob) else []
 
 
 def _is_of_full_disk(error: Exception) -> bool:

@@ -110,6 +110,16 @@ class Engine:
             self.changed()
         return len(gone)
 
+    def let_go_of_idle(self, in_use: Collection[Source]) -> None:
+        """Lets go of every model that is neither in use nor pinned, and gives free memory back to the device."""
+        with self._lock:
+            idle = [source for source in self._residents if source not in in_use and source.model not in self.pinned]
+            for source in idle:
+                del self._residents[source]
+        self._give_back()
+        if idle:
+            self.changed()
+
     def _load(self, source: Source) -> Resident:
         checkpoint = open_any(Path(source.path), limited=source.limited)
         needed = int(checkpoint.parameters * self.dtype.itemsize * LOADING_ROOM)

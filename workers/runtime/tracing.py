@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.picture import PictureRead, read_picture
 from modelcore.analysis.stream import Stream, read_stream
 from modelcore.analysis.trace import (
@@ -22,7 +23,7 @@ from workers.runtime.engine import Resident
 
 
 def traced(
-    job: TraceJob, resident: Resident
+    job: TraceJob, resident: Resident, portion: Portion = USUAL
 ) -> Iterator[PictureRead | TokensRead | SiteTraced | NextTokens | ClassesScored]:
     """What modelcore yields for this job, layer by layer; of a picture first how the model reads it.
 
@@ -32,7 +33,7 @@ def traced(
     if job.picture is not None:
         picture = _picture(job.picture, resident)
         yield picture
-    yield from trace(resident.model, request_of(job, picture), resident.checkpoint.tokenizer)
+    yield from trace(resident.model, request_of(job, picture), resident.checkpoint.tokenizer, portion)
 
 
 def stream_of(job: TraceJob, resident: Resident) -> Stream:

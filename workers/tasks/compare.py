@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.difference import HeadChanges, SharedKeys, head_changes
 from modelcore.analysis.partners import Partners
 from workers.app import app
@@ -24,11 +25,11 @@ def compare(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = CompareJob.from_json(job)
-    answer_always(request, process, lambda: make_comparison(request, process))
+    answer_always(request, process, lambda portion: make_comparison(request, process, portion))
 
 
-def make_comparison(request: CompareJob, process: Process) -> bytes:
-    maps_a, maps_b = maps_of(request.trace, process), maps_of(request.other, process)
+def make_comparison(request: CompareJob, process: Process, portion: Portion = USUAL) -> bytes:
+    maps_a, maps_b = (maps_of(trace, process, portion) for trace in (request.trace, request.other))
     partners = {name: partners_of(both) for name, both in request.sequences.items()}
     changes, rows_shared = [], []
     for site in request.sites:
@@ -37,7 +38,7 @@ def make_comparison(request: CompareJob, process: Process) -> bytes:
         both = request.sequences[keys]
         special_a, special_b = (_special(told, map_.keys) for told, map_ in ((both.special_a, a), (both.special_b, b)))
         shared = SharedKeys.of(a, b, partners[keys], special_a, special_b)
-        changes.append(head_changes(a, b, partners[rows], shared, request.most_weights))
+        changes.append(head_changes(a, b, partners[rows], shared, request.most_weights, portion))
         rows_shared.append(len(partners[rows].pairs))
     event = Comparison(
         sites=request.sites,

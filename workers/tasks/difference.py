@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.difference import read_difference
 from workers.app import app
 from workers.protocol import frame, jobs
@@ -21,14 +22,14 @@ def difference(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = DifferenceJob.from_json(job)
-    answer_always(request, process, lambda: make_difference(request, process))
+    answer_always(request, process, lambda portion: make_difference(request, process, portion))
 
 
-def make_difference(request: DifferenceJob, process: Process) -> bytes:
-    a, b = (maps_of(trace, process)[request.site] for trace in (request.trace, request.other))
+def make_difference(request: DifferenceJob, process: Process, portion: Portion = USUAL) -> bytes:
+    a, b = (maps_of(trace, process, portion)[request.site] for trace in (request.trace, request.other))
     of_rows, of_keys = (partners_of(request.sequences[name]) for name in sequences_of(a.site))
     rows, cols = range(*request.rows), range(*request.cols)
-    weights = read_difference(a, b, request.head, rows, cols, of_rows, of_keys, request.cell)
+    weights = read_difference(a, b, request.head, rows, cols, of_rows, of_keys, request.cell, portion)
     event = Difference(
         site=request.site,
         head=request.head,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.floors import read_floors
 from workers.app import app
 from workers.protocol import frame, jobs
@@ -18,11 +19,11 @@ def floors(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = FloorsJob.from_json(job)
-    answer_always(request, process, lambda: make_floors(request, process))
+    answer_always(request, process, lambda portion: make_floors(request, process, portion))
 
 
-def make_floors(request: FloorsJob, process: Process) -> bytes:
-    attention = map_of(request, process)
+def make_floors(request: FloorsJob, process: Process, portion: Portion = USUAL) -> bytes:
+    attention = map_of(request, process, portion)
     event = Floors(
         site=request.site,
         head=request.head,
@@ -30,4 +31,5 @@ def make_floors(request: FloorsJob, process: Process) -> bytes:
         mass=request.mass,
         implementation=attention.implementation,
     )
-    return frame.encode(event, {"floors": read_floors(attention, request.head, request.mass, range(*request.rows))})
+    found = read_floors(attention, request.head, request.mass, range(*request.rows), portion)
+    return frame.encode(event, {"floors": found})

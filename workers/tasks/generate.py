@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from modelcore.analysis.chunks import Portion
 from modelcore.analysis.maps import AttentionMap
 from modelcore.analysis.request import TraceRequest
 from modelcore.analysis.trace import NextTokens, SiteTraced, TokensRead
@@ -34,10 +35,10 @@ def generate(job: dict[str, Any]) -> None:
 
 
 def run_generate(job: GenerateJob, process: Process) -> None:
-    run_attempt(job.trace, process, lambda feed: _publish_writing(job, process, feed))
+    run_attempt(job.trace, process, lambda feed, portion: _publish_writing(job, process, feed, portion))
 
 
-def _publish_writing(job: GenerateJob, process: Process, feed: Feed) -> list[AttentionMap]:
+def _publish_writing(job: GenerateJob, process: Process, feed: Feed, portion: Portion) -> list[AttentionMap]:
     """Publish everything from `started` to `finished`; returns the finished text's maps for the captures."""
     queued_s = max(0.0, time.time() - job.trace.submitted_at)
     feed.publish(started(job.trace, process))
@@ -46,7 +47,7 @@ def _publish_writing(job: GenerateJob, process: Process, feed: Feed) -> list[Att
     maps: list[AttentionMap] = []
     nodes = 0
     began = written_at = time.perf_counter()
-    for told in _told(job.trace, job.choices, resident):
+    for told in _told(job.trace, job.choices, resident, portion):
         match told:
             case TokensRead():
                 feed.publish(*encoding.tokens(told))
@@ -74,14 +75,14 @@ def _publish_writing(job: GenerateJob, process: Process, feed: Feed) -> list[Att
     return maps
 
 
-def _told(job: TraceJob, choices: Choices, resident: Resident) -> Iterator[Told]:
+def _told(job: TraceJob, choices: Choices, resident: Resident, portion: Portion) -> Iterator[Told]:
     """Raises: GenerationError or RequestError where the text, the choices and the model do not fit."""
     request = TraceRequest(text=job.text, ids=job.ids, target=job.target, target_ids=job.target_ids)
     tokenizer = resident.checkpoint.tokenizer
     if choices.beams is not None:
         penalty = LengthPenalty() if choices.length_penalty is None else LengthPenalty("wu", choices.length_penalty)
         search = BeamSearch(choices.beams, penalty, choices.max_tokens)
-        yield from write_beams(resident.model, request, search, tokenizer)
+        yield from write_beams(resident.model, request, search, tokenizer, portion)
         return
     sampling = Sampling(
         repetition_penalty=choices.repetition_penalty,
@@ -93,4 +94,4 @@ def _told(job: TraceJob, choices: Choices, resident: Resident) -> Iterator[Told]
         max_tokens=choices.max_tokens,
         stop_strings=tuple(choices.stop_strings),
     )
-    yield from write(resident.model, request, sampling, tokenizer)
+    yield from write(resident.model, request, sampling, tokenizer, portion)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.lens import NONE, LensReading, read_lens, unembedding
 from modelcore.analysis.stream import Stream
 from modelcore.analysis.tuned_lens import TunedLens
@@ -31,15 +32,15 @@ def lens(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = LensJob.from_json(job)
-    answer_always(request, process, lambda: make_lens(request, process))
+    answer_always(request, process, lambda portion: make_lens(request, process, portion))
 
 
-def make_lens(request: LensJob, process: Process) -> bytes:
+def make_lens(request: LensJob, process: Process, portion: Portion = USUAL) -> bytes:
     resident, _ = process.engine.model(request.trace.source)
     unembedding(resident.model)
     translators = _tuned_lens(resident, request) if request.tuned else None
     stream = _stream(request, process, resident)
-    found = read_lens(resident.model, stream, range(*request.positions), request.top, translators)
+    found = read_lens(resident.model, stream, range(*request.positions), request.top, translators, portion)
     event = Lens(
         sequence=stream.sequence,
         positions=list(request.positions),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.pair import read_pair
 from workers.app import app
 from workers.protocol import frame, jobs
@@ -22,11 +23,11 @@ def pair(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = PairJob.from_json(job)
-    answer_always(request, process, lambda: make_pair(request, process))
+    answer_always(request, process, lambda portion: make_pair(request, process, portion))
 
 
-def make_pair(request: PairJob, process: Process) -> bytes:
-    found = read_pair(map_of(request, process), request.head, request.row, request.col)
+def make_pair(request: PairJob, process: Process, portion: Portion = USUAL) -> bytes:
+    found = read_pair(map_of(request, process, portion), request.head, request.row, request.col)
     event = Pair(
         site=request.site,
         head=request.head,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from modelcore.analysis.chunks import USUAL, Portion
 from workers.app import app
 from workers.protocol import frame, jobs
 from workers.protocol.events import Tile
@@ -19,11 +20,11 @@ def tile(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = TileJob.from_json(job)
-    answer_always(request, process, lambda: make_tile(request, process))
+    answer_always(request, process, lambda portion: make_tile(request, process, portion))
 
 
-def make_tile(request: TileJob, process: Process) -> bytes:
-    attention = map_of(request, process)
+def make_tile(request: TileJob, process: Process, portion: Portion = USUAL) -> bytes:
+    attention = map_of(request, process, portion)
     rows, cols = range(*request.rows), range(*request.cols)
     if request.cell == 1:
         weights = attention.tile(rows, cols, heads=[request.head])[0, 0]

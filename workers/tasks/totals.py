@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.analysis.totals import read_totals
 from workers.app import app
 from workers.protocol import frame, jobs
@@ -18,12 +19,12 @@ def totals(job: dict[str, Any]) -> None:
     """Celery's entry."""
     process = current()
     request = TotalsJob.from_json(job)
-    answer_always(request, process, lambda: make_totals(request, process))
+    answer_always(request, process, lambda portion: make_totals(request, process, portion))
 
 
-def make_totals(request: TotalsJob, process: Process) -> bytes:
-    attention = map_of(request, process)
-    found = read_totals(attention, request.head, range(*request.rows))
+def make_totals(request: TotalsJob, process: Process, portion: Portion = USUAL) -> bytes:
+    attention = map_of(request, process, portion)
+    found = read_totals(attention, request.head, range(*request.rows), portion)
     event = Totals(
         site=request.site, head=request.head, rows=list(request.rows), implementation=attention.implementation
     )

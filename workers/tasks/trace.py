@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from modelcore.analysis.chunks import Portion
 from modelcore.analysis.maps import AttentionMap
 from modelcore.analysis.picture import PictureRead
 from modelcore.analysis.trace import ClassesScored, NextTokens, SiteTraced, TokensRead
@@ -28,17 +29,17 @@ def trace(job: dict[str, Any]) -> None:
 
 
 def run_trace(job: TraceJob, process: Process) -> None:
-    run_attempt(job, process, lambda feed: _publish_trace(job, process, feed))
+    run_attempt(job, process, lambda feed, portion: _publish_trace(job, process, feed, portion))
 
 
-def _publish_trace(job: TraceJob, process: Process, feed: Feed) -> list[AttentionMap]:
+def _publish_trace(job: TraceJob, process: Process, feed: Feed, portion: Portion) -> list[AttentionMap]:
     """Publish everything from `started` to `finished`; returns the maps for the captures."""
     began = time.perf_counter()
     queued_s = max(0.0, time.time() - job.submitted_at)
     feed.publish(started(job, process))
     resident, load_s = process.engine.model(job.source)
     maps: list[AttentionMap] = []
-    for yielded in traced(job, resident):
+    for yielded in traced(job, resident, portion):
         match yielded:
             case PictureRead():
                 feed.publish(*encoding.picture(yielded))

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from modelcore.analysis.chunks import Portion
 from modelcore.analysis.maps import AttentionMap
 from modelcore.checkpoints.writer import write_json
 from modelcore.manifest import describe
@@ -44,7 +45,8 @@ def train(job: dict[str, Any]) -> None:
 
 
 def run_train(job: TrainJob, process: Process) -> None:
-    def publish(feed: Feed) -> list[AttentionMap]:
+    def publish(feed: Feed, _: Portion) -> list[AttentionMap]:
+        # Its batches are as its plan has them; where memory was full it goes on from its last checkpoint.
         feed.publish(_started(job, process))
         plan = TrainingPlan.from_json(job.plan)
         brought = _brought(job, plan)

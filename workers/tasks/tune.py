@@ -7,9 +7,9 @@ import shutil
 import time
 from typing import Any
 
-import torch
 from kombu.exceptions import OperationalError
 
+from modelcore.analysis.chunks import Portion
 from modelcore.analysis.request import RequestError, label_ids
 from modelcore.analysis.tuned_lens import STEPS, Lesson, Tuning, advance, divergences, lesson_of, require_tunable
 from modelcore.analysis.tuned_lens_file import (
@@ -29,6 +29,7 @@ from workers.protocol import jobs, lenses
 from workers.protocol.jobs import TuneJob
 from workers.runtime.engine import Resident
 from workers.runtime.process import Process, current
+from workers.runtime.second_try import twice_if_full
 from workers.runtime.tuning import TuningFeed
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,14 @@ def run_tune(request: TuneJob, process: Process) -> bool:
     folder = lenses.training_folder(celery_app.DATA, request.source.model, request.token)
     is_unfinished = False
     try:
-        is_unfinished = training.is_in_force and _go_on(request, process, training)
+        is_unfinished = training.is_in_force and twice_if_full(
+            lambda portion: _go_on(request, process, training, portion), process.engine, [request.source]
+        )
     except RequestError as refused:
         training.fail(refused.code, refused.message)
     except CheckpointError as refused:
         training.fail("checkpoint_refused", str(refused))
-    except (MemoryError, torch.OutOfMemoryError):
+    except MemoryError:
         training.fail("out_of_memory", "The worker has too little memory to train a tuned lens for this model.")
     except OSError as error:
         log.exception("the lens of %s", request.source.model)
@@ -77,7 +80,7 @@ def run_tune(request: TuneJob, process: Process) -> bool:
     return is_unfinished
 
 
-def _go_on(request: TuneJob, process: Process, training: TuningFeed) -> bool:
+def _go_on(request: TuneJob, process: Process, training: TuningFeed, portion: Portion) -> bool:
     """True where there is more to do; False where it is finished, or was stopped meanwhile."""
     began = time.monotonic()
     model = request.source.model
@@ -105,7 +108,7 @@ def _go_on(request: TuneJob, process: Process, training: TuningFeed) -> bool:
         tokens=lesson.x_LNW.shape[1],
         steps=STEPS,
         before=tuning.before,
-        after=divergences(resident.model, lesson, tuning.lens, told),
+        after=divergences(resident.model, lesson, tuning.lens, told, portion),
         trained_at=time.time(),
     )
     if training.is_in_force:

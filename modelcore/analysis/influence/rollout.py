@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from kernels import mask
+from modelcore.analysis.chunks import USUAL, Portion
 from modelcore.layers.attention_map import AttentionMap
 
 # Of weights that are in memory at once, 64 MB of float32.
@@ -34,7 +35,7 @@ def layers_up_to(maps: dict[str, AttentionMap], site: str) -> list[AttentionMap]
 
 
 @torch.no_grad()
-def read_rollout(layers: Sequence[AttentionMap], rows: range) -> Tensor:
+def read_rollout(layers: Sequence[AttentionMap], rows: range, portion: Portion = USUAL) -> Tensor:
     """Whole rows of the last layer's rollout, first sample, float32 [R, N]; each sums to 1.
 
     Cost: computes the maps of all heads of all layers once, however few the rows are; keys that no row looks back to
@@ -45,20 +46,22 @@ def read_rollout(layers: Sequence[AttentionMap], rows: range) -> Tensor:
     mixed_RN[range(len(rows)), rows] = 1.0
     for layer in reversed(layers):
         before_RN = torch.zeros_like(mixed_RN)
-        for some, cols, mixing_NN in mixing_of(layer, needed=mixed_RN):
+        for some, cols, mixing_NN in mixing_of(layer, needed=mixed_RN, portion=portion):
             part_RN = mixed_RN[:, some.start : some.stop]
             before_RN[:, cols.start : cols.stop] += part_RN @ mixing_NN
         mixed_RN = before_RN
     return mixed_RN
 
 
-def mixing_of(layer: AttentionMap, needed: Tensor | None = None) -> Iterator[tuple[range, range, Tensor]]:
+def mixing_of(
+    layer: AttentionMap, needed: Tensor | None = None, portion: Portion = USUAL
+) -> Iterator[tuple[range, range, Tensor]]:
     """N(½ mean_h A + ½ I), some rows at a time: the rows, the columns outside which they are 0, and what stands there.
 
     `needed`: columns of it that are 0 throughout name rows that may be left out.
     """
     tokens = layer.queries
-    some = max(1, WEIGHTS_AT_ONCE // (layer.heads * tokens))
+    some = max(1, portion.of(WEIGHTS_AT_ONCE) // (layer.heads * tokens))
     for start in range(0, tokens, some):
         rows = range(start, min(start + some, tokens))
         if needed is not None and not needed[:, rows.start : rows.stop].any():

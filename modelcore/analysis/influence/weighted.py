@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from modelcore.analysis.chunks import ROWS_AT_ONCE
+from modelcore.analysis.chunks import ROWS_AT_ONCE, USUAL, Portion
 from modelcore.layers.attention_map import AttentionMap
 
 # Of some rows and columns: what their weights are multiplied with, [R or 1, C].
@@ -42,14 +42,16 @@ def weighted_tile(map_: AttentionMap, head: int, factor: Factor, rows: range, co
 
 
 @torch.no_grad()
-def weighted_pool(map_: AttentionMap, head: int, factor: Factor, cell: int, rows: range, cols: range) -> Tensor:
+def weighted_pool(
+    map_: AttentionMap, head: int, factor: Factor, cell: int, rows: range, cols: range, portion: Portion = USUAL
+) -> Tensor:
     """Of every cell × cell values the one that is largest in size, [ceil(rows / cell), ceil(cols / cell)]; cells may be
     cut by the end.
 
     Cost: computes each value; some rows at a time are in memory.
     """
     pooled = []
-    some = max(cell, ROWS_AT_ONCE // cell * cell)
+    some = max(cell, portion.of(ROWS_AT_ONCE) // cell * cell)
     for start in range(rows.start, rows.stop, some):
         tile_RC = weighted_tile(map_, head, factor, range(start, min(start + some, rows.stop)), cols)
         most, least = (F.max_pool2d(side[None, None], cell, ceil_mode=True)[0, 0] for side in (tile_RC, -tile_RC))

@@ -2,6 +2,7 @@
 import { BEND, EDGE_OPACITY, FLOATS_PER_LINE, MOST_LANES } from "./line_shape";
 import type { LineLayer, Lines, LinesPicture, LinesSurface } from "./lines";
 import { linkProgram } from "./program";
+import { openScreen, type Screen } from "./screen";
 
 /** Straight pieces of one curve. */
 const SEGMENTS = 24;
@@ -70,34 +71,33 @@ interface Program {
 }
 
 export function openWebglLines(canvas: HTMLCanvasElement, onRestored: () => void): LinesSurface | null {
-  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, preserveDrawingBuffer: false });
-  return gl && new WebglLines(gl, canvas, onRestored);
+  const screen = openScreen(canvas);
+  return screen && new WebglLines(screen, canvas, onRestored);
 }
 
 class WebglLines implements LinesSurface {
   readonly kind = "webgl2";
+  private readonly gl: WebGL2RenderingContext;
   #program: Program | null;
 
   constructor(
-    private readonly gl: WebGL2RenderingContext,
+    private readonly screen: Screen,
     private readonly canvas: HTMLCanvasElement,
     onRestored: () => void,
   ) {
-    this.#program = buildProgram(gl);
-    canvas.addEventListener("webglcontextlost", (event) => {
-      event.preventDefault();
-      this.#program = null;
-    });
-    canvas.addEventListener("webglcontextrestored", () => {
-      this.#program = buildProgram(gl);
-      onRestored();
-    });
+    this.gl = screen.gl;
+    this.#program = buildProgram(this.gl);
+    screen.watch(
+      () => (this.#program = null),
+      () => {
+        this.#program = buildProgram(this.gl);
+        onRestored();
+      },
+    );
   }
 
   resize(width: number, height: number): void {
-    if (this.canvas.width === width && this.canvas.height === height) return;
-    this.canvas.width = width;
-    this.canvas.height = height;
+    this.screen.resize(width, height);
   }
 
   draw({ layers, columns, colours, paper }: LinesPicture): void {
@@ -110,8 +110,7 @@ class WebglLines implements LinesSurface {
     gl.clearColor(paper[0] / 255, paper[1] / 255, paper[2] / 255, 1);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.enable(gl.BLEND);
-    // The canvas itself stays opaque.
-    gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
     gl.useProgram(program.handle);
     gl.uniform2f(uniforms.canvas_size, width, height);
     gl.uniform4f(uniforms.window_box, columns.left_x, columns.top, columns.right_x, columns.bottom);
@@ -126,6 +125,7 @@ class WebglLines implements LinesSurface {
       const slot = program.layers[index];
       if (slot) this.#drawLayer(slot, layer, uniforms.strength);
     });
+    this.screen.show();
   }
 
   #drawLayer(slot: Layer, { lines, range, strength }: LineLayer, uniform: WebGLUniformLocation | null): void {

@@ -4,6 +4,7 @@ import type { Batch, Picture, Quad, RowFloors, Sheet, Surface } from "./surface"
 import type { Ramp } from "./ramp";
 import { ByteCache } from "./byte_cache";
 import { linkProgram } from "./program";
+import { openScreen, type Screen } from "./screen";
 
 const TEXTURE_BYTES = 64 * 2 ** 20;
 const NO_LIMIT = 1e9;
@@ -40,15 +41,13 @@ interface KeptBatch extends Instances {
 }
 
 export function openWebglSurface(canvas: HTMLCanvasElement, onRestored: () => void): Surface | null {
-  // All that is drawn is opaque; but where there is no graphics card, Chromium shows a canvas that cannot be anything else
-  // black as soon as the window's lower edge cuts it.
-  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, preserveDrawingBuffer: false });
-  if (!gl) return null;
-  return new WebglSurface(gl, canvas, onRestored);
+  const screen = openScreen(canvas);
+  return screen && new WebglSurface(screen, canvas, onRestored);
 }
 
 class WebglSurface implements Surface {
   readonly kind = "webgl2";
+  private readonly gl: WebGL2RenderingContext;
   #program: Program | null;
   #shownRamp: Ramp | null = null;
   readonly #batches = new Map<Batch, KeptBatch>();
@@ -56,28 +55,26 @@ class WebglSurface implements Surface {
   #textures = new ByteCache<WebGLTexture>(TEXTURE_BYTES, (_, texture) => this.gl.deleteTexture(texture));
 
   constructor(
-    private readonly gl: WebGL2RenderingContext,
+    private readonly screen: Screen,
     private readonly canvas: HTMLCanvasElement,
     onRestored: () => void,
   ) {
-    this.#program = buildProgram(gl);
-    canvas.addEventListener("webglcontextlost", (event) => {
-      event.preventDefault();
-      this.#program = null;
-    });
-    canvas.addEventListener("webglcontextrestored", () => {
-      this.#textures.clear();
-      this.#batches.clear();
-      this.#shownRamp = null;
-      this.#program = buildProgram(gl);
-      onRestored();
-    });
+    this.gl = screen.gl;
+    this.#program = buildProgram(this.gl);
+    screen.watch(
+      () => (this.#program = null),
+      () => {
+        this.#textures.clear();
+        this.#batches.clear();
+        this.#shownRamp = null;
+        this.#program = buildProgram(this.gl);
+        onRestored();
+      },
+    );
   }
 
   resize(width: number, height: number): void {
-    if (this.canvas.width === width && this.canvas.height === height) return;
-    this.canvas.width = width;
-    this.canvas.height = height;
+    this.screen.resize(width, height);
   }
 
   draw({ quads, batches = [], shift = 0, scale, ramp, signed = false }: Picture): void {
@@ -102,6 +99,7 @@ class WebglSurface implements Surface {
       this.#send(program.passing, group, gl.STREAM_DRAW);
       this.#drawSheet(program, program.passing, group);
     }
+    this.screen.show();
   }
 
   #drawBatch(program: Program, batch: Batch, shift: number): void {

@@ -1,5 +1,4 @@
-/** The explorer: makes the stores, lays the page out and puts each view in its place. */
-import "../css/index.css";
+/** The explorer: makes the stores and puts each view in the place that `begin.ts` laid out for it. */
 import { element, setText } from "../dom/element";
 import { forgetColours } from "../dom/ink";
 import { mountTooltip } from "../dom/tooltip";
@@ -11,9 +10,9 @@ import { Explorer } from "../state/explorer";
 import type { MapState } from "../state/shown";
 import { nextTitle } from "../state/next";
 import { hasMapsToAskFor } from "../state/run";
-import { readNothing, type SharedPage } from "../state/sharing";
+import { readPairOfShare } from "../state/shared";
+import { classesOf, copyOf } from "../state/sharing";
 import { Store, watch } from "../state/store";
-import { openTheme } from "../state/theme";
 import { Tuning } from "../state/tuning";
 import { Floors } from "../tiles/floors";
 import { Lenses } from "../tiles/lenses";
@@ -24,6 +23,7 @@ import { mountChart } from "../views/chart";
 import { mountCompareChoice } from "../views/compare/choose";
 import { mountComparison } from "../views/compare/compare";
 import { mountFigures } from "../views/figures/figures";
+import type { FirstPicture } from "../views/grid/first";
 import { mountGrid } from "../views/grid/grid";
 import { mountHelp } from "../views/help";
 import { mountInside } from "../views/inside/inside";
@@ -39,23 +39,22 @@ import { mountNotice } from "../views/notice";
 import { mountProbabilities } from "../views/probabilities";
 import { mountPrompt } from "../views/prompt";
 import { mountShare } from "../views/share/share";
-import { mountShared } from "../views/share/shared";
 import { mountSheets } from "../views/sheets";
 import { mountStatus } from "../views/status";
 import { mountStrip } from "../views/strip/strip";
 import { mountTour } from "../views/tour";
 import { mountSampling } from "../views/writing/sampling";
 import { mountWriting } from "../views/writing/writing";
+import { beginning, type Beginning } from "./begin";
 import { findHeadsFromAnywhere, switchDrawingFromAnywhere, walkHeadsFromAnywhere } from "./keys";
-import { layOutPage } from "./layout";
 import { accountLink, languageMenu, linkButton, pageLinks, themeButton } from "./tools";
 import { tellPageErrors } from "../state/page_errors";
 
 const LONGEST_TITLE = 48;
-const NOT_TAKEN_APART = say("A share keeps maps, and not what made them. Open a copy to take this weight apart.");
+const NOT_TAKEN_APART = say("This share keeps how the weights that were in view came about, and not this one. Open a copy to take it apart.");
 
-function openPage(app: HTMLElement): void {
-  const theme = openTheme(window);
+function openPage({ app, theme, shared, places, first, copyBy }: Beginning): void {
+  copyBy(copyOf);
   const ramp = new Store<Ramp>(rampOf(theme.value));
   const diverging = new Store<Ramp>(divergingRampOf(theme.value));
   theme.subscribe((name) => {
@@ -63,7 +62,6 @@ function openPage(app: HTMLElement): void {
     ramp.set(rampOf(name));
     diverging.set(divergingRampOf(name));
   });
-  const shared = app.dataset.shared ? (JSON.parse(app.dataset.shared) as SharedPage) : null;
   // A share has no worker to ask.
   const hasNoLens = shared !== null && shared.lens === null;
   const explorer = new Explorer(window, app.dataset.run || null, shared);
@@ -75,13 +73,12 @@ function openPage(app: HTMLElement): void {
   const totals = new Totals();
   const mapState = new Store<MapState | null>(null);
 
-  const places = layOutPage(app);
   mountTooltip(document.body);
   if (!shared) mountModels(places.tools, explorer);
   const account = accountLink(app);
   const languages = languageMenu(app.dataset.languages ?? "");
   places.tools.append(
-    ...(shared ? [] : [mountTour(document.body, explorer), pageLinks("/"), mountShare(document.body, explorer, () => lens.inSight(), Boolean(app.dataset.person))]),
+    ...(shared ? [] : [mountTour(document.body, explorer), pageLinks(app, "/"), mountShare(document.body, explorer, () => lens.inSight(), Boolean(app.dataset.person), classesOf(app.dataset.classes))]),
     linkButton(),
     ...(languages ? [languages] : []),
     mountHelp(document.body),
@@ -89,8 +86,7 @@ function openPage(app: HTMLElement): void {
     themeButton(theme),
   );
   const comparison = new Comparison(explorer, window);
-  if (shared) mountShared(places.prompt, shared);
-  else {
+  if (!shared) {
     const choice = element("div");
     mountPrompt(places.prompt, explorer, mountCompareChoice(choice, explorer, comparison));
     places.prompt.append(choice);
@@ -108,7 +104,7 @@ function openPage(app: HTMLElement): void {
   const lens = mountLens(places.lensPanel, places.lens, places.lensTools, explorer, new Lenses(), new Tuning(), ramp);
   places.lensPanel.hidden = hasNoLens;
   mountMeasures(places.measures, explorer);
-  const shownInside = mountInside(places.inside, explorer, shared ? new Pairs(readNothing(NOT_TAKEN_APART)) : new Pairs());
+  const shownInside = mountInside(places.inside, explorer, new Pairs(shared ? readPairOfShare(shared, NOT_TAKEN_APART) : undefined));
   const chart = mountChart(places.chartPanel, places.chart, places.chartTools, explorer, theme, app.dataset.plotlyUrl ?? "");
   mountStrip(places.tokens, places.tokensCaption, places.tokensTools, explorer, rectangles);
   const compared = mountComparison(places.comparison, explorer, comparison, { rectangles, floors }, ramp, diverging);
@@ -158,6 +154,7 @@ function openPage(app: HTMLElement): void {
   switchDrawingFromAnywhere(explorer);
   walkHeadsFromAnywhere(places.heads.querySelector(".grid-scroller"));
   findHeadsFromAnywhere(search, () => sheets.open(places.headsPanel));
+  if (first) leaveWhenDrawn(first, explorer);
   void explorer.start();
   // Letters drawn on a canvas do not change by themselves when their font arrives.
   void document.fonts.ready.then(() => {
@@ -166,5 +163,15 @@ function openPage(app: HTMLElement): void {
   });
 }
 
-const app = document.getElementById("app");
-if (app) openPage(app);
+/** The first picture goes when every layer is drawn, and when nothing is to come or the panel has another size. */
+function leaveWhenDrawn(first: FirstPicture, { run, connection }: Explorer): void {
+  const stop = run.subscribe(({ sites }) => {
+    if (sites.size < first.sites) return;
+    stop();
+    requestAnimationFrame(() => requestAnimationFrame(() => first.leave()));
+  });
+  connection.subscribe((state) => state?.state === "refused" && first.leave());
+  window.addEventListener("resize", () => first.leave(), { once: true });
+}
+
+if (beginning) void beginning.shown.then(() => openPage(beginning as Beginning));

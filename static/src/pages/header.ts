@@ -10,7 +10,7 @@ export function siteHeader(app: HTMLElement, theme: Store<Theme>, current: strin
     "header",
     { class: "top" },
     element("a", { class: "brand", href: "/" }, element("span", { class: "lamp", "aria-hidden": "true" }), "Headlight"),
-    pageLinks(current),
+    pageLinks(app, current),
     element("span", { class: "spring" }),
     element("div", { class: "tools" }, ...tools, languageMenu(app.dataset.languages ?? "") ?? false, accountLink(app) ?? false, themeButton(theme)),
   );

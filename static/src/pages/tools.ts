@@ -10,14 +10,18 @@ const COPIED_MS = 1_600;
 const LANGUAGE_COOKIE = "headlight_language";
 const YEAR_S = 365 * 24 * 3600;
 
-/** The way to every page; `current` is the address of the one that is open, and `""` one that has no place in it. */
-export function pageLinks(current: string): HTMLElement {
-  const pages = [
+/**
+ * The way to every page; `current` is the address of the one that is open, and `""` one that has no place in it. Classes
+ * stand there for whoever teaches or is in one.
+ */
+export function pageLinks(app: HTMLElement, current: string): HTMLElement {
+  const pages: [string, string, string][] = [
     ["/", say("Explore"), say("Read a text, and see what every head looks at")],
     ["/train", say("Train"), say("Train a model, and watch its heads form")],
     ["/library", say("Library"), say("Bring a model of your own, or choose one")],
     ["/runs", say("Runs"), say("Runs that were made here, to find again")],
-  ] as const;
+  ];
+  if (app.dataset.classes) pages.push(["/classes", say("Classes"), say("Your classes, and who is in them")]);
   const links = pages.map(([href, name, title]) => element("a", { class: "quiet", href, title, "aria-current": href === current ? "page" : null }, name));
   return element("nav", { "aria-label": say("Pages") }, ...links);
 }

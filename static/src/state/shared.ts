@@ -1,13 +1,25 @@
 /** A share, which keeps all that it draws: its models, and its frames, which come at once. */
 import { FrameError } from "../wire/frame";
-import { ApiError, type Model } from "../wire/http";
+import { ApiError, type Model, readPair } from "../wire/http";
 import type { RunEvent } from "../wire/messages";
-import { framesIn, type SharedPage } from "../wire/shares";
+import { framesIn, type KeptPair, type SharedPage } from "../wire/shares";
 
 /** The models of its runs; no worker stands by. */
 export function modelsOfShare({ shown_model, second_model = null }: SharedPage): { models: Model[]; workers: number } {
   const models = [shown_model, second_model?.id === shown_model?.id ? null : second_model];
   return { models: models.filter((model) => model !== null), workers: 0 };
+}
+
+/** Reads a weight whose making was kept; any other is refused in these words, and nobody is asked. */
+export function readPairOfShare({ pairs }: Pick<SharedPage, "pairs">, refusal: string, read: typeof readPair = readPair): typeof readPair {
+  return async (place, signal) => {
+    if (!pairs.some((pair) => isSame(pair, place))) throw new ApiError(refusal, "not_in_share", 409);
+    return read(place, signal);
+  };
+}
+
+function isSame(a: KeptPair, b: KeptPair): boolean {
+  return a.site === b.site && a.head === b.head && a.row === b.row && a.col === b.col;
 }
 
 /** Has `learn` take each event, and waits for `show` once the first layer is there. Returns the last event's seq. */

@@ -7,7 +7,7 @@ import { readView, writeView } from "./view";
 import { addressOfRun, ApiError } from "../wire/http";
 import { type Audience, copyShared, createShare, type KeptLens, listShares, revokeShare, type ShareRecord } from "../wire/shares";
 
-export type { Audience, KeptLens, SharedPage, ShareRecord } from "../wire/shares";
+export type { Audience, FirstHeads, FirstSite, KeptLens, SharedPage, ShareRecord } from "../wire/shares";
 
 /** The window of the lens that is in sight, if it is. */
 export type OpenLens = () => Pick<KeptLens, "positions" | "tuned"> | null;
@@ -16,9 +16,34 @@ export interface ShareChoices {
   title: string;
   note: string;
   audience: Audience;
+  /** Of audience "class" whose people may open it. */
+  class_id: string | null;
   password: string;
   /** null: for ever. */
   hours: number | null;
+}
+
+/** A class that one teaches or is in. */
+export interface OwnClass {
+  id: string;
+  name: string;
+}
+
+const CLASS = "class.";
+
+/** As the page has them. */
+export function classesOf(told: string | undefined): OwnClass[] {
+  return told ? (JSON.parse(told) as OwnClass[]) : [];
+}
+
+/** What of an audience is chosen, in one word of a menu: a class stands there by its id. */
+export function choiceOf({ id }: Pick<OwnClass, "id">): string {
+  return CLASS + id;
+}
+
+export function audienceOf(choice: string): Pick<ShareChoices, "audience" | "class_id"> {
+  if (choice.startsWith(CLASS)) return { audience: "class", class_id: choice.slice(CLASS.length) };
+  return { audience: choice === "signed_in" ? "signed_in" : "unlisted", class_id: null };
 }
 
 const HOUR_MS = 3_600_000;
@@ -96,7 +121,3 @@ export async function copyOf(slug: string, query: string): Promise<string> {
   return page + writeView({ ...view, with: view.with && second });
 }
 
-/** For readings that only a worker could give: a share has none. */
-export function readNothing(message: string): () => Promise<never> {
-  return () => Promise.reject(new ApiError(message, "not_in_share", 409));
-}

@@ -1,6 +1,6 @@
 /** Shares as the page makes, lists, opens and withdraws them. */
 import { decode } from "./frame";
-import { addressOfRun, json, type Model, request, type RunRecord } from "./http";
+import { addressOfRun, json, type Model, type PairPlace, request, type RunRecord } from "./http";
 import type { RunEvent } from "./messages";
 
 /** What a page of a share is opened with. */
@@ -13,12 +13,32 @@ export interface SharedPage {
   run: SharedRun;
   shown_model: Model | null;
   lens: KeptLens | null;
+  /** The weights whose making was kept. */
+  pairs: readonly KeptPair[];
   /** The run that this one is compared with, and its model. */
   second?: SharedRun;
   second_model?: Model | null;
 }
 
 export type SharedRun = Pick<RunRecord, "kind" | "model" | "text" | "target" | "text_pair" | "picture" | "generate" | "error">;
+
+/** All heads of a share in little (`webapp/shares/first_heads.py`). */
+export interface FirstHeads {
+  sites: FirstSite[];
+  /** Base64 of each site's bytes as [heads, rows, cols], one site after the other: the share of the last colour's weight. */
+  strengths: string;
+}
+
+export interface FirstSite {
+  site: string;
+  heads: number;
+  rows: number;
+  cols: number;
+  /** So many tokens a side one value stands for. */
+  cell: number;
+  /** A query i sees keys up to i + reach; null where it sees all. */
+  reach: number | null;
+}
 
 /** The lens as it was open: its window, and all positions that are kept of it; both half-open. */
 export interface KeptLens {
@@ -27,7 +47,9 @@ export interface KeptLens {
   tuned: boolean;
 }
 
-export type Audience = "unlisted" | "signed_in";
+export type KeptPair = Omit<PairPlace, "run">;
+
+export type Audience = "unlisted" | "signed_in" | "class";
 
 export interface ShareOrder {
   run: string;
@@ -35,6 +57,8 @@ export interface ShareOrder {
   title: string;
   note: string;
   audience: Audience;
+  /** Of audience "class". */
+  class_id: string | null;
   expires_at: string | null;
   password: string;
   /** Of which output a gradient in view is. */
@@ -51,6 +75,8 @@ export interface ShareRecord {
   title: string;
   note: string;
   audience: Audience;
+  /** null also where the class was deleted. */
+  class_id: string | null;
   has_password: boolean;
   expires_at: string | null;
   openings: number;

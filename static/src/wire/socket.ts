@@ -41,7 +41,7 @@ const CLOSED_DONE = 1000;
 const CLOSED_TOO_SLOW = 4408;
 const REFUSALS: Record<number, string> = {
   4400: say("The server did not understand where to resume. Reload the page."),
-  4404: say("There is no run at this address. It may have been deleted."),
+  4404: say("There is no run at this address. It may have been deleted, or you are signed out."),
   4410: say("This link leads nowhere any more. It has expired, or was withdrawn by whoever shared it."),
 };
 const FIRST_DELAY_MS = 250;

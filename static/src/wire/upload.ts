@@ -21,6 +21,7 @@ export interface Listener {
 
 export function sendFile(file: Blob, address: string, listener: Listener): FileSending {
   let checksum: string | null = null;
+  let isPaused = false;
   const upload = new Upload(file as File, {
     uploadUrl: address,
     endpoint: null,
@@ -42,6 +43,8 @@ export function sendFile(file: Blob, address: string, listener: Listener): FileS
       },
     },
     onBeforeRequest: (request) => {
+      // While a part is hashed its request is open, not sent: to abort it takes its headers and lets it go all the same.
+      if (isPaused) throw new Error("The upload is paused.");
       if (request.getMethod() === "PATCH" && checksum) request.setHeader("Upload-Checksum", checksum);
     },
     onProgress: (sentBytes) => listener.progress(sentBytes),
@@ -49,7 +52,12 @@ export function sendFile(file: Blob, address: string, listener: Listener): FileS
     onError: (error) => listener.broke(reason(error)),
   });
   upload.start();
-  return { pause: () => void upload.abort() };
+  return {
+    pause: () => {
+      isPaused = true;
+      void upload.abort();
+    },
+  };
 }
 
 /** null where the browser does not hash: on a page that came neither by https nor from this machine. */

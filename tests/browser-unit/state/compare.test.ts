@@ -134,7 +134,7 @@ test.each([
 test("a share has kept its second run and what changed, and ends with the share", async () => {
   const run = { kind: "trace", model: "m", text: "t", target: null, text_pair: null, picture: null, generate: null, error: null } as const;
   const shared: SharedPage = {
-    ...{ slug: "slug", title: "", note: "", view: "?with=second", run, shown_model: null, lens: null },
+    ...{ slug: "slug", title: "", note: "", view: "?with=second", run, shown_model: null, lens: null, pairs: [] },
     second: { ...run, text: "other" },
   };
   const { explorer, comparison } = open("", shared);

@@ -78,6 +78,10 @@ class Client:
     def shares(self) -> list[Share]:
         return [Share(self._wire, told) for told in self._pages("/shares", "shares", {})]
 
+    def classes(self) -> list[dict[str, Any]]:
+        """Those that one teaches or is in, as GET /api/v1/classes tells them."""
+        return self._pages("/classes", "classes", {})
+
     def training(self, id: str) -> Training:
         return Training(self._wire, self._wire.get(f"/trainings/{id}"))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,11 @@ from headlight.errors import HeadlightError
 from headlight.picture import heat_map
 from headlight.progress import Progress
 from headlight.share import Share
+from headlight.view import Partner, View
 from headlight.wire import Wire
 
+Reading = Literal["attention", "value", "gradient", "rollout", "flow"]
+Audience = Literal["unlisted", "signed_in", "class"]
 ENDED = ("finished", "failed", "cancelled")
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0
 MOST_SHOWN = 64
@@ -74,6 +77,12 @@ class Run:
     @property
     def tokens(self) -> list[Token]:
         return [Token(**token) for token in self._told["tokens"]]
+
+    @property
+    def picture(self) -> str | None:
+        """The picture that it reads, by its hash."""
+        picture: str | None = self._told["picture"]
+        return picture
 
     @property
     def text(self) -> str:
@@ -151,8 +160,12 @@ class Run:
 
     def next_tokens(self, position: int = -1, top: int = 10) -> list[NextToken]:
         """What the model expects after a position."""
-        told = self._wire.get(f"/runs/{self.id}/probabilities", position=position, top=top)
-        return [NextToken(**token) for token in told["tokens"]]
+        return [NextToken(**token) for token in self.next_told(position, top)["tokens"]]
+
+    def next_told(self, position: int, top: int) -> dict[str, Any]:
+        """The same as the site tells it, with the position and its sequence."""
+        told: dict[str, Any] = self._wire.get(f"/runs/{self.id}/probabilities", position=position, top=top)
+        return told
 
     def share(
         self,
@@ -161,14 +174,41 @@ class Run:
         note: str = "",
         layer: int | str | None = None,
         head: int = 0,
+        row: int | None = None,
+        col: int | None = None,
+        reading: Reading = "attention",
+        token: int | None = None,
+        lens: slice | None = None,
+        tuned: bool = False,
+        compare_with: Run | None = None,
+        partners: Sequence[Partner] = (),
         days: float | None = None,
         password: str = "",
-        audience: str = "unlisted",
+        audience: Audience = "unlisted",
+        class_id: str | None = None,
     ) -> Share:
-        """A link that opens this run as it is, for `days`, or until it is revoked."""
-        view = "" if layer is None else "?" + urlencode({"site": self._site(layer)["site"], "head": head})
+        """A link that opens this run as it is, for `days`, or until it is revoked. What it shows is stored with it.
+
+        Args:
+            layer, head: the head in view
+            row, col: a token that is kept, by its row of the map; with `col` their weight is taken apart
+            reading: what is shown of the map: attention, value, gradient, rollout or flow. A gradient is of what is
+                said at `row`, or at the end; a flow is the row's
+            token: the id of the output that a gradient is of; the likeliest where it is left out
+            lens: the positions at which the lens is open; slice(None) for all
+            tuned: whether it is the tuned lens
+            compare_with: another run of one's own, whose maps are shown beside this one's
+            partners: tokens of both runs that belong together, such as ("decoder", 3, 4)
+            audience: unlisted, signed_in for people who sign in, or class for those of one class
+            class_id: which class, as `Client.classes` tells them
+
+        Raises: ValueError where these contradict each other or the run; HeadlightError.
+        """
+        site = None if layer is None else self._site(layer)
+        view = View(site, head, row, col, reading, token, lens, tuned, compare_with, partners)
         until = None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat()
-        order = {"run": self.id, "view": view, "title": title, "note": note, "audience": audience}
+        order = {"run": self.id, "title": title, "note": note, "audience": audience, **view.order(self)}
+        order["class_id"] = class_id
         return Share(self._wire, self._wire.post("/shares", {**order, "password": password, "expires_at": until}))
 
     def change(self, **changes: Any) -> None:

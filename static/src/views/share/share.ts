@@ -4,19 +4,26 @@ import { announce } from "../../dom/tooltip";
 import { sizeOf } from "../../language/amounts";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
-import { type Audience, type OpenLens, type ShareRecord, Sharing } from "../../state/sharing";
+import { audienceOf, choiceOf, type OpenLens, type OwnClass, type ShareRecord, Sharing } from "../../state/sharing";
 
 const DAY_HOURS = 24;
 const COPIED_MS = 1_600;
 
-/** `isSignedIn`: whether whoever looks has an account here. Gives the button that opens the dialog. */
-export function mountShare(host: HTMLElement, explorer: Explorer, openLens: OpenLens, isSignedIn: boolean): HTMLElement {
+/** `isSignedIn`: whether whoever looks has an account here; with `classes`. Gives the button that opens the dialog. */
+export function mountShare(
+  host: HTMLElement,
+  explorer: Explorer,
+  openLens: OpenLens,
+  isSignedIn: boolean,
+  classes: OwnClass[],
+): HTMLElement {
   const sharing = new Sharing(explorer, openLens);
   const title = element("input", { type: "text", maxlength: 120, autocomplete: "off", name: "title" });
   const note = element("textarea", { rows: 2, maxlength: 2000, name: "note" });
   const audience = select("audience", [
     ["unlisted", say("Everybody who has the link")],
     ["signed_in", say("People who sign in here")],
+    ...classes.map((each): [string, string] => [choiceOf(each), say("My class {name}", { name: each.name })]),
   ]);
   const expiry = select("expiry", [
     ["", say("Until it is withdrawn")],
@@ -75,7 +82,7 @@ export function mountShare(host: HTMLElement, explorer: Explorer, openLens: Open
     const share = await sharing.share({
       title: title.value,
       note: note.value,
-      audience: audience.value as Audience,
+      ...audienceOf(audience.value),
       password: password.value,
       hours: expiry.value ? Number(expiry.value) : null,
     });
@@ -100,6 +107,7 @@ export function mountShare(host: HTMLElement, explorer: Explorer, openLens: Open
       say("opened {n} times", { n: share.openings }),
       sizeOf(share.size_bytes),
       share.has_password ? say("with a password") : "",
+      share.audience === "class" ? (nameOf(share.class_id) ?? say("for a class that is gone")) : "",
       share.expires_at ? say("until {date}", { date: new Date(share.expires_at).toLocaleDateString() }) : "",
     ];
     const withdraw = button(say("Withdraw"), { class: "quiet danger", title: say("The link stops working at once") }, () =>
@@ -110,6 +118,12 @@ export function mountShare(host: HTMLElement, explorer: Explorer, openLens: Open
       copyButton(share),
       withdraw,
     ];
+  }
+
+  function nameOf(id: string | null): string | null {
+    const found = classes.find((each) => each.id === id);
+    if (found) return say("for {name}", { name: found.name });
+    return id ? say("for a class that you left") : null;
   }
 
   sharing.own.subscribe(draw);

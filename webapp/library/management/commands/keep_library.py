@@ -38,7 +38,7 @@ class Command(BaseCommand):
                     tidied = time.monotonic()
                     expire()
                     collect()
-                    librarian.fetch_back()
+                    librarian.even_out()
                     release_ended()
                 time.sleep(LOOK_EVERY_S)
             except (db.Error, OSError) as error:  # OSError: a full disk, a storage that is away.
