@@ -237,6 +237,20 @@ def test_strip_averages_the_picked_heads_or_lays_them_over_one_another(page: Pag
     expect(page.get_by_role("radio", name="Overlay")).to_be_checked()
 
 
+@pytest.mark.parametrize("context", [{"viewport": NARROW}], indirect=True, ids=["narrow"])
+def test_narrow_strip_has_room_for_picked_heads_above_the_text(page: Page, run: str) -> None:
+    """The tools took a line more, and the third line of what a token looks at lay over the text."""
+    open_links(page, run, f"{PICKED}&token=decoder.6")
+    tokens = page.get_by_role("region", name="Tokens").first
+    expect(tokens).to_contain_text("average of 2 heads")
+    # The last tool, the last words of what is said, the text: each ends where the next begins, or before.
+    parts = (".tokens-tools", ".tokens-caption > :last-child", ".tokens-body")
+    tools, said, text = (tokens.locator(part).bounding_box() or {} for part in parts)
+    assert tools["x"] >= 0 and tools["x"] + tools["width"] <= NARROW["width"]
+    assert tools["y"] + tools["height"] <= said["y"]
+    assert said["y"] + said["height"] <= text["y"]
+
+
 def test_tokens_of_a_word_stand_as_one_when_asked_to(page: Page, site: RunningSite, run: str) -> None:
     """A word receives the sum over its tokens, seen from the mean of its own."""
     open_links(page, run, "site=decoder.self.1&head=0")
