@@ -81,3 +81,9 @@ def test_every_value_that_a_text_names_is_named_in_the_other_language_too(code: 
 
     wrong = [text for text, said in language.words(code).items() if named(text) != named(said)]
     assert wrong == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_texts_of_a_file_stand_in_their_order_after_the_languages_name(code: str) -> None:
+    name, *texts = language.words(code)
+    assert name == "English" and texts == sorted(texts)

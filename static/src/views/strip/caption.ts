@@ -96,7 +96,7 @@ function tokenParts({ token, position }: CaptionToken): HTMLElement[] {
 function endParts({ notes, locked }: CaptionToken): HTMLElement[] {
   return [
     ...notes.map((note) => element("span", { class: "caption-note" }, note)),
-    ...(locked ? [element("span", { class: "kept" }, "kept, Esc lets go")] : []),
+    ...(locked ? [element("span", { class: "kept" }, say("kept, Esc lets go"))] : []),
   ];
 }
 
