@@ -14,7 +14,8 @@ from tests.running import HOUSE, RunningSite
 FOLDER = HOUSE / "static" / "pictures"
 SETTLED_MS = 1500
 TRAINED_MS = 120_000
-DATES = {"assignment": "dates", "layers": 2, "heads": 4, "width": 64, "steps": 300, "evaluate_every": 20, "snapshot_every": 20}
+DATES = {"assignment": "dates", "layers": 2, "heads": 4, "width": 64}
+OFTEN = {"steps": 300, "evaluate_every": 20, "snapshot_every": 20}
 
 
 def explored(page: Page) -> None:
@@ -23,7 +24,7 @@ def explored(page: Page) -> None:
 
 
 def trained(page: Page) -> None:
-    told = page.request.post("/api/v1/trainings", data=DATES).json()
+    told = page.request.post("/api/v1/trainings", data={**DATES, **OFTEN}).json()
     page.goto(told["page"])
     expect(page.get_by_text(re.compile("Finished"))).to_be_visible(timeout=TRAINED_MS)
 
