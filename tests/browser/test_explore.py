@@ -162,6 +162,22 @@ def test_page_fits_its_window_in_both_lights(page: Page) -> None:
     assert drawn(page, ".map-body") > 8
 
 
+def test_tokens_show_the_characters_that_they_have(page: Page) -> None:
+    """The font draws != as one sign, and <|endoftext|> between two triangles, unless it is told not to."""
+    open_first_page(page)
+    drawn_alike = """(family) => {
+      const draw = (parts) => {
+        const context = new OffscreenCanvas(200, 40).getContext("2d");
+        context.font = `20px ${family}`;
+        const width = context.measureText("<").width;
+        parts.forEach((part, at) => context.fillText(part, 5 + at * width, 25));
+        return context.getImageData(0, 0, 200, 40).data.join();
+      };
+      return draw(["<|!="]) === draw([..."<|!="]);
+    }"""
+    assert page.evaluate(drawn_alike, '"JetBrains Mono Variable"')
+
+
 def test_chart_is_drawn_by_our_own_plotly_when_it_is_opened(page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
