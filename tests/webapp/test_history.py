@@ -136,7 +136,7 @@ def test_deleted_run_leaves_nothing(run: Run) -> None:
     shutil.rmtree(captures)
 
 
-def test_thumbnail_is_a_picture_of_the_surest_head(run: Run) -> None:
+def test_run_has_a_thumbnail_once_a_layer_is_told(run: Run) -> None:
     client = Client()
     path = f"/api/v1/runs/{run.id}/thumbnail"
     empty = client.get(path)
@@ -144,4 +144,4 @@ def test_thumbnail_is_a_picture_of_the_surest_head(run: Run) -> None:
     store(run, "started", "tokens", "site", "finished")
     picture = client.get(path)
     assert picture["Content-Type"] == "image/png"
-    assert struct.unpack(">II", picture.content[16:24]) == (3, 3)
+    assert struct.unpack(">II", picture.content[16:24]) == (48, 48)

@@ -112,11 +112,11 @@ def delete(request: HttpRequest, run_id: str) -> Status[None]:
 @router.get(
     "/runs/{run_id}/thumbnail",
     response={200: None, **REFUSALS},
-    summary="A run as a small picture: the overview of its surest head",
+    summary="A run as a small picture: the head that its page opens with",
     openapi_extra=as_bytes("image/png"),
 )
 def read_thumbnail(request: HttpRequest, run_id: str) -> HttpResponse:
-    """PNG of at most 64 x 64 pixels; a single transparent one before a layer is done."""
+    """PNG of 48 to 94 pixels along its longer side; a single transparent pixel before a layer is done."""
     run = find_run(request, run_id)
     response = HttpResponse(thumbnail(stream.stored_frames(run.id)), content_type="image/png")
     response["Cache-Control"] = KEEP_A_DAY if run.state in Run.ENDED else "no-store"

@@ -1,6 +1,7 @@
 /** The models as cards: what each is, a text to read with it, and for who may change it a form, and the way out. */
 import { button, element, setText } from "../../dom/element";
 import { shortCount, sizeOf } from "../../language/amounts";
+import { day } from "../../language/dates";
 import { say } from "../../language/say";
 import { downloadAddress, type LibraryPage, type Model } from "../../state/library_page";
 import { openEditor } from "./editor";
@@ -73,12 +74,11 @@ function shape(model: Model): string {
 }
 
 function facts(model: Model): HTMLElement {
-  const when = (time: string) => new Date(time).toLocaleDateString(document.documentElement.lang, { dateStyle: "medium" });
   const told: [string, string][] = [
     [say("Stored as"), `${model.dtype ?? "F32"}, ${sizeOf(model.size_bytes)}`],
     [say("Brought by"), model.owner ?? say("nobody in particular")],
     [say("Seen by"), VISIBILITIES[model.visibility ?? "site"]],
-    [say("Last used"), model.last_used_at ? when(model.last_used_at) : say("not yet")],
+    [say("Last used"), model.last_used_at ? day(model.last_used_at) : say("not yet")],
   ];
   return element("dl", { class: "model-facts" }, ...told.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }

@@ -1,6 +1,7 @@
 /** The list of one's runs: a small picture of each, what it read, its tags; search, filters, two to compare. */
 import { button, element, setText } from "../../dom/element";
 import { announce } from "../../dom/tooltip";
+import { dayAndTime } from "../../language/dates";
 import { shorten } from "../../language/letters";
 import { say } from "../../language/say";
 import { EVERYTHING, type History, type RunSummary, tagsOf, thumbnailOf, type Wanted } from "../../state/history";
@@ -98,7 +99,7 @@ function rowOf(run: RunSummary, history: History, hasOwners: boolean): HTMLEleme
   const picture = isMap
     ? element("img", { src: thumbnailOf(run.id), alt: "", width: 48, height: 48, loading: "lazy" })
     : element("span", { class: "run-none" });
-  const facts = [KINDS[run.kind], run.model ?? "", STATES[run.state], new Date(run.created_at).toLocaleString()];
+  const facts = [KINDS[run.kind], run.model ?? "", STATES[run.state], dayAndTime(run.created_at)];
   const words = element(
     "div",
     { class: "run-words" },

@@ -2,6 +2,7 @@
 import { button, element, setText } from "../../dom/element";
 import { announce } from "../../dom/tooltip";
 import { sizeOf } from "../../language/amounts";
+import { day } from "../../language/dates";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
 import { audienceOf, choiceOf, type OpenLens, type OwnClass, type ShareRecord, Sharing } from "../../state/sharing";
@@ -108,7 +109,7 @@ export function mountShare(
       sizeOf(share.size_bytes),
       share.has_password ? say("with a password") : "",
       share.audience === "class" ? (nameOf(share.class_id) ?? say("for a class that is gone")) : "",
-      share.expires_at ? say("until {date}", { date: new Date(share.expires_at).toLocaleDateString() }) : "",
+      share.expires_at ? say("until {date}", { date: day(share.expires_at) }) : "",
     ];
     const withdraw = button(say("Withdraw"), { class: "quiet danger", title: say("The link stops working at once") }, () =>
       void sharing.revoke(share.slug),

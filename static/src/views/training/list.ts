@@ -1,5 +1,6 @@
 /** The trainings that there are, the newest first, each with its state and the way to its page. */
 import { element } from "../../dom/element";
+import { dayAndTime } from "../../language/dates";
 import { say } from "../../language/say";
 import type { TrainingForm } from "../../state/training_form";
 import { planSize, planTitle } from "../../state/training_plan";
@@ -28,7 +29,7 @@ export function mountTrainingList(host: HTMLElement, form: TrainingForm): void {
 }
 
 function entry({ page, plan, state, created_at }: TrainingRecord): HTMLElement {
-  const when = new Date(created_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const when = dayAndTime(created_at);
   return element(
     "li",
     {},
