@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import kombu
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.signals import after_setup_logger
 
 from workers.protocol.jobs import QUEUE
@@ -42,7 +44,24 @@ VERBS = (
     "load",
 )
 
-app = Celery("headlight", include=[f"workers.tasks.{verb}" for verb in VERBS])
+PAUSE_S = 2.0
+
+
+class Connection(kombu.Connection):
+    """Looks for a broker that is away every PAUSE_S.
+
+    kombu's own pauses grow to half a minute: after an absence of minutes the broker was back, and no worker came.
+    """
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> kombu.Connection:
+        return super().ensure_connection(*args, **{"interval_start": PAUSE_S, "interval_step": 0.0} | kwargs)
+
+
+class Amqp(AMQP):
+    Connection = Connection
+
+
+app = Celery("headlight", amqp=Amqp, include=[f"workers.tasks.{verb}" for verb in VERBS])
 app.conf.update(
     # redis-py calls a socket's address unix://, kombu redis+socket://.
     broker_url=REDIS_URL.replace("unix://", "redis+socket://", 1),
