@@ -57,7 +57,7 @@ export function linkButton(): HTMLElement {
 export function themeButton(theme: Store<Theme>): HTMLElement {
   const toggle = button("", { class: "quiet theme" }, () => chooseTheme(theme, other(theme.value)));
   const show = () => {
-    toggle.textContent = theme.value === "dark" ? "☀" : "☾";
+    toggle.textContent = theme.value === "dark" ? "☀\uFE0E" : "☾\uFE0E";
     const words = theme.value === "dark" ? say("Switch to light") : say("Switch to dark");
     toggle.setAttribute("aria-label", words);
     toggle.title = words;

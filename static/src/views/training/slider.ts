@@ -1,5 +1,6 @@
 /** The one slider of steps: every panel shows what was at its place. Marks above it say when heads became what they are. */
 import { button, element, setAttributes, setText } from "../../dom/element";
+import { setIcon } from "../../dom/icons";
 import { count } from "../../dom/numbers";
 import { oncePerFrame } from "../../dom/schedule";
 import { say } from "../../language/say";
@@ -21,7 +22,7 @@ const PLACES: Record<string, number> = {
 };
 
 export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMarks): void {
-  const play = button("▶", { class: "quiet play" }, () => page.play(!page.playing.value));
+  const play = button("", { class: "quiet play" }, () => page.play(!page.playing.value));
   const range = element("input", { type: "range", min: 0, max: 0, value: 0, step: 1, "aria-label": say("Step that is shown") });
   const marks = element("div", { class: "slider-marks" });
   const where = element("output", { class: "slider-where" });
@@ -52,7 +53,7 @@ export function mountSlider(host: HTMLElement, page: TrainingPage, jumps: JumpMa
     const words = shown ? say("step {step} of {steps}", { step: count(shown.step), steps: count(steps) }) : say("No heads yet");
     setAttributes(range, { "aria-valuetext": words });
     setText(where, words);
-    setText(play, page.playing.value ? "❚❚" : "▶");
+    setIcon(play, page.playing.value ? "pause" : "play");
     setAttributes(play, { "aria-label": page.playing.value ? say("Stop playing") : say("Play through the steps") });
     const follows = isUnderWay(page.training.value);
     newest.hidden = !follows;

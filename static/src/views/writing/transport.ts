@@ -1,5 +1,6 @@
 /** Plays what is written: pause, one token on or back, the first, the newest, a slider over all of them, the speed. */
 import { button, element, setAttributes, setText } from "../../dom/element";
+import { type Icon, setIcon } from "../../dom/icons";
 import { createMenu } from "../../dom/menu";
 import { say } from "../../language/say";
 import type { Explorer } from "../../state/explorer";
@@ -9,13 +10,16 @@ import { watch } from "../../state/store";
 
 export function buildTransport(explorer: Explorer): HTMLElement {
   const { player } = explorer;
-  const mark = (sign: string, label: string, onPress: () => void) =>
-    button(sign, { class: "quiet transport-button", "aria-label": label, title: label }, onPress);
-  const first = mark("⏮", say("Back to the first written token"), () => player.seek(1));
-  const back = mark("◀", say("One token back"), () => player.seek(player.shown.value - 1));
-  const play = mark("⏸", say("Pause"), () => (player.isPlaying.value ? player.pause() : player.play()));
-  const on = mark("▶|", say("One token on"), () => player.seek(player.shown.value + 1));
-  const newest = mark("⏭", say("On to the newest token"), () => player.seek(player.arrived));
+  const mark = (icon: Icon, label: string, onPress: () => void) => {
+    const made = button("", { class: "quiet transport-button", "aria-label": label, title: label }, onPress);
+    setIcon(made, icon);
+    return made;
+  };
+  const first = mark("first", say("Back to the first written token"), () => player.seek(1));
+  const back = mark("back", say("One token back"), () => player.seek(player.shown.value - 1));
+  const play = mark("pause", say("Pause"), () => (player.isPlaying.value ? player.pause() : player.play()));
+  const on = mark("on", say("One token on"), () => player.seek(player.shown.value + 1));
+  const newest = mark("newest", say("On to the newest token"), () => player.seek(player.arrived));
   const slider = element("input", { type: "range", min: 1, step: 1, class: "transport-slider", "aria-label": say("Written tokens shown") });
   slider.addEventListener("input", () => player.seek(slider.valueAsNumber));
   // Windows without a status line have no other.
@@ -28,7 +32,7 @@ export function buildTransport(explorer: Explorer): HTMLElement {
   function show(): void {
     const [shown, arrived] = [player.shown.value, player.arrived];
     const isPlaying = player.isPlaying.value;
-    setText(play, isPlaying ? "⏸" : "▶");
+    setIcon(play, isPlaying ? "pause" : "play");
     const label = isPlaying ? say("Pause") : say("Play");
     setAttributes(play, { "aria-label": label, title: label });
     for (const one of [first, back]) one.disabled = shown <= 1;
