@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from tests.webapp.conftest import store
 from tests.webapp.people import PASSWORD, bearer, client_of, person
 from webapp import stream
 from webapp.accounts.models import ApiToken, Person
+from webapp.accounts.ownership import may_teach
 from webapp.runs.models import Run
 from webapp.shares import kept
 from webapp.shares.models import ShareLink
@@ -113,3 +115,12 @@ def test_account_is_deleted_with_everything_in_it(ada: Person, run: Run) -> None
         assert not rows.objects.exists()  # type: ignore[attr-defined]
     assert not share.folder.exists() and not archive.folder(settings.DATA, run.id).exists()
     assert client.get("/account").status_code == 302
+
+
+def test_first_admin_whom_createsuperuser_makes_is_one_in_everything() -> None:
+    """She was called a member, had a member's limits, and could lead no class."""
+    call_command("createsuperuser", interactive=False, username="root", email="root@example.org", verbosity=0)
+    root = Person.objects.get(username="root")
+    page = client_of(root).get("/account").content.decode()
+    assert "root@example.org · admin" in page and "as much as there is" in page
+    assert may_teach(root)

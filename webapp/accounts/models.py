@@ -20,6 +20,11 @@ class Person(AbstractUser):
 
     role = models.CharField(max_length=8, choices=Role, default=Role.MEMBER)
 
+    @property
+    def acts_as(self) -> str:
+        """Her role; of a superuser always admin, since `manage.py createsuperuser` gives no role."""
+        return self.Role.ADMIN if self.is_superuser else self.role
+
 
 class ApiToken(models.Model):
     """A key for scripts. Its text is shown once; what is stored cannot be turned back into it."""

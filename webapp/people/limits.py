@@ -61,7 +61,7 @@ def limits_of(person: Person | None) -> Limits:
     if person is None:
         # On one's own machine nobody else asks.
         return Limits() if settings.OWN_MACHINE else Limits(**settings.LIMITS["visitor"])
-    return Limits(**settings.LIMITS[person.role])
+    return Limits(**settings.LIMITS[person.acts_as])
 
 
 def use_of(request: HttpRequest) -> Use:
