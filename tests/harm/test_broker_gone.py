@@ -20,7 +20,7 @@ from webapp.supervise import broker as own_broker
 
 TEXT = "In the beginning God created"
 AWAY_S = float(os.environ.get("BROKER_GONE_S", "60"))
-"""Of the recipe five minutes; a minute is longer than every lease and every pause before a reconnection."""
+"""The recipe's are five minutes: BROKER_GONE_S=300. A minute is longer than every lease and every pause."""
 DONE_S = 30.0
 PAGES = ("/", "/runs", "/train", "/library", "/accounts/login/", "/api/v1/docs")
 READ = ("/api/v1/models", "/api/v1/runs", "/api/v1/trainings", "/api/v1/library", "/api/v1/openapi.json")
