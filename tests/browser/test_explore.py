@@ -162,6 +162,23 @@ def test_page_fits_its_window_in_both_lights(page: Page) -> None:
     assert drawn(page, ".map-body") > 8
 
 
+@pytest.mark.parametrize("context", [{"locale": "en"}, {"locale": "de"}], indirect=True, ids=["en", "de"])
+def test_nothing_in_the_head_of_a_panel_lies_over_its_neighbour(page: Page) -> None:
+    """Between two panels the map's own has little room in a window of 1,100 pixels too: its tools lay over the next."""
+    page.goto("/")
+    expect(page.locator(".map-label")).to_have_text(re.compile(r"\."))
+    outside = """() => [...document.querySelectorAll(".map-head, .map-foot, .panel-head")].flatMap((head) => {
+      const room = head.getBoundingClientRect();
+      return [...head.querySelectorAll("button, span, h2")].filter((part) => {
+        const { left, right, width } = part.getBoundingClientRect();
+        return width > 0 && (left < room.left - 1 || right > room.right + 1);
+      }).map((part) => `${head.className}: ${part.textContent}`);
+    })"""
+    for width in (1440, 1280, 1100, 1024, 768, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(outside) == [], f"{width} px wide"
+
+
 def test_tokens_show_the_characters_that_they_have(page: Page) -> None:
     """The font draws != as one sign, and <|endoftext|> between two triangles, unless it is told not to."""
     open_first_page(page)

@@ -126,19 +126,25 @@ export function mountPrompt(host: HTMLElement, explorer: Explorer, ...beside: HT
   });
   examples.setDisabled(true);
   second.hidden = true;
-  // A line breaks elsewhere when the width changes, and when the page's own letters replace the browser's.
-  let width_px = 0;
-  new ResizeObserver(() => {
-    if (form.clientWidth === width_px) return;
-    width_px = form.clientWidth;
-    growBoth();
-  }).observe(form);
+  // A line breaks elsewhere when the page's own letters replace the browser's.
   void document.fonts.ready.then(growBoth);
+  growWithWidth(text);
+  growWithWidth(second);
 
   function growBoth(): void {
     grow(text);
     grow(second);
   }
+}
+
+/** The buttons beside it take more or less of the line, too. */
+function growWithWidth(input: HTMLTextAreaElement): void {
+  let width_px = 0;
+  new ResizeObserver(() => {
+    if (input.clientWidth === width_px) return;
+    width_px = input.clientWidth;
+    grow(input);
+  }).observe(input);
 }
 
 function field(id: string, label: string, placeholder: string): HTMLTextAreaElement {
