@@ -14,7 +14,7 @@ from django.db import connection
 
 from webapp import dispatch
 from webapp.record import fleet_rows, keeper
-from webapp.record.leftovers import remove_leftover_progress
+from webapp.record.leftovers import remove_leftover_progress, remove_orphaned_captures
 from webapp.record.unused import remove_unused_archives, remove_unused_pictures
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class Command(BaseCommand):
                     remove_unused_pictures()
                     remove_unused_archives()
                     remove_leftover_progress()
+                    remove_orphaned_captures()
                     fleet_rows.thin()
             except (redis.RedisError, db.Error, OSError) as error:  # OSError: a full disk, a file that is away.
                 log.warning("the recorder waits: %s", error)
